@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Addresses as text: see address.h.
+ */
+#include "address.h"
+
+#include <ctype.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+
+int address_split(const char *text, size_t length, char *host) {
+    const char *colon = memrchr(text, ':', length);
+    if (!colon || memchr(text, '\0', length)) {
+        return UV_EINVAL;
+    }
+    const char *end = text + length;
+    size_t digits = (size_t)(end - colon - 1);
+    if (digits < 1 || digits > 5) {
+        return UV_EINVAL;
+    }
+    int port = 0;
+    for (const char *p = colon + 1; p < end; p++) {
+        if (!isdigit((unsigned char)*p)) {
+            return UV_EINVAL;
+        }
+        port = port * 10 + (*p - '0');
+    }
+    const char *first = text, *last = colon; /* host: [first, last) */
+    if (first < last && *first == '[') {
+        if (last[-1] != ']') {
+            return UV_EINVAL;
+        }
+        first++;
+        last--;
+    } else if (memchr(first, ':', (size_t)(last - first))) {
+        return UV_EINVAL; /* IPv6 goes in brackets */
+    }
+    size_t size = (size_t)(last - first);
+    if (port > 65535 || size == 0 || size >= ADDRESS_HOST_MAX) {
+        return UV_EINVAL;
+    }
+    memcpy(host, first, size);
+    host[size] = '\0';
+    return port;
+}
+
+int address_parse(const char *host, int port, address *out) {
+    memset(out, 0, sizeof *out);
+    if (uv_ip4_addr(host, port, (struct sockaddr_in *)&out->storage) == 0) {
+        out->length = sizeof(struct sockaddr_in);
+        return 0;
+    }
+    if (uv_ip6_addr(host, port, (struct sockaddr_in6 *)&out->storage) == 0) {
+        out->length = sizeof(struct sockaddr_in6);
+        return 0;
+    }
+    return UV_EINVAL;
+}
+
+int address_format(const address *a, char *text, size_t size) {
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+    int status = getnameinfo((const struct sockaddr *)&a->storage, a->length, host, sizeof host, port, sizeof port,
+                             NI_NUMERICHOST | NI_NUMERICSERV);
+    if (status != 0) {
+        return UV_EINVAL;
+    }
+    int length = snprintf(text, size, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+    return (size_t)length < size ? length : UV_ENOBUFS;
+}

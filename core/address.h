@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Addresses as text: "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80", "localhost:80".
+ */
+#pragma once
+#include <stddef.h>
+#include <sys/socket.h>
+
+enum {
+    ADDRESS_HOST_MAX = 254, /* a DNS name has at most 253 bytes */
+    ADDRESS_TEXT_MAX = 96,  /* holds every numeric address as text */
+};
+
+typedef struct address {
+    socklen_t length;
+    struct sockaddr_storage storage;
+} address;
+
+/* Splits "host:port": host without brackets into host[ADDRESS_HOST_MAX], the port's number returned; or UV_EINVAL. */
+int address_split(const char *text, size_t length, char *host);
+/* An IPv4 or IPv6 literal: 0; UV_EINVAL: a name, which must be looked up. */
+int address_parse(const char *host, int port, address *);
+/* Text that address_split takes, always terminated: its length, or negative. */
+int address_format(const address *, char *text, size_t size);

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The loop: a window of resumes, then timers, then the poll.
+ */
+#include "executor.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "io.h"
+#include "task.h"
+
+/* A poll that nothing but a signal or another thread could use is made once in so many windows. */
+enum { IDLE_WINDOWS = 16 };
+
+_Thread_local executor *executor_running;
+
+static void close_handle(uv_handle_t *handle, void *unused) {
+    (void)unused;
+    if (!uv_is_closing(handle)) {
+        uv_close(handle, NULL);
+    }
+}
+
+static void close_loop(uv_loop_t *loop) {
+    uv_walk(loop, close_handle, NULL);
+    uv_run(loop, UV_RUN_DEFAULT);
+    uv_loop_close(loop);
+}
+
+static void on_alarm(uv_timer_t *alarm) {
+    (void)alarm; /* the wheel is advanced after each poll */
+}
+
+static void on_async(uv_async_t *async) {
+    executor *ex = async->data;
+    if (ex->on_wake) {
+        ex->on_wake(ex);
+    }
+}
+
+int executor_new(executor **out) {
+    *out = NULL;
+    executor *ex = calloc(1, sizeof *ex);
+    if (!ex) {
+        return UV_ENOMEM;
+    }
+    ex->scratch = malloc(EXECUTOR_SCRATCH);
+    int status = ex->scratch ? uv_loop_init(&ex->loop) : UV_ENOMEM;
+    if (status < 0) {
+        free(ex->scratch);
+        free(ex);
+        return status;
+    }
+    uv_timer_init(&ex->loop, &ex->alarm);
+    status = uv_async_init(&ex->loop, &ex->wake, on_async);
+    if (status < 0) {
+        close_loop(&ex->loop);
+        free(ex->scratch);
+        free(ex);
+        return status;
+    }
+    ex->wake.data = ex;
+    uv_unref((uv_handle_t *)&ex->wake);
+    if (sched_getaffinity(0, sizeof ex->cpus, &ex->cpus) < 0) {
+        CPU_ZERO(&ex->cpus);
+        CPU_SET(0, &ex->cpus);
+    }
+    list_init(&ex->ready);
+    list_init(&ex->io_open);
+    list_init(&ex->threads);
+    slab_init(&ex->tasks, sizeof(task));
+    slab_init(&ex->ios, sizeof(io));
+    wheel_init(&ex->wheel, executor_now_ns(ex) / 1000000);
+    *out = ex;
+    return 0;
+}
+
+void executor_free(executor *ex) {
+    while (!list_empty(&ex->io_open)) {
+        io_close(list_entry(ex->io_open.next, io, open));
+    }
+    close_loop(&ex->loop);
+    slab_deinit(&ex->tasks);
+    slab_deinit(&ex->ios);
+    free(ex->scratch);
+    free(ex);
+}
+
+uint64_t executor_now_ns(const executor *ex) {
+    (void)ex;
+    return uv_hrtime();
+}
+
+uint64_t executor_deadline_ms(const executor *ex, double seconds) {
+    if (!(seconds < 1e9)) { /* 31 years */
+        return DEADLINE_NEVER;
+    }
+    uint64_t duration_ns = (uint64_t)ceil(seconds * 1e9);
+    return (executor_now_ns(ex) + duration_ns + 999999) / 1000000;
+}
+
+static void run_window(executor *ex) {
+    for (unsigned left = EXECUTOR_WINDOW; left && !list_empty(&ex->ready); left--) {
+        task *t = list_entry(list_pop_front(&ex->ready), task, link);
+        t->state = TASK_RUNNING;
+        t->raised = false;
+        t->operations = 0;
+        ex->current = t;
+        ex->resumes++;
+        ex->resume(t);
+    }
+    ex->current = NULL;
+}
+
+/* Returns whether the wheel has done all its work up to now. */
+static bool expire_timers(executor *ex) {
+    if (!ex->wheel.count) {
+        return true;
+    }
+    list expired;
+    list_init(&expired);
+    bool done = wheel_advance(&ex->wheel, executor_now_ns(ex) / 1000000, EXECUTOR_TIMER_BUDGET, &expired);
+    while (!list_empty(&expired)) {
+        task *t = list_entry(list_pop_front(&expired), task, timer.link);
+        task_wake(t, (enum wake)t->expiry);
+    }
+    return done;
+}
+
+static void poll_events(executor *ex, bool wait) {
+    ex->skipped = 0;
+    ex->polls++;
+    ex->waits = wait;
+    if (wait && ex->wheel.count) {
+        uint64_t due_ms = wheel_next_ms(&ex->wheel);
+        uint64_t now_ns = executor_now_ns(ex);
+        uint64_t now_ms = now_ns / 1000000;
+        /* libuv counts from its own millisecond, which may have begun up to one before ours: wait for the end. */
+        uv_update_time(&ex->loop);
+        uv_timer_start(&ex->alarm, on_alarm, due_ms > now_ms ? due_ms - now_ms : 0, 0);
+    }
+    uv_run(&ex->loop, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    uv_timer_stop(&ex->alarm);
+}
+
+bool executor_run(executor *ex) {
+    executor *outer = executor_running;
+    bool ended = false;
+    executor_running = ex;
+    ex->running = true;
+    for (;;) {
+        run_window(ex);
+        if (ex->turn_end) {
+            ex->turn_end(ex);
+        }
+        ended = !ex->tasks.live && !ex->thread_count;
+        if (ended) {
+            break;
+        }
+        bool timers_done = expire_timers(ex);
+        if (!list_empty(&ex->ready) || !timers_done) {
+            if (uv_loop_alive(&ex->loop) || ++ex->skipped >= IDLE_WINDOWS) {
+                poll_events(ex, false);
+            }
+        } else if (ex->wheel.count || ex->thread_count || uv_loop_alive(&ex->loop)) {
+            poll_events(ex, true);
+        } else {
+            break;
+        }
+    }
+    ex->running = false;
+    ex->stopping &= !ended;
+    executor_running = outer;
+    return ended;
+}
+
+void executor_stop(executor *ex) {
+    ex->stopping = true;
+    uint32_t cursor = 0;
+    for (task *t; (t = slab_next(&ex->tasks, &cursor));) {
+        task_cancel(t);
+    }
+    if (ex->on_stop) {
+        ex->on_stop(ex);
+    }
+}
+
+void executor_wake(executor *ex) {
+    uv_async_send(&ex->wake);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The executor: one thread's ready queue, clock, timers and poll.
+ *
+ *   ready queue --first in, first out, 128 a window--> resume(task) --> parks | yields | ends
+ *        ^                                                               |        |
+ *        |  <---- expired deadlines ---- wheel <---- deadline -----------+        |
+ *        |  <---- readiness ------------ libuv <---- descriptor ---------+        |
+ *        +------------------------------------------------------------------------+
+ *
+ * It knows a task as a slot and one function that runs it, and so runs without Lua. Nothing here is shared: every
+ * function belongs to the thread that calls executor_run, except executor_wake.
+ */
+#pragma once
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "include/momo.h"
+#include "list.h"
+#include "slab.h"
+#include "wheel.h"
+
+enum {
+    EXECUTOR_WINDOW = 128,        /* resumes before I/O and timers get their turn */
+    EXECUTOR_TIMER_BUDGET = 4096, /* timers moved in one turn */
+    EXECUTOR_SCRATCH = 64 * 1024, /* the most that one read takes */
+};
+#define DEADLINE_NEVER UINT64_MAX
+
+typedef struct momo_executor executor;
+struct task;
+struct io;
+struct thread;
+
+struct momo_executor {
+    list ready;
+    struct task *current; /* the task that runs now; NULL between resumes */
+    void (*resume)(struct task *);
+    void (*turn_end)(executor *); /* after each window */
+    void *user;                   /* of those who set the hooks */
+
+    slab tasks;
+    slab ios;
+    wheel wheel;
+    list io_open; /* every io that is not closed */
+
+    bool running;
+    bool stopping;    /* until the run ends: tasks are cancelled from birth */
+    bool waits;       /* this poll waits: no task is ready */
+    unsigned skipped; /* windows since the last poll */
+    uint64_t spawned;
+    uint64_t resumes;
+    uint64_t polls;
+    uint64_t stale_events;
+    uint64_t collected;
+
+    char *scratch;             /* EXECUTOR_SCRATCH bytes: where reads land */
+    struct io *scratch_holder; /* whose unread bytes lie in it, or NULL */
+
+    struct thread *thread;       /* that this executor runs on, where another one started it */
+    list threads;                /* that this executor started and whose end it has not seen yet */
+    unsigned thread_count;       /* of these: they keep a run alive */
+    void (*on_wake)(executor *); /* after executor_wake, on the executor's own thread; may be NULL */
+    void (*on_stop)(executor *); /* may be NULL */
+
+    cpu_set_t cpus; /* that the process may use; a pinned thread's own set is smaller */
+
+    uv_loop_t loop;
+    uv_timer_t alarm; /* bounds a poll by the wheel's next deadline */
+    uv_async_t wake;
+    uv_signal_t signals[2]; /* SIGINT, SIGTERM (momo_stop_on_signals) */
+};
+
+/* The executor that runs on this thread, or NULL. */
+extern _Thread_local executor *executor_running;
+
+/* 0, or a negative UV_E*; then nothing is left behind. */
+int executor_new(executor **executor);
+/* Closes what is open and frees everything; tasks that have not ended are forgotten. */
+void executor_free(executor *);
+
+/* Runs until every task and thread has ended: true. False: every task waits for another one, and nothing can happen that
+ * would wake any; they stay parked, and a further call goes on with what was changed meanwhile. */
+bool executor_run(executor *);
+
+void executor_stop(executor *);
+/* From any thread, as long as the executor lives. */
+void executor_wake(executor *);
+
+uint64_t executor_now_ns(const executor *);
+/* The tick at which `seconds` from now have passed, never earlier; DEADLINE_NEVER for what is too far to matter. */
+uint64_t executor_deadline_ms(const executor *, double seconds);

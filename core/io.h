@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * An open descriptor: its token, who waits for it, and what libuv was asked to watch.
+ *
+ * Operations try their system call first and park on EAGAIN, so nothing is ever in flight when an operation is given
+ * up, and no buffer of a task is lent to the kernel. An event only says "try again".
+ *
+ *   EAGAIN -> io_wait: parked in readers or writers, watched ---event--> first waiter READY -> tries again
+ *
+ * The watch is level-triggered and stays armed while it is of use, so that a steady reader costs no epoll_ctl. An event
+ * that finds nobody waiting is used to read ahead (a stream), or ends the watch.
+ */
+#pragma once
+#include "task.h"
+
+typedef struct io {
+    slab_head head; /* the token; ended at close, while libuv may hold the slot a little longer */
+    int fd;
+    uint8_t armed; /* UV_READABLE, UV_WRITABLE: what libuv watches for */
+    uint8_t ready; /* directions in which a system call may succeed: set by events, cleared by EAGAIN */
+    bool listening;
+    int end_code;    /* what reading ahead met behind the unread bytes: UV_EOF or an error, or 0 */
+    bool broken;     /* a write was cut short: nothing may follow it */
+    list open;       /* in executor.io_open until closed */
+    list readers;    /* tasks that wait for UV_READABLE, first come first */
+    list writers;    /* the task whose write is under way, then those whose turn comes after it */
+    uint64_t reader; /* id of the task whose read is parked or about to go on, or 0 */
+    uint64_t writer; /* id of the task whose write is under way, or 0 */
+    double timeout;  /* seconds for each read and write, or negative */
+    char *data;      /* unread bytes: data[start..end) of capacity bytes; data is NULL when there are none */
+    size_t start, end, capacity;
+    void (*read_ahead)(struct io *); /* may be NULL */
+    executor *executor;
+    uv_poll_t poll;
+} io;
+
+/* Takes the descriptor over: it is closed by io_close, and here if this fails. */
+int io_open(executor *, int fd, io **);
+/* Every waiter is woken with WAKE_CLOSED; the token ends at once. */
+void io_close(io *);
+
+static inline uint64_t io_id(momo_token token) {
+    return (uint64_t)token.generation << 32 | token.index;
+}
+static inline io *io_get(const executor *executor, momo_token token) {
+    return slab_get(&executor->ios, io_id(token));
+}
+static inline momo_token io_token(const io *io) {
+    return (momo_token){io->head.index, io->head.generation};
+}
+
+/* Parks the task that runs until a system call in this direction (UV_READABLE or UV_WRITABLE) may succeed. first: it
+ * is served before those who wait already, as it was woken for its turn and did not get what it came for. Negative: it
+ * is not parked. */
+int io_wait(io *, task *, int direction, const char *waits_for, uint64_t deadline_ms, bool first);
+/* What libuv reports for a token; events of a token that has ended are counted and dropped. */
+void io_event(executor *, uint64_t id, int events);

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * require "momo.native": the executor of a Lua state, and the functions that need Lua's stack.
+ */
+#include <math.h>
+#include <stdarg.h>
+
+#include "../header.h"
+#include "../thread.h"
+#include "runtime.h"
+
+int throw(lua_State * L, int level, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    luaL_where(L, level);
+    lua_pushvfstring(L, format, arguments);
+    va_end(arguments);
+    lua_concat(L, 2);
+    return lua_error(L);
+}
+
+int push_failure(lua_State *L, int code) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "%s: %s", uv_err_name(code), uv_strerror(code));
+    lua_pushstring(L, uv_err_name(code));
+    return 3;
+}
+
+void *check_self(lua_State *L, int metatable, int level, const char *object, const char *method) {
+    if (lua_type(L, 1) == LUA_TUSERDATA && lua_getmetatable(L, 1)) {
+        bool same = lua_rawequal(L, -1, metatable);
+        lua_pop(L, 1);
+        if (same) {
+            return lua_touserdata(L, 1);
+        }
+    }
+    throw(L, level, "%s: call it with a colon: %s:%s()", method, object, method);
+    return NULL;
+}
+
+double check_seconds(lua_State *L, int index, const char *function) {
+    if (lua_isnoneornil(L, index)) {
+        return -1;
+    }
+    double seconds = lua_tonumber(L, index);
+    if (lua_type(L, index) != LUA_TNUMBER || isnan(seconds) || seconds < 0) {
+        throw(L, 2, "%s: the timeout must be a number of seconds, 0 or more, got %s", function,
+              lua_type(L, index) == LUA_TNUMBER ? lua_tostring(L, index) : luaL_typename(L, index));
+    }
+    return seconds;
+}
+
+void register_functions(lua_State *L, const function *functions) {
+    for (; functions->name; functions++) {
+        for (int up = 1; up <= UP_COUNT; up++) {
+            lua_pushvalue(L, up);
+        }
+        lua_pushcclosure(L, functions->call, UP_COUNT);
+        lua_setfield(L, -2, functions->name);
+    }
+}
+
+/* __gc of the runtime: the state is closing. */
+static int close_runtime(lua_State *L) {
+    runtime *rt = lua_touserdata(L, 1);
+    executor *ex = rt->executor;
+    rt->executor = NULL;
+    if (ex) {
+        threads_finish(ex);
+        if (ex->thread) {
+            thread_detach(ex->thread);
+        }
+        executor_free(ex);
+    }
+    return 0;
+}
+
+/* A closure over the upvalues that stand in the first UP_COUNT places of the stack. */
+static void make_upvalue(lua_State *L, lua_CFunction call, int place) {
+    for (int up = 1; up <= UP_COUNT; up++) {
+        lua_pushvalue(L, up);
+    }
+    lua_pushcclosure(L, call, UP_COUNT);
+    lua_replace(L, place);
+}
+
+__attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
+    lua_settop(L, 0);
+    runtime *rt = lua_newuserdata(L, sizeof *rt);
+    *rt = (runtime){.executor = NULL};
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, close_runtime);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, UP_RUNTIME);
+    int status = executor_new(&rt->executor);
+    if (status < 0) {
+        return luaL_error(L, "momo: no event loop: %s: %s", uv_err_name(status), uv_strerror(status));
+    }
+    rt->executor->user = rt;
+    for (int up = UP_RUNTIME + 1; up <= UP_COUNT; up++) {
+        lua_newtable(L);
+    }
+    make_upvalue(L, make_coroutine, UP_MAKE_COROUTINE);
+    make_upvalue(L, store_outcome, UP_STORE_OUTCOME);
+
+    lua_newtable(L);
+    lua_pushlightuserdata(L, rt->executor);
+    lua_setfield(L, -2, "executor");
+    lua_pushstring(L, momo_header);
+    lua_setfield(L, -2, "header");
+    static const struct {
+        const char *name;
+        int up;
+    } metatables[] = {{"task", UP_TASK},         {"cancelled", UP_CANCELLED}, {"stream", UP_STREAM},
+                      {"listener", UP_LISTENER}, {"lookup", UP_LOOKUP},       {"thread", UP_THREAD}};
+    lua_newtable(L);
+    for (size_t i = 0; i < sizeof metatables / sizeof *metatables; i++) {
+        lua_pushvalue(L, metatables[i].up);
+        lua_setfield(L, -2, metatables[i].name);
+    }
+    lua_setfield(L, -2, "metatables");
+    register_task(L);
+    register_time(L);
+    register_net(L);
+    register_thread(L);
+    return 1;
+}

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Streams, listeners and look-ups as Lua sees them: each a userdata that holds a token, or points at the look-up.
+ */
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+#include "../resolve.h"
+#include "../tcp.h"
+#include "suspend.h"
+
+enum {
+    READ_MAX = EXECUTOR_SCRATCH, /* bytes, where the caller names no other limit */
+    WRITE_BURST = 1024 * 1024,   /* bytes after which a write that never waits lets others have a turn */
+    IOV_PIECES = 64,             /* pieces in one writev */
+};
+
+static executor *executor_of(lua_State *L) {
+    return runtime_of(L)->executor;
+}
+
+/* Pushes a userdata that names nothing yet. */
+static momo_token *push_token(lua_State *L, int metatable) {
+    momo_token *token = lua_newuserdata(L, sizeof *token);
+    *token = (momo_token){0, 0};
+    lua_pushvalue(L, metatable);
+    lua_setmetatable(L, -2);
+    return token;
+}
+
+/* __gc of streams and listeners */
+static int collect(lua_State *L) {
+    executor *ex = executor_of(L);
+    io *o = ex ? io_get(ex, *(momo_token *)lua_touserdata(L, 1)) : NULL;
+    if (o) {
+        ex->collected++;
+        io_close(o);
+    }
+    return 0;
+}
+
+/* What an operation on a closed object returns: one that was waiting, ECANCELED; a fresh one, EBADF. */
+static int push_closed(lua_State *L, enum wake wake) {
+    return push_failure(L, wake == WAKE_NONE ? UV_EBADF : UV_ECANCELED);
+}
+
+/* An optional positive whole number; level 2. */
+static size_t check_count(lua_State *L, int index, const char *function, const char *what, size_t standard) {
+    if (standard && lua_isnoneornil(L, index)) {
+        return standard;
+    }
+    double n = lua_tonumber(L, index);
+    if (lua_type(L, index) != LUA_TNUMBER || !(n >= 1 && n <= INT_MAX) || n != floor(n)) {
+        throw(L, 2, "%s: %s must be a whole number from 1 to %d, got %s", function, what, INT_MAX,
+              lua_type(L, index) == LUA_TNUMBER ? lua_tostring(L, index) : luaL_typename(L, index));
+    }
+    return (size_t)n;
+}
+
+/* ---- reading ---- */
+
+/* Enters a read operation. True: go on, with its task and its open stream. False: return *result. */
+static bool enter_read(lua_State *L, const char *operation, task **out, io **stream, int *result) {
+    const momo_token *token = check_self(L, UP(STREAM), 2, "stream", operation);
+    enum wake wake;
+    task *t = *out = suspend_enter(L, 2, operation, &wake);
+    if (!t) {
+        *result = lua_yield(L, 0);
+        return false;
+    }
+    io *o = *stream = io_get(t->executor, *token);
+    bool mine = o && o->reader == slab_id(&t->head);
+    if (mine) {
+        o->reader = 0;
+    }
+    if (wake == WAKE_CANCEL) {
+        suspend_cancelled(L, t);
+    } else if (!o) {
+        *result = push_closed(L, wake);
+    } else if (wake == WAKE_TIMEOUT) {
+        *result = push_failure(L, UV_ETIMEDOUT);
+    } else if (!mine && o->reader && task_get(t->executor, o->reader)) {
+        *result = push_failure(L, UV_EBUSY);
+    } else {
+        if (!mine) { /* a fresh call */
+            t->deadline_ms = suspend_deadline(t, o->timeout);
+            t->progress = 0;
+        }
+        return true;
+    }
+    return false;
+}
+
+/* Reads more: true; or else return *result: parked, or a failure that leaves what is unread. */
+static bool read_more(lua_State *L, const char *operation, task *t, io *o, size_t want, int *result) {
+    ssize_t n = stream_fill(o, want);
+    if (n > 0) {
+        return true;
+    }
+    if (n == UV_EAGAIN) {
+        if (t->cancelled) {
+            suspend_cancelled(L, t);
+        }
+        n = io_wait(o, t, UV_READABLE, operation, t->deadline_ms, false);
+        if (n == 0) {
+            o->reader = slab_id(&t->head);
+            *result = lua_yield(L, 0);
+            return false;
+        }
+    }
+    *result = push_failure(L, (int)n);
+    return false;
+}
+
+/* The string is pushed first: that may raise, or run a finalizer that closes the stream, whose bytes stay until the
+ * loop has seen the close. */
+static int push_bytes(lua_State *L, io *o, size_t n) {
+    lua_pushlstring(L, stream_bytes(o), n);
+    stream_consume(o, n);
+    return 1;
+}
+
+/* read(stream, max) */
+static int stream_read(lua_State *L) {
+    size_t max = check_count(L, 2, "read", "max", READ_MAX);
+    task *t;
+    io *o;
+    int result;
+    if (!enter_read(L, "read", &t, &o, &result)) {
+        return result;
+    }
+    if (!stream_unread(o) && !read_more(L, "read", t, o, 1, &result)) {
+        return result;
+    }
+    size_t unread = stream_unread(o);
+    return push_bytes(L, o, unread < max ? unread : max);
+}
+
+/* read_exact(stream, n) */
+static int stream_read_exact(lua_State *L) {
+    size_t n = check_count(L, 2, "read_exact", "n", 0);
+    task *t;
+    io *o;
+    int result;
+    if (!enter_read(L, "read_exact", &t, &o, &result)) {
+        return result;
+    }
+    while (stream_unread(o) < n) {
+        if (!read_more(L, "read_exact", t, o, n, &result)) {
+            return result;
+        }
+    }
+    return push_bytes(L, o, n);
+}
+
+/* read_until(stream, delim, max) */
+static int stream_read_until(lua_State *L) {
+    if (lua_type(L, 2) != LUA_TSTRING || lua_objlen(L, 2) == 0) {
+        return throw(L, 2, "read_until: delim must be a string of 1 byte or more, got %s",
+                     lua_type(L, 2) == LUA_TSTRING ? "an empty one" : luaL_typename(L, 2));
+    }
+    size_t size, max = check_count(L, 3, "read_until", "max", READ_MAX);
+    const char *delimiter = lua_tolstring(L, 2, &size);
+    task *t;
+    io *o;
+    int result;
+    if (!enter_read(L, "read_until", &t, &o, &result)) {
+        return result;
+    }
+    for (;;) { /* t->progress: unread bytes in which no delimiter begins */
+        size_t unread = stream_unread(o), searched = (size_t)t->progress;
+        if (unread > max) {
+            unread = max;
+        }
+        const char *bytes = unread ? stream_bytes(o) : NULL;
+        const char *found = unread > searched ? memmem(bytes + searched, unread - searched, delimiter, size) : NULL;
+        if (found) {
+            return push_bytes(L, o, (size_t)(found - bytes) + size);
+        }
+        if (unread == max) {
+            return push_failure(L, UV_ENOBUFS);
+        }
+        t->progress = unread >= size ? unread - size + 1 : 0;
+        if (!read_more(L, "read_until", t, o, 1, &result)) {
+            return result;
+        }
+    }
+}
+
+/* ---- writing ---- */
+
+/* The bytes of the data at index 2, a string or an array of strings; throws on anything else. */
+static size_t check_data(lua_State *L) {
+    if (lua_type(L, 2) == LUA_TSTRING) {
+        return lua_objlen(L, 2);
+    }
+    if (lua_type(L, 2) != LUA_TTABLE) {
+        throw(L, 2, "write: data must be a string or an array of strings, got %s", luaL_typename(L, 2));
+    }
+    size_t total = 0;
+    int n = (int)lua_objlen(L, 2);
+    for (int i = 1; i <= n; i++) {
+        lua_rawgeti(L, 2, i);
+        if (lua_type(L, -1) != LUA_TSTRING) {
+            throw(L, 2, "write: piece %d must be a string, got %s", i, luaL_typename(L, -1));
+        }
+        total += lua_objlen(L, -1);
+        lua_pop(L, 1);
+    }
+    return total;
+}
+
+/* Writes once, from the offset on. Nothing here allocates, so the strings stay where they are. */
+static ssize_t write_once(lua_State *L, io *o, size_t offset) {
+    struct iovec pieces[IOV_PIECES];
+    int count = 0;
+    bool table = lua_type(L, 2) == LUA_TTABLE;
+    int n = table ? (int)lua_objlen(L, 2) : 1;
+    for (int i = 1; i <= n && count < IOV_PIECES; i++) {
+        size_t size;
+        if (table) {
+            lua_rawgeti(L, 2, i);
+        } else {
+            lua_pushvalue(L, 2);
+        }
+        const char *bytes = lua_tolstring(L, -1, &size);
+        lua_pop(L, 1);
+        if (offset >= size) {
+            offset -= size;
+            continue;
+        }
+        pieces[count++] = (struct iovec){(char *)(uintptr_t)bytes + offset, size - offset};
+        offset = 0;
+    }
+    return stream_write(o, pieces, count);
+}
+
+/* write(stream, data) */
+static int stream_write_all(lua_State *L) {
+    const momo_token *token = check_self(L, UP(STREAM), 2, "stream", "write");
+    size_t total = check_data(L);
+    enum wake wake;
+    task *t = suspend_enter(L, 2, "write", &wake);
+    if (!t) {
+        return lua_yield(L, 0);
+    }
+    io *o = io_get(t->executor, *token);
+    if (o && wake < WAKE_NONE) {
+        stream_cut_write(o, t);
+    }
+    if (wake == WAKE_CANCEL) {
+        return suspend_cancelled(L, t);
+    }
+    if (!o) {
+        return push_closed(L, wake);
+    }
+    if (wake == WAKE_TIMEOUT) {
+        return push_failure(L, UV_ETIMEDOUT);
+    }
+    if (o->writer != slab_id(&t->head)) { /* a fresh call */
+        t->deadline_ms = suspend_deadline(t, o->timeout);
+        if (!o->broken && !stream_begin_write(o, t)) {
+            stream_wait_turn(o, t, t->deadline_ms);
+            return lua_yield(L, 0);
+        }
+    }
+    ssize_t n = o->broken ? UV_EPIPE : 0;
+    for (size_t written = 0; n >= 0 && t->progress < total; written += (size_t)n) {
+        if (written >= WRITE_BURST) { /* the peer keeps up: let the others have a turn */
+            task_yield(t, WAKE_READY);
+            return lua_yield(L, 0);
+        }
+        n = write_once(L, o, t->progress);
+        t->progress += n > 0 ? (size_t)n : 0;
+    }
+    if (n == UV_EAGAIN) {
+        if (t->cancelled) {
+            stream_cut_write(o, t);
+            return suspend_cancelled(L, t);
+        }
+        n = io_wait(o, t, UV_WRITABLE, "write", t->deadline_ms, true);
+        if (n == 0) {
+            return lua_yield(L, 0);
+        }
+    }
+    if (n < 0) {
+        stream_cut_write(o, t);
+        return push_failure(L, (int)n);
+    }
+    stream_end_write(o);
+    lua_pushnumber(L, (lua_Number)total);
+    return 1;
+}
+
+/* ---- listening and connecting ---- */
+
+/* The address at index 1, a literal: connect and bind look names up before. */
+static void check_literal(lua_State *L, address *a) {
+    size_t length;
+    const char *text = luaL_checklstring(L, 1, &length);
+    char host[ADDRESS_HOST_MAX];
+    int port = address_split(text, length, host);
+    if (port < 0 || address_parse(host, port, a) < 0) {
+        luaL_error(L, "no literal address: %s", text);
+    }
+}
+
+/* split(address) -> host, port, is_literal | nil */
+static int net_split(lua_State *L) {
+    size_t length;
+    const char *text = luaL_checklstring(L, 1, &length);
+    char host[ADDRESS_HOST_MAX];
+    address unused;
+    int port = address_split(text, length, host);
+    if (port < 0) {
+        return 0;
+    }
+    lua_pushstring(L, host);
+    lua_pushinteger(L, port);
+    lua_pushboolean(L, address_parse(host, port, &unused) == 0);
+    return 3;
+}
+
+static int push_address_failure(lua_State *L, int code, const char *hint) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "%s: %s: %s%s", uv_err_name(code), uv_strerror(code), lua_tostring(L, 1), hint);
+    lua_pushstring(L, uv_err_name(code));
+    return 3;
+}
+
+/* listen(address, backlog, reuseport) -> listener | nil, err, code */
+static int net_listen(lua_State *L) {
+    address a;
+    check_literal(L, &a);
+    bool reuseport = lua_toboolean(L, 3);
+    momo_token *token = push_token(L, UP(LISTENER));
+    executor *ex = executor_of(L);
+    io *o;
+    int status = tcp_listen(ex, &a, (int)lua_tointeger(L, 2), reuseport, &o);
+    if (status < 0) {
+        const char *hint = "";
+        if (status == UV_EADDRINUSE && !reuseport) {
+            enum listens listens = tcp_listens(ex, &a);
+            hint = listens == LISTENS_HERE ? " (this thread listens there already)"
+                   : listens == LISTENS_OTHER
+                       ? " (another thread of this process listens there: pass {reuseport = true})"
+                       : "";
+        }
+        return push_address_failure(L, status, hint);
+    }
+    *token = io_token(o);
+    return 1;
+}
+
+/* accept(listener, timeout) -> stream, peer | nil, err, code */
+static int net_accept(lua_State *L) {
+    const momo_token *listener = check_self(L, UP(LISTENER), 2, "listener", "accept");
+    double timeout = check_seconds(L, 2, "accept");
+    enum wake wake;
+    task *t = suspend_enter(L, 2, "accept", &wake);
+    if (!t) {
+        return lua_yield(L, 0);
+    }
+    if (wake == WAKE_CANCEL) {
+        return suspend_cancelled(L, t);
+    }
+    momo_token *token = push_token(L, UP(STREAM)); /* first, since it may run finalizers */
+    io *o = io_get(t->executor, *listener), *accepted;
+    if (!o) {
+        return push_closed(L, wake);
+    }
+    if (wake == WAKE_TIMEOUT) {
+        return push_failure(L, UV_ETIMEDOUT);
+    }
+    address peer;
+    /* Those who wait already come first; a task that was woken is the first of them. */
+    bool turn = wake == WAKE_READY || list_empty(&o->readers);
+    int status = turn ? tcp_accept(o, &accepted, &peer) : UV_EAGAIN;
+    if (status == UV_EAGAIN) {
+        if (t->cancelled) {
+            return suspend_cancelled(L, t);
+        }
+        uint64_t deadline_ms = wake == WAKE_NONE ? suspend_deadline(t, timeout) : t->deadline_ms;
+        status = io_wait(o, t, UV_READABLE, "accept", deadline_ms, wake == WAKE_READY);
+        if (status == 0) {
+            return lua_yield(L, 0);
+        }
+    }
+    if (o->ready & UV_READABLE && !list_empty(&o->readers)) {
+        task_wake(list_entry(list_first(&o->readers), task, link), WAKE_READY); /* there may be more */
+    }
+    if (status < 0) {
+        return push_failure(L, status);
+    }
+    *token = io_token(accepted);
+    char text[ADDRESS_TEXT_MAX];
+    int length = address_format(&peer, text, sizeof text);
+    lua_pushlstring(L, text, length > 0 ? (size_t)length : 0);
+    return 2;
+}
+
+/* connect_start(address) -> stream, connecting | nil, err, code */
+static int net_connect_start(lua_State *L) {
+    address a;
+    check_literal(L, &a);
+    momo_token *token = push_token(L, UP(STREAM));
+    io *o;
+    int status = tcp_connect(executor_of(L), &a, &o);
+    if (status < 0) {
+        return push_address_failure(L, status, "");
+    }
+    *token = io_token(o);
+    return 1;
+}
+
+/* connect_finish(address, stream, timeout) -> stream | nil, err, code; closes a stream that is not connected in the end */
+static int net_connect_finish(lua_State *L) {
+    double timeout = check_seconds(L, 3, "connect");
+    const momo_token *token = lua_touserdata(L, 2);
+    enum wake wake;
+    executor *ex = executor_of(L);
+    task *t = ex->current;
+    if (t && t->cancelled && t->wake == WAKE_NONE) { /* about to raise */
+        momo_close(ex, token);
+    }
+    t = suspend_enter(L, 2, "connect", &wake);
+    if (!t) {
+        return lua_yield(L, 0);
+    }
+    io *o = io_get(ex, *token);
+    int status = o ? wake == WAKE_TIMEOUT ? UV_ETIMEDOUT : tcp_connected(o) : UV_ECANCELED;
+    bool cancelled = wake == WAKE_CANCEL || (status == UV_EAGAIN && t->cancelled);
+    if (status == UV_EAGAIN && !cancelled) {
+        o->ready = 0;
+        uint64_t deadline_ms = wake == WAKE_NONE ? suspend_deadline(t, timeout) : t->deadline_ms;
+        status = io_wait(o, t, UV_WRITABLE, "connect", deadline_ms, true);
+        o->writer = slab_id(&t->head);
+        if (status == 0) {
+            return lua_yield(L, 0);
+        }
+    }
+    if (cancelled || status < 0) {
+        momo_close(ex, token);
+    }
+    if (cancelled) {
+        return suspend_cancelled(L, t);
+    }
+    if (status < 0) {
+        return push_address_failure(L, status, "");
+    }
+    o->writer = 0;
+    o->ready = UV_WRITABLE; /* nothing to read yet, more often than not: wait for the event */
+    lua_pushvalue(L, 2);
+    return 1;
+}
+
+/* ---- looking names up ---- */
+
+/* lookup_start(host) -> lookup | nil, err, code */
+static int net_lookup_start(lua_State *L) {
+    const char *host = luaL_checkstring(L, 1);
+    resolve **lookup = lua_newuserdata(L, sizeof(resolve *));
+    *lookup = NULL;
+    lua_pushvalue(L, UP(LOOKUP));
+    lua_setmetatable(L, -2);
+    int status = resolve_start(executor_of(L), host, lookup);
+    return status < 0 ? push_address_failure(L, status, "") : 1;
+}
+
+/* lookup_finish(host, lookup, port, timeout) -> {address, ...} | nil, err, code */
+static int net_lookup_finish(lua_State *L) {
+    resolve *r = *(resolve **)lua_touserdata(L, 2);
+    double timeout = check_seconds(L, 4, "connect");
+    enum wake wake;
+    task *t = suspend_enter(L, 2, "connect", &wake);
+    if (!t) {
+        return lua_yield(L, 0);
+    }
+    if (wake == WAKE_CANCEL) {
+        return suspend_cancelled(L, t);
+    }
+    if (!r->done && wake == WAKE_TIMEOUT) {
+        return push_address_failure(L, UV_ETIMEDOUT, "");
+    }
+    if (!r->done) {
+        resolve_wait(r, t, wake == WAKE_NONE ? suspend_deadline(t, timeout) : t->deadline_ms);
+        return lua_yield(L, 0);
+    }
+    if (r->status < 0) {
+        return push_address_failure(L, r->status, "");
+    }
+    lua_newtable(L);
+    address a;
+    for (unsigned i = 0; resolve_address(r, i, (int)lua_tointeger(L, 3), &a); i++) {
+        char text[ADDRESS_TEXT_MAX];
+        if (address_format(&a, text, sizeof text) > 0) {
+            lua_pushstring(L, text);
+            lua_rawseti(L, -2, (int)i + 1);
+        }
+    }
+    return 1;
+}
+
+/* __gc of look-ups */
+static int net_lookup_release(lua_State *L) {
+    resolve **lookup = lua_touserdata(L, 1);
+    if (*lookup && executor_of(L)) {
+        resolve_release(*lookup);
+    }
+    *lookup = NULL;
+    return 0;
+}
+
+void register_net(lua_State *L) {
+    static const function functions[] = {
+        {"read", stream_read},
+        {"read_exact", stream_read_exact},
+        {"read_until", stream_read_until},
+        {"write", stream_write_all},
+        {"split", net_split},
+        {"listen", net_listen},
+        {"accept", net_accept},
+        {"connect_start", net_connect_start},
+        {"connect_finish", net_connect_finish},
+        {"lookup_start", net_lookup_start},
+        {"lookup_finish", net_lookup_finish},
+        {NULL, NULL},
+    };
+    static const function finalizer[] = {{"__gc", collect}, {NULL, NULL}};
+    static const function lookup_finalizer[] = {{"__gc", net_lookup_release}, {NULL, NULL}};
+    register_functions(L, functions);
+    lua_pushvalue(L, UP_STREAM);
+    register_functions(L, finalizer);
+    lua_pushvalue(L, UP_LISTENER);
+    register_functions(L, finalizer);
+    lua_pushvalue(L, UP_LOOKUP);
+    register_functions(L, lookup_finalizer);
+    lua_pop(L, 3);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the C functions of one Lua state have in common.
+ *
+ * Every one of them is a closure over the same upvalues, so that nothing is looked up in the registry on a hot path.
+ */
+#pragma once
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "../task.h"
+
+enum upvalue {
+    UP_RUNTIME = 1,   /* userdata: runtime */
+    UP_COROUTINES,    /* [slot + 1] = the slot's coroutine, from one task to the next */
+    UP_HANDLES,       /* [slot + 1] = the handle of the slot's task, until it ends; else false */
+    UP_CANCELLATIONS, /* [slot + 1] = what a cancelled task's operations raise; else false */
+    UP_FAILURES,      /* handles of tasks that failed in this turn */
+    UP_TASK,          /* metatables, from here on */
+    UP_CANCELLED,
+    UP_STREAM,
+    UP_LISTENER,
+    UP_LOOKUP,
+    UP_THREAD,
+    UP_MAKE_COROUTINE, /* functions that are called protected (task.c) */
+    UP_STORE_OUTCOME,
+    UP_COUNT = UP_STORE_OUTCOME,
+};
+#define UP(name) lua_upvalueindex(UP_##name)
+
+typedef struct runtime {
+    executor *executor;  /* NULL once the state has closed it */
+    lua_State *L;        /* that called run, while it runs */
+    task *main;          /* the run's first task, until it ends */
+    const void *globals; /* the state's environment */
+    const char *why;     /* why the executor is stopping */
+    unsigned idle;       /* coroutines that wait for a task */
+    unsigned failed;     /* entries of UP_FAILURES */
+    unsigned unjoined;   /* tasks and threads that failed and that nobody has joined */
+    bool stopped;        /* the run was stopped before main ended */
+} runtime;
+
+static inline runtime *runtime_of(lua_State *L) {
+    return lua_touserdata(L, UP(RUNTIME));
+}
+
+typedef struct function {
+    const char *name;
+    lua_CFunction call;
+} function;
+
+/* Adds the functions, each with all upvalues, to the table on top; the list ends with a NULL name. */
+void register_functions(lua_State *, const function *);
+int make_coroutine(lua_State *); /* UP_MAKE_COROUTINE */
+int store_outcome(lua_State *);  /* UP_STORE_OUTCOME */
+void register_task(lua_State *);
+void register_time(lua_State *);
+void register_net(lua_State *);
+void register_thread(lua_State *);
+
+/* Raises "name: text" at the place that called: level 1 is who called this C function, 2 who called its wrapper. */
+int throw(lua_State *, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Pushes nil, "CODE: text", "CODE": returns 3. */
+int push_failure(lua_State *, int code);
+/* Argument 1 as an object of this metatable; else raises that the method wants a colon. */
+void *check_self(lua_State *, int metatable, int level, const char *object, const char *method);
+/* An optional number of seconds: -1 when absent; NaN and negative ones throw. */
+double check_seconds(lua_State *, int index, const char *function);

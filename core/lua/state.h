@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How Momo opens Lua states of its own: the command's, and one for each thread.
+ */
+#pragma once
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <stdlib.h>
+
+#ifdef MOMO_MALLOC_STATES
+/* On malloc, so that a sanitizer sees what happens to Lua's memory. */
+static void *state_allocate(void *unused, void *block, size_t old_size, size_t size) {
+    (void)unused;
+    (void)old_size;
+    if (size == 0) {
+        free(block);
+        return NULL;
+    }
+    return realloc(block, size);
+}
+#endif
+
+/* With the standard libraries open; NULL: out of memory. */
+static inline lua_State *state_new(void) {
+#ifdef MOMO_MALLOC_STATES
+    lua_State *L = lua_newstate(state_allocate, NULL);
+#else
+    lua_State *L = luaL_newstate();
+#endif
+    if (L) {
+        luaL_openlibs(L);
+    }
+    return L;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Suspending: see suspend.h.
+ */
+#include "suspend.h"
+
+/* A task that catches its cancellation more often than this will never end by itself. */
+enum { RAISES_MAX = 100 };
+
+/* A task whose operations never have to wait still lets the others have a turn after so many. */
+enum { OPERATIONS_MAX = 32 };
+
+static int not_here(lua_State *L, int level, const char *operation, const task *t) {
+    if (!executor_running) {
+        return throw(L, level,
+                     "%s: needs a runtime: call it inside momo.run(main), or run the file with the momo command",
+                     operation);
+    }
+    if (!t) {
+        return throw(L, level, "%s: can't suspend inside on_error; spawn a task for it", operation);
+    }
+    if (t->user != L) {
+        return throw(L, level,
+                     "%s: can't suspend inside coroutine.wrap; the runtime can only suspend the task itself: call it "
+                     "outside the coroutine, or make the coroutine a task with momo.spawn",
+                     operation);
+    }
+    return throw(L, level,
+                 "%s: can't suspend beneath a C function such as require, string.gsub, table.sort or __gc; call it "
+                 "before or after that function",
+                 operation);
+}
+
+task *suspend_enter(lua_State *L, int level, const char *operation, enum wake *wake) {
+    executor *ex = executor_running;
+    task *t = ex ? ex->current : NULL;
+    if (!t || t->user != L || !lua_isyieldable(L)) {
+        not_here(L, level, operation, t);
+    }
+    enum wake woken = (enum wake)t->wake;
+    t->wake = WAKE_NONE;
+    *wake = woken == WAKE_AGAIN ? WAKE_NONE : woken;
+    if (t->cancelled && *wake == WAKE_NONE) {
+        if (t->raises >= RAISES_MAX) {
+            t->state = TASK_ENDED; /* the loop ends it as soon as it has yielded */
+            return NULL;
+        }
+        if (t->raised) {
+            task_yield(t, WAKE_CANCEL);
+            return NULL;
+        }
+        suspend_cancelled(L, t);
+    }
+    if (woken == WAKE_NONE && ++t->operations > OPERATIONS_MAX) {
+        task_yield(t, WAKE_AGAIN);
+        return NULL;
+    }
+    return t;
+}
+
+void push_cancellation(lua_State *L, task *t) {
+    runtime *rt = t->executor->user;
+    int slot = (int)t->head.index + 1;
+    lua_rawgeti(L, UP(CANCELLATIONS), slot);
+    if (!lua_toboolean(L, -1)) {
+        lua_pop(L, 1);
+        lua_createtable(L, 0, 1);
+        lua_pushstring(L, rt->why);
+        lua_setfield(L, -2, "reason");
+        lua_pushvalue(L, UP(CANCELLED));
+        lua_setmetatable(L, -2);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, UP(CANCELLATIONS), slot);
+    }
+}
+
+int suspend_cancelled(lua_State *L, task *t) {
+    push_cancellation(L, t);
+    t->raises++;
+    t->raised = true;
+    return lua_error(L);
+}
+
+uint64_t suspend_deadline(const task *t, double seconds) {
+    return seconds < 0 ? DEADLINE_NEVER : executor_deadline_ms(t->executor, seconds);
+}

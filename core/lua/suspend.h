@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How a C function suspends the task that called it.
+ *
+ * LuaJIT has no continuations, and nothing may be raised or allocated on a parked coroutine. So an operation is a C
+ * function that Lua calls again for as long as it returns true:
+ *
+ *      while operation(...) == true do end
+ *
+ *   1. It is entered: suspend_enter says whether this call is fresh or comes after a wake-up, and why.
+ *   2. It tries. Done: it returns its results.
+ *   3. It can't go on yet: it parks the task and ends in lua_yield. The loop resumes the coroutine with `true` as soon as
+ *      there is an answer, which makes the wrapper call the operation again, inside the task, where it may raise.
+ */
+#pragma once
+#include "runtime.h"
+
+/* The task that runs L, if it may suspend; else raises why it may not. A cancelled task's fresh call raises; after
+ * WAKE_CANCEL the caller cleans up and calls suspend_cancelled. NULL: it goes on catching its cancellation, and has to
+ * wait its turn before it hears of it again, or is parked for good: `return lua_yield(L, 0)`. */
+task *suspend_enter(lua_State *, int level, const char *operation, enum wake *);
+/* Raises the task's cancellation. */
+int suspend_cancelled(lua_State *, task *);
+/* When the operation's limit of `seconds` is over; a negative number is no limit. */
+uint64_t suspend_deadline(const task *, double seconds);
+/* Pushes the object that stands for the task's cancellation, made on first use. */
+void push_cancellation(lua_State *, task *);

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Threads as Lua sees them: a Lua state on a thread of its own, which runs one function in a runtime of its own.
+ *
+ *   parent: package paths, code, arguments --packed--> input ----> child: momo.thread's main(...)
+ *   parent: outcome(handle)          <---- output <--packed-- ok, results... | error
+ */
+#include "../thread.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "state.h"
+#include "suspend.h"
+#include "value.h"
+
+enum {
+    NAME_MAX_SIZE = 64,
+    MAIN_ARGUMENTS = 5, /* path, cpath, code, modules, n: before those of the function */
+};
+
+typedef struct lua_thread {
+    thread thread;
+    unsigned index;
+    char name[NAME_MAX_SIZE];
+    packed input;
+    packed output; /* of the child until its end was seen */
+    bool failed;
+    bool unjoined; /* counted in runtime.unjoined */
+} lua_thread;
+
+/* Where a child's state keeps its lua_thread. */
+static const char registry_key;
+
+static lua_thread *lua_thread_of(lua_State *L) {
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&registry_key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    lua_thread *t = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return t;
+}
+
+/* ---- on the child's thread ---- */
+
+/* Keeps the n results on top as the outcome. Called protected: (t, results...). */
+static int store_results(lua_State *L) {
+    lua_thread *t = lua_touserdata(L, 1);
+    const char *why = value_pack(L, lua_gettop(L) - 1, "result", 1, &t->output);
+    if (why) {
+        return luaL_error(L, "%s, and can't be copied to another thread", why);
+    }
+    return 0;
+}
+
+/* (t): runs the thread's function, and returns what it returned. Called protected. */
+static int child_main(lua_State *L) {
+    lua_thread *t = lua_touserdata(L, 1);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&registry_key);
+    lua_pushvalue(L, 1);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+    lua_settop(L, 0);
+    int n = value_unpack(L, &t->input); /* path, cpath, the arguments of main */
+    lua_getglobal(L, "package");
+    lua_pushvalue(L, 1);
+    lua_setfield(L, -2, "path");
+    lua_pushvalue(L, 2);
+    lua_setfield(L, -2, "cpath");
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "momo.thread");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "main");
+    lua_replace(L, 2);
+    lua_settop(L, n);
+    lua_call(L, n - 2, LUA_MULTRET);
+    return lua_gettop(L) - 1;
+}
+
+static void run_child(thread *base) {
+    lua_thread *t = (lua_thread *)base;
+    char short_name[16];
+    snprintf(short_name, sizeof short_name, "%.15s", t->name); /* what the system takes */
+    pthread_setname_np(pthread_self(), short_name);
+    lua_State *L = state_new();
+    t->failed = true;
+    if (!L) {
+        return;
+    }
+    lua_pushcfunction(L, store_results);
+    lua_pushlightuserdata(L, t);
+    lua_pushcfunction(L, child_main);
+    lua_pushlightuserdata(L, t);
+    t->failed = lua_pcall(L, 1, LUA_MULTRET, 0) != 0;
+    if (lua_pcall(L, lua_gettop(L) - 1, 0, 0) != 0) {
+        t->failed = true;
+        lua_pushcfunction(L, store_results);
+        lua_pushlightuserdata(L, t);
+        lua_pushstring(L, lua_tostring(L, -3));
+        (void)lua_pcall(L, 2, 0, 0); /* without memory for that, the outcome is a failure that says nothing */
+    }
+    lua_close(L);
+}
+
+/* ---- on the parent's ---- */
+
+static void on_seen(thread *base) {
+    lua_thread *t = (lua_thread *)base;
+    runtime *rt = base->parent->user;
+    if (t->failed && list_empty(&base->joiners)) {
+        t->unjoined = true;
+        rt->unjoined++;
+        size_t size = 0;
+        const char *text = value_text(&t->output, &size);
+        fprintf(stderr, "momo: thread %s failed: %.*s\n", t->name, (int)size, text);
+    }
+}
+
+static void free_thread(thread *base) {
+    lua_thread *t = (lua_thread *)base;
+    free(t->input.bytes);
+    free(t->output.bytes);
+    free(t);
+}
+
+static lua_thread **push_handle(lua_State *L) {
+    lua_thread **handle = lua_newuserdata(L, sizeof(lua_thread *));
+    *handle = NULL;
+    lua_pushvalue(L, UP(THREAD));
+    lua_setmetatable(L, -2);
+    return handle;
+}
+
+/* thread_start(index, name, cpu or nil, path, cpath, code, modules, n, arguments...) -> handle | nil, err, code */
+static int thread_start_child(lua_State *L) {
+    runtime *rt = runtime_of(L);
+    lua_thread **handle = push_handle(L);
+    lua_insert(L, 1);
+    lua_thread *t = calloc(1, sizeof *t);
+    if (!t) {
+        return luaL_error(L, "not enough memory");
+    }
+    list_init(&t->thread.link);
+    t->index = (unsigned)lua_tointeger(L, 2);
+    snprintf(t->name, sizeof t->name, "%s", lua_tostring(L, 3));
+    t->thread.cpu = lua_isnil(L, 4) ? -1 : (int)lua_tointeger(L, 4);
+    t->thread.main = run_child;
+    t->thread.seen = on_seen;
+    t->thread.free = free_thread;
+    *handle = t;
+    const char *why = value_pack(L, lua_gettop(L) - 4, "the function's argument", 1 - MAIN_ARGUMENTS, &t->input);
+    if (why) {
+        return luaL_error(L, "%s", why);
+    }
+    int status = thread_start(&t->thread, rt->executor);
+    if (status < 0) {
+        return push_failure(L, status);
+    }
+    t->thread.references++;
+    lua_settop(L, 1);
+    return 1;
+}
+
+/* __gc of handles */
+static int thread_collect(lua_State *L) {
+    lua_thread **handle = lua_touserdata(L, 1);
+    lua_thread *t = *handle;
+    *handle = NULL;
+    if (!t) {
+        return 0;
+    }
+    if (t->thread.references) {
+        thread_release(&t->thread);
+    } else { /* it never started */
+        free_thread(&t->thread);
+    }
+    return 0;
+}
+
+static lua_thread *self(lua_State *L) {
+    return *(lua_thread **)check_self(L, UP(THREAD), 2, "thread", "join");
+}
+
+/* thread_join(handle): returns when it has ended */
+static int thread_join(lua_State *L) {
+    lua_thread *t = self(L);
+    enum wake wake;
+    task *current = suspend_enter(L, 2, "join", &wake);
+    if (!current) {
+        return lua_yield(L, 0);
+    }
+    if (wake == WAKE_CANCEL) {
+        return suspend_cancelled(L, current);
+    }
+    if (thread_seen(&t->thread)) {
+        return 0;
+    }
+    list_push(&t->thread.joiners, &current->link);
+    task_park(current, "join", DEADLINE_NEVER, WAKE_TIMEOUT);
+    return lua_yield(L, 0);
+}
+
+/* thread_outcome(handle) -> true, results... | false, error */
+static int thread_outcome(lua_State *L) {
+    lua_thread *t = self(L);
+    runtime *rt = runtime_of(L);
+    if (t->unjoined) {
+        t->unjoined = false;
+        rt->unjoined--;
+    }
+    lua_pushboolean(L, !t->failed);
+    int n = value_unpack(L, &t->output);
+    if (t->failed && n == 0) {
+        lua_pushliteral(L, "not enough memory");
+        n = 1;
+    }
+    return n + 1;
+}
+
+/* thread_attach(): on the child: from here on its parent can stop it */
+static int thread_attach_child(lua_State *L) {
+    lua_thread *t = lua_thread_of(L);
+    thread_attach(&t->thread, runtime_of(L)->executor);
+    return 0;
+}
+
+/* thread_current() -> index, name, cpu | nothing on a thread that Momo did not start */
+static int thread_current(lua_State *L) {
+    const lua_thread *t = lua_thread_of(L);
+    if (!t) {
+        return 0;
+    }
+    lua_pushinteger(L, (lua_Integer)t->index);
+    lua_pushstring(L, t->name);
+    if (t->thread.cpu >= 0) {
+        lua_pushinteger(L, t->thread.cpu);
+    } else {
+        lua_pushnil(L);
+    }
+    return 3;
+}
+
+void register_thread(lua_State *L) {
+    static const function functions[] = {
+        {"thread_start", thread_start_child},   {"thread_join", thread_join},       {"thread_outcome", thread_outcome},
+        {"thread_attach", thread_attach_child}, {"thread_current", thread_current}, {NULL, NULL},
+    };
+    static const function finalizer[] = {{"__gc", thread_collect}, {NULL, NULL}};
+    register_functions(L, functions);
+    lua_pushvalue(L, UP_THREAD);
+    register_functions(L, finalizer);
+    lua_pop(L, 1);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the border offers for the executor and the process. For sockets, see the end of tcp.c.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <sys/time.h>
+
+#include "io.h"
+
+const char *momo_version(void) {
+    return MOMO_VERSION;
+}
+
+const char *momo_error_name(int code) {
+    return uv_err_name(code);
+}
+
+const char *momo_error_text(int code) {
+    return uv_strerror(code);
+}
+
+double momo_now(const momo_executor *ex) {
+    return (double)executor_now_ns(ex) / 1e9;
+}
+
+double momo_wall(void) {
+    struct timeval now;
+    gettimeofday(&now, NULL);
+    return (double)now.tv_sec + (double)now.tv_usec / 1e6;
+}
+
+static uint64_t length(const list *head) {
+    uint64_t n = 0;
+    for (const list *node = head->next; node != head; node = node->next) {
+        n++;
+    }
+    return n;
+}
+
+void momo_get_metrics(const momo_executor *ex, momo_metrics *m) {
+    *m = (momo_metrics){
+        .tasks = ex->tasks.live,
+        .ready = length(&ex->ready),
+        .spawned = ex->spawned,
+        .timers = ex->wheel.count,
+        .handles = ex->ios.live,
+        .threads = ex->thread_count,
+        .polls = ex->polls,
+        .resumes = ex->resumes,
+        .stale_events = ex->stale_events,
+        .collected = ex->collected,
+    };
+}
+
+void momo_stop(momo_executor *ex) {
+    executor_stop(ex);
+}
+
+static void on_signal(uv_signal_t *watcher, int number) {
+    (void)number;
+    executor *ex = watcher->data;
+    uv_signal_stop(&ex->signals[0]);
+    uv_signal_stop(&ex->signals[1]);
+    executor_stop(ex);
+}
+
+int momo_stop_on_signals(momo_executor *ex) {
+    static const int numbers[] = {SIGINT, SIGTERM};
+    for (int i = 0; i < 2; i++) {
+        uv_signal_t *watcher = &ex->signals[i];
+        int status = uv_signal_init(&ex->loop, watcher);
+        if (status == 0) {
+            uv_unref((uv_handle_t *)watcher);
+            watcher->data = ex;
+            status = uv_signal_start(watcher, on_signal, numbers[i]);
+        }
+        if (status < 0) {
+            return status;
+        }
+    }
+    return 0;
+}
+
+int momo_usable_cpu(const momo_executor *ex, int i) {
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET(cpu, &ex->cpus) && i-- == 0) {
+            return cpu;
+        }
+    }
+    return UV_EINVAL;
+}
+
+int momo_parallelism(const momo_executor *ex) {
+    return CPU_COUNT(&ex->cpus);
+}
+
+int momo_pin(int cpu) {
+    cpu_set_t cpus;
+    if (cpu < 0 || cpu >= CPU_SETSIZE) {
+        return UV_EINVAL;
+    }
+    CPU_ZERO(&cpus);
+    CPU_SET(cpu, &cpus);
+    return uv_translate_sys_error(pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus));
+}

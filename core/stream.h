@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A byte stream on an io: unread bytes, and writes that are whole.
+ *
+ * A read lands in the executor's scratch, which the stream then holds; what the reader leaves there moves into a buffer
+ * of the stream's own as soon as the scratch is wanted by another. So a stream without unread bytes owns no buffer, and
+ * the common read, taken whole, is copied once, into the Lua string.
+ *
+ *   descriptor --read(2)--> scratch (held) --taken whole--> nothing left
+ *                              |
+ *                              +--settle: something left--> data of its own --taken--> freed
+ */
+#pragma once
+#include <sys/uio.h>
+
+#include "io.h"
+
+void stream_init(io *);
+
+static inline size_t stream_unread(const io *o) {
+    return o->end - o->start;
+}
+static inline const char *stream_bytes(const io *o) {
+    return o->data + o->start;
+}
+
+/* Reads more bytes behind the unread ones, once: their number, or UV_EAGAIN, UV_EOF, UV_ENOMEM or what read(2) says.
+ * want: how many unread bytes the caller hopes to see in the end. What is unread stays so, whatever is returned. */
+ssize_t stream_fill(io *, size_t want);
+/* Drops the first n unread bytes. */
+void stream_consume(io *, size_t n);
+/* Moves unread bytes out of the scratch. UV_ENOMEM: they are lost, and later reads say so. */
+int stream_settle(io *);
+
+/* Writing: one task's write at a time, the others queue.
+ *   begin -> true: it's the task's turn, until stream_end_write or stream_cut_write; false: wait with io_wait_turn */
+bool stream_begin_write(io *, task *);
+void stream_end_write(io *);
+/* The write stops after t->progress bytes. If there are any, nothing can be written after them: UV_EPIPE from now on. */
+void stream_cut_write(io *, task *);
+/* Parks the task behind the write under way. */
+void stream_wait_turn(io *, task *, uint64_t deadline_ms);
+/* One writev(2): bytes written, UV_EAGAIN or an error. */
+ssize_t stream_write(io *, const struct iovec *, int count);

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A task: one thread of control of an executor, known here as a slot with a state.
+ *
+ *             spawn            turn comes             park
+ *   (free) ----------> READY <------------> RUNNING ---------> WAITING
+ *                        ^   yield             |                  |
+ *                        |                     | end              | wake: event, deadline, cancel
+ *                        +---------------------|------------------+
+ *                                              v
+ *                                           (free)
+ *
+ * A task waits for one thing at a time. What wakes it only says why (enum wake); the operation is then entered again
+ * by the task itself, with that answer, and goes on, gives up or cleans up there.
+ */
+#pragma once
+#include "executor.h"
+
+enum task_state { TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_ENDED };
+
+enum wake {
+    WAKE_NONE = 0,     /* not woken: a fresh call, or a wait that ends without an answer (sleep, yield) */
+    WAKE_READY = 1,    /* what it waits for may be there */
+    WAKE_AGAIN = 2,    /* it only let others have a turn: the call begins anew */
+    WAKE_TIMEOUT = -1, /* its deadline passed first */
+    WAKE_CLOSED = -2,  /* what it waited on was closed */
+    WAKE_CANCEL = -3,  /* it was cancelled while it waited */
+};
+
+typedef struct task {
+    slab_head head;
+    list link;             /* READY: in the executor's queue; WAITING: in what it waits for, or alone */
+    wheel_timer timer;     /* pending while it waits with a deadline */
+    uint64_t deadline_ms;  /* of the operation under way; kept over spurious wake-ups */
+    uint64_t progress;     /* bytes that the operation under way has moved */
+    const char *waits_for; /* the operation's name, while WAITING */
+    executor *executor;
+    list joiners; /* tasks that wait for its end */
+    void *user;   /* kept with the slot from one task to the next */
+    void *handle;
+    uint8_t state;
+    int8_t wake;   /* enum wake: what to tell the task when it runs next */
+    int8_t expiry; /* enum wake: what an expired deadline tells it */
+    bool started;
+    bool cancelled;     /* cancellation was asked for */
+    bool raised;        /* a cancellation was raised since it was last resumed */
+    uint8_t raises;     /* how often a cancellation was raised */
+    uint8_t operations; /* begun since it was last resumed */
+} task;
+
+/* Makes a task without putting it in the queue: user is what the slot's last task left. UV_ENOMEM: *task is NULL. */
+int task_new(executor *, task **);
+/* Undoes task_new, for a task that never became ready. */
+void task_drop(task *);
+/* To the tail of the ready queue. */
+void task_start(task *);
+/* The task that runs goes to the tail of the queue; wake is what it's told when it gets there. */
+void task_yield(task *, enum wake);
+/* The task that runs waits until task_wake, or until the deadline tells it `expiry`. Its link is the caller's to
+ * insert where the wake will come from. */
+void task_park(task *, const char *waits_for, uint64_t deadline_ms, enum wake expiry);
+/* Ends the wait of a WAITING task: unlinks it, disarms the deadline, and puts it at the tail of the ready queue. */
+void task_wake(task *, enum wake);
+/* From now on the task's suspending operations raise; the one it waits in ends with WAKE_CANCEL. */
+void task_cancel(task *);
+/* Frees the slot and wakes the joiners. */
+void task_end(task *);
+/* NULL when that task has ended. */
+static inline task *task_get(const executor *executor, uint64_t id) {
+    return slab_get(&executor->tasks, id);
+}

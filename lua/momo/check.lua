@@ -1,0 +1,53 @@
+---What a wrong argument is told: errors at the line of the caller's caller.
+
+local M = {}
+
+---@param value any
+---@return string text as it is shown in an error: strings in quotes, NaN, numbers, else the type
+function M.show(value)
+  if type(value) == "string" then
+    return string.format("%q", value)
+  elseif value ~= value then
+    return "NaN"
+  elseif type(value) == "number" or type(value) == "boolean" then
+    return tostring(value)
+  end
+  return type(value)
+end
+
+---@param ok any
+---@param what string such as "bind: the backlog must be a whole number"
+---@param value any what came instead
+function M.argument(ok, what, value)
+  if not ok then
+    error(what .. ", got " .. M.show(value), 3)
+  end
+end
+
+---@param options any
+---@param allowed table<string, string> the type of each option
+---@param name string of the function
+function M.options(options, allowed, name)
+  if options == nil then
+    return {}
+  elseif type(options) ~= "table" then
+    error(name .. ": options must be a table, got " .. M.show(options), 3)
+  end
+  for key, value in pairs(options) do
+    local wanted = allowed[key]
+    if not wanted then
+      error(("%s: there is no option %s"):format(name, M.show(key)), 3)
+    elseif type(value) ~= wanted then
+      error(("%s: option %s must be a %s, got %s"):format(name, key, wanted, M.show(value)), 3)
+    end
+  end
+  return options
+end
+
+---@param value any
+---@return boolean
+function M.is_whole(value)
+  return type(value) == "number" and value % 1 == 0
+end
+
+return M

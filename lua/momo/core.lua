@@ -1,0 +1,39 @@
+---The border to the core: the one module that requires ffi. What the core's header declares is what `C` holds, since the
+---text that is declared here comes out of the library itself.
+
+if not rawget(_G, "jit") then
+  error("momo needs LuaJIT, and this is " .. _VERSION .. ": run it with luajit or the momo command", 0)
+end
+
+local ffi = require "ffi"
+
+local path, problem = package.searchpath("momo.native", package.cpath)
+if not path then
+  error("momo: its library is not on package.cpath:" .. problem, 0)
+end
+local native = require "momo.native"
+ffi.cdef(native.header)
+
+local M = {}
+
+---Functions that use Lua's stack: what suspends, and what makes strings.
+M.native = native
+
+---The functions of core/include/momo.h.
+M.C = ffi.load(path)
+
+---This state's executor, the first argument of most of them.
+M.executor = ffi.cast("momo_executor *", native.executor)
+
+M.string = ffi.string
+M.new = ffi.new
+
+---A failure as Momo's functions return it.
+---@param code integer a negative UV_E*
+---@return nil, string err "CODE: text", string code
+function M.failure(code)
+  local name = ffi.string(M.C.momo_error_name(code))
+  return nil, name .. ": " .. ffi.string(M.C.momo_error_text(code)), name
+end
+
+return M

@@ -1,0 +1,136 @@
+---Threads: each a Lua state and an executor of its own. Nothing is shared; plain values are copied.
+
+local check = require "momo.check"
+local core = require "momo.core"
+local task = require "momo.task"
+
+local C, native = core.C, core.native
+
+---@class momo.Thread
+local Thread = native.metatables.thread
+Thread.__name = "momo.Thread"
+Thread.__index = Thread
+
+local M = {}
+local started, pinned = 0, nil
+
+local function module_of(value)
+  if type(value) == "table" or type(value) == "function" then
+    for name, module in pairs(package.loaded) do
+      if module == value and type(name) == "string" then
+        return name
+      end
+    end
+  end
+end
+
+---The function's code, and for each upvalue the module that it is.
+local function dump(fn)
+  local info = debug.getinfo(fn, "S")
+  if info.what == "C" then
+    error("thread.spawn: a C function can't be copied to another thread; wrap it in a Lua function", 3)
+  end
+  local modules = {}
+  for i = 1, math.huge do
+    local name, value = debug.getupvalue(fn, i)
+    if not name then
+      break
+    end
+    modules[i] = module_of(value)
+    if not modules[i] then
+      error(("thread.spawn: the function at %s:%d uses the upvalue '%s'; a thread has a Lua state of its own: "
+        .. "pass it as an argument"):format(info.short_src, info.linedefined, name), 3)
+    end
+  end
+  return string.dump(fn), modules
+end
+
+---Starts a thread that runs a function in a runtime of its own, as `momo.run` would. It belongs to this executor: `run`
+---does not return before the thread has ended, and `stop` stops it.
+---
+---The function has no upvalues but modules, which are required again there. Of "module", the thread calls what require
+---returns. Arguments are copied: nil, booleans, numbers, strings, and tables of these.
+---@overload fun(fn: function|string, ...: any): momo.Thread
+---@param options {name: string?, cpu: integer?} cpu: pins it to that CPU
+---@param fn function|string
+---@return momo.Thread? thread
+---@return string? err
+---@return string? code
+function M.spawn(options, fn, ...)
+  if type(options) ~= "table" then
+    return M.spawn({}, options, fn, ...)
+  end
+  check.options(options, { name = "string", cpu = "number" }, "thread.spawn")
+  if type(fn) ~= "function" and type(fn) ~= "string" then
+    error("thread.spawn: needs a function or the name of a module, got " .. check.show(fn), 2)
+  end
+  check.argument(options.cpu == nil or (check.is_whole(options.cpu) and options.cpu >= 0 and options.cpu < 1024),
+    "thread.spawn: option cpu must be the number of a CPU", options.cpu)
+  if not task.current() then
+    error("thread.spawn: needs a runtime: call it inside momo.run(main), or run the file with the momo command", 2)
+  end
+  local code, modules = fn, nil
+  if type(fn) == "function" then
+    code, modules = dump(fn)
+  end
+  started = started + 1
+  local name = options.name or "momo-" .. started
+  local ok, thread, err, errcode = pcall(native.thread_start, started, name, options.cpu, package.path, package.cpath,
+    code, modules, select("#", ...), ...)
+  if not ok then
+    error("thread.spawn: " .. tostring(thread), 2)
+  end
+  return thread, err, errcode
+end
+
+---What runs on the new thread.
+---@param code string a dumped function, or a module's name
+---@param modules string[]? of the function's upvalues
+---@param n integer arguments
+function M.main(code, modules, n, ...)
+  native.thread_attach()
+  local fn
+  if modules then
+    fn = assert(loadstring(code))
+    for i, name in ipairs(modules) do
+      debug.setupvalue(fn, i, require(name))
+    end
+  else
+    fn = require(code)
+    if type(fn) ~= "function" then
+      error(("thread.spawn: module %q must return a function, and returned a %s"):format(code, type(fn)), 0)
+    end
+  end
+  return task.run(fn, unpack({ ... }, 1, n))
+end
+
+---Waits for the thread's end.
+---@async
+---@return boolean ok
+---@return any ... what its function returned, or the error, with its traceback
+function Thread:join()
+  while native.thread_join(self) do end
+  return native.thread_outcome(self)
+end
+
+---@return integer n CPUs that this process may use
+function M.available_parallelism()
+  return C.momo_parallelism(core.executor)
+end
+
+---Pins the thread that calls to a CPU.
+---@param cpu integer
+function M.pin(cpu)
+  if C.momo_pin(cpu) == 0 then
+    pinned = cpu
+  end
+end
+
+---index: 0 on the main thread, else the thread's number among those that its parent has started; cpu: that it is pinned to.
+---@return {index: integer, name: string, cpu: integer?}
+function M.current()
+  local index, name, cpu = native.thread_current()
+  return { index = index or 0, name = name or "main", cpu = cpu or pinned }
+end
+
+return M
