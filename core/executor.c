@@ -163,7 +163,7 @@ bool executor_run(executor *ex) {
             if (uv_loop_alive(&ex->loop) || ++ex->skipped >= IDLE_WINDOWS) {
                 poll_events(ex, false);
             }
-        } else if (ex->wheel.count || ex->thread_count || uv_loop_alive(&ex->loop)) {
+        } else if (ex->wheel.count || ex->thread_count || ex->external) {
             poll_events(ex, true);
         } else {
             break;

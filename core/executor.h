@@ -50,6 +50,7 @@ struct momo_executor {
     bool running;
     bool stopping;    /* until the run ends: tasks are cancelled from birth */
     bool waits;       /* this poll waits: no task is ready */
+    unsigned external; /* tasks that wait for what comes from outside: descriptors, look-ups */
     unsigned skipped; /* windows since the last poll */
     uint64_t spawned;
     uint64_t resumes;

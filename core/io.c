@@ -96,6 +96,7 @@ int io_wait(io *o, task *t, int direction, const char *waits_for, uint64_t deadl
     list *waiters = direction == UV_READABLE ? &o->readers : &o->writers;
     task_park(t, waits_for, deadline_ms, WAKE_TIMEOUT);
     list_push(first ? waiters->next : waiters, &t->link);
+    task_wait_outside(t);
     return 0;
 }
 

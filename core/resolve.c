@@ -45,6 +45,7 @@ int resolve_start(executor *ex, const char *host, resolve **out) {
 void resolve_wait(resolve *r, task *t, uint64_t deadline_ms) {
     r->waiter = slab_id(&t->head);
     task_park(t, "resolve", deadline_ms, WAKE_TIMEOUT);
+    task_wait_outside(t);
 }
 
 void resolve_release(resolve *r) {

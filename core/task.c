@@ -17,7 +17,7 @@ int task_new(executor *ex, task **out) {
     t->executor = ex;
     t->handle = NULL;
     t->wake = WAKE_NONE;
-    t->started = t->cancelled = t->raised = false;
+    t->started = t->cancelled = t->raised = t->external = false;
     t->raises = 0;
     return 0;
 }
@@ -34,12 +34,6 @@ void task_start(task *t) {
     list_push(&ex->ready, &t->link);
 }
 
-void task_yield(task *t, enum wake wake) {
-    t->state = TASK_READY;
-    t->wake = (int8_t)wake;
-    list_push(&t->executor->ready, &t->link);
-}
-
 void task_park(task *t, const char *waits_for, uint64_t deadline_ms, enum wake expiry) {
     t->state = TASK_WAITING;
     t->waits_for = waits_for;
@@ -50,8 +44,15 @@ void task_park(task *t, const char *waits_for, uint64_t deadline_ms, enum wake e
     }
 }
 
+void task_wait_outside(task *t) {
+    t->external = true;
+    t->executor->external++;
+}
+
 void task_wake(task *t, enum wake wake) {
     executor *ex = t->executor;
+    ex->external -= t->external;
+    t->external = false;
     wheel_remove(&ex->wheel, &t->timer);
     list_remove(&t->link);
     t->state = TASK_READY;

@@ -27,25 +27,27 @@ enum wake {
     WAKE_CANCEL = -3,  /* it was cancelled while it waited */
 };
 
+/* What a switch touches comes first, within one line of the cache. */
 typedef struct task {
     slab_head head;
-    list link;             /* READY: in the executor's queue; WAITING: in what it waits for, or alone */
+    list link;   /* READY: in the executor's queue; WAITING: in what it waits for, or alone */
+    void *user;  /* kept with the slot from one task to the next */
+    executor *executor;
+    void *handle;
+    uint8_t state;      /* enum task_state */
+    int8_t wake;        /* enum wake: what to tell the task when it runs next */
+    int8_t expiry;      /* enum wake: what an expired deadline tells it */
+    uint8_t raises;     /* how often a cancellation was raised */
+    uint8_t operations; /* begun since it was last resumed */
+    bool started;
+    bool cancelled; /* cancellation was asked for */
+    bool raised;    /* a cancellation was raised since it was last resumed */
+    bool external;  /* what it waits for comes from outside of the executor: see executor.external */
     wheel_timer timer;     /* pending while it waits with a deadline */
     uint64_t deadline_ms;  /* of the operation under way; kept over spurious wake-ups */
     uint64_t progress;     /* bytes that the operation under way has moved */
     const char *waits_for; /* the operation's name, while WAITING */
-    executor *executor;
-    list joiners; /* tasks that wait for its end */
-    void *user;   /* kept with the slot from one task to the next */
-    void *handle;
-    uint8_t state;
-    int8_t wake;   /* enum wake: what to tell the task when it runs next */
-    int8_t expiry; /* enum wake: what an expired deadline tells it */
-    bool started;
-    bool cancelled;     /* cancellation was asked for */
-    bool raised;        /* a cancellation was raised since it was last resumed */
-    uint8_t raises;     /* how often a cancellation was raised */
-    uint8_t operations; /* begun since it was last resumed */
+    list joiners;          /* tasks that wait for its end */
 } task;
 
 /* Makes a task without putting it in the queue: user is what the slot's last task left. UV_ENOMEM: *task is NULL. */
@@ -55,10 +57,16 @@ void task_drop(task *);
 /* To the tail of the ready queue. */
 void task_start(task *);
 /* The task that runs goes to the tail of the queue; wake is what it's told when it gets there. */
-void task_yield(task *, enum wake);
+static inline void task_yield(task *t, enum wake wake) {
+    t->state = TASK_READY;
+    t->wake = (int8_t)wake;
+    list_push(&t->executor->ready, &t->link);
+}
 /* The task that runs waits until task_wake, or until the deadline tells it `expiry`. Its link is the caller's to
  * insert where the wake will come from. */
 void task_park(task *, const char *waits_for, uint64_t deadline_ms, enum wake expiry);
+/* The parked task waits for something that comes from outside, so that the executor is not deadlocked. */
+void task_wait_outside(task *);
 /* Ends the wait of a WAITING task: unlinks it, disarms the deadline, and puts it at the tail of the ready queue. */
 void task_wake(task *, enum wake);
 /* From now on the task's suspending operations raise; the one it waits in ends with WAKE_CANCEL. */

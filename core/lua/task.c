@@ -14,8 +14,10 @@
 
 #include "suspend.h"
 
-/* Coroutines kept for later tasks: 512 bytes each. */
-enum { IDLE_MAX = 8192 };
+enum {
+    IDLE_MAX = 8192,     /* coroutines kept for later tasks: 512 bytes each */
+    ARGUMENTS_SURE = 10, /* values for which every stack has room */
+};
 
 enum outcome { OUTCOME_NONE, OUTCOME_DONE, OUTCOME_FAILED, OUTCOME_CANCELLED };
 
@@ -47,14 +49,13 @@ int make_coroutine(lua_State *L) {
     return 0;
 }
 
-/* The function and its arguments are on top, n values in all; pops them and pushes the handle. */
-static task *spawn(lua_State *L, int n) {
-    runtime *rt = runtime_of(L);
+/* The function and its arguments stand from index `first` to the top; pushes the handle. */
+static task *spawn(lua_State *L, runtime *rt, int first) {
+    int n = lua_gettop(L) - first + 1;
     handle *h = lua_newuserdata(L, sizeof *h);
     *h = (handle){.task = NULL};
     lua_pushvalue(L, UP(TASK));
     lua_setmetatable(L, -2);
-    lua_insert(L, -n - 1);
 
     task *t;
     if (task_new(rt->executor, &t) < 0) {
@@ -71,10 +72,13 @@ static task *spawn(lua_State *L, int n) {
         }
     }
     lua_State *co = t->user;
-    if (!lua_checkstack(co, n)) {
+    if (n > ARGUMENTS_SURE && !(lua_checkstack(co, n) && lua_checkstack(L, n))) {
         rt->idle++;
         task_drop(t);
         throw(L, 1, "spawn: too many arguments");
+    }
+    for (int i = 0; i < n; i++) {
+        lua_pushvalue(L, first + i);
     }
     lua_xmove(L, co, n);
     lua_pushvalue(L, -1);
@@ -97,7 +101,7 @@ static int task_spawn(lua_State *L) {
         return throw(L, 1,
                      "spawn: needs a runtime: call it inside momo.run(main), or run the file with the momo command");
     }
-    spawn(L, lua_gettop(L));
+    spawn(L, rt, 1);
     return 1;
 }
 
@@ -168,7 +172,7 @@ static void end(runtime *rt, task *t, int status) {
     } else if (status > LUA_YIELD) {
         h->outcome = OUTCOME_FAILED;
     }
-    if (status != 0 || lua_gettop(co) > 0) {
+    if (status != 0 || lua_gettop(co) != 0) {
         lua_pushvalue(L, UP(STORE_OUTCOME));
         lua_pushlightuserdata(L, t);
         lua_pushinteger(L, status);
@@ -176,6 +180,7 @@ static void end(runtime *rt, task *t, int status) {
             fprintf(stderr, "momo: task %llu: its outcome is lost: %s\n", (unsigned long long)h->id,
                     lua_tostring(L, -1));
             lua_pop(L, 1);
+            lua_settop(co, 0);
             h->outcome = OUTCOME_FAILED;
         }
     }
@@ -195,7 +200,6 @@ static void end(runtime *rt, task *t, int status) {
         lua_rawseti(L, UP(CANCELLATIONS), slot_of(t));
     }
     if (status == 0 && rt->idle < IDLE_MAX && lua_topointer(co, LUA_GLOBALSINDEX) == rt->globals) {
-        lua_settop(co, 0);
         rt->idle++;
     } else {
         t->user = NULL;
@@ -320,7 +324,7 @@ static int task_run(lua_State *L) {
     ex->user = rt;
     ex->resume = resume;
     ex->turn_end = report_failures;
-    rt->main = spawn(L, lua_gettop(L) - 1);
+    rt->main = spawn(L, rt, 2);
     int main_handle = lua_gettop(L);
     luaL_checkstack(L, 16, "run");
     bool ended = executor_run(ex);

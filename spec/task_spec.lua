@@ -1,0 +1,382 @@
+local momo = require "momo"
+local support = require "spec.support"
+
+local WINDOW = 128
+
+local function pack(...)
+  return { n = select("#", ...), ... }
+end
+
+-- Runs main and returns what it returned, with on_error(err, task) recorded in the list that main gets.
+local function run_recording(main)
+  local failures = {}
+  return momo.run({ on_error = function(err, task)
+    failures[#failures + 1] = { err = err, task = task }
+  end }, main, failures)
+end
+
+local function yield_times(n)
+  for _ = 1, n do
+    momo.yield_now()
+  end
+end
+
+describe("spawn", function()
+  it("puts the task at the tail of the ready queue: first in, first out, across windows", function()
+    local order, n = {}, 3 * WINDOW + 7
+    momo.run(function()
+      for i = 1, n do
+        momo.spawn(function()
+          order[#order + 1] = i
+          momo.yield_now()
+          order[#order + 1] = n + i
+        end)
+      end
+      assert.equal(0, #order)
+    end)
+    assert.equal(2 * n, #order)
+    for i = 1, 2 * n do
+      assert.equal(i, order[i])
+    end
+  end)
+
+  it("passes every argument on, nils too", function()
+    local got
+    momo.run(function()
+      momo.spawn(function(...) got = pack(...) end, nil, 1, nil, "x", nil)
+    end)
+    assert.same({ n = 5, nil, 1, nil, "x", nil }, got)
+  end)
+
+  it("takes thousands of arguments", function()
+    local list = {}
+    for i = 1, 5000 do list[i] = i end
+    local n, last = momo.run(function()
+      local ok, count, value = momo.spawn(function(...) return select("#", ...), (select(5000, ...)) end,
+        unpack(list)):join()
+      assert.is_true(ok)
+      return count, value
+    end)
+    assert.same({ 5000, 5000 }, { n, last })
+  end)
+
+  it("takes C functions", function()
+    momo.run(function()
+      assert.same({ true, 7 }, { momo.spawn(math.max, 3, 7):join() })
+      assert.same({ true }, { momo.spawn(momo.yield_now):join() })
+      assert.same({ true, true, 5 }, { momo.spawn(pcall, function() momo.yield_now() return 5 end):join() })
+      local ok, err = momo.spawn(error, "from C"):join()
+      assert.same({ false, "from C" }, { ok, err })
+    end)
+  end)
+
+  it("gives memory back after 100 000 tasks", function()
+    local function round()
+      local ended = 0
+      momo.run(function()
+        for _ = 1, 100000 do
+          momo.spawn(function()
+            momo.yield_now()
+            ended = ended + 1
+          end)
+        end
+      end)
+      collectgarbage()
+      collectgarbage()
+      assert.equal(100000, ended)
+      return collectgarbage "count"
+    end
+    local before = collectgarbage "count"
+    local first = round()
+    assert.is_true(first - before < 16 * 1024, "KiB kept: " .. first - before)
+    local second = round()
+    assert.is_true(second - first < 64, "KiB that a second round added: " .. second - first)
+  end)
+
+  it("keeps a task going whose handle nobody holds, and frees the handle after its end", function()
+    local weak, ended = setmetatable({}, { __mode = "k" }), 0
+    momo.run(function()
+      for _ = 1, 50 do
+        weak[momo.spawn(function()
+          momo.time.sleep(0.001)
+          ended = ended + 1
+          return {}
+        end)] = true
+      end
+      momo.yield_now()
+      collectgarbage()
+      collectgarbage()
+    end)
+    assert.equal(50, ended)
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil((next(weak)))
+  end)
+end)
+
+describe("yield_now", function()
+  it("goes behind those that are ready", function()
+    local order = {}
+    momo.run(function()
+      for _, name in ipairs { "a", "b", "c" } do
+        momo.spawn(function()
+          for round = 1, 3 do
+            order[#order + 1] = name .. round
+            momo.yield_now()
+          end
+        end)
+      end
+    end)
+    assert.equal("a1 b1 c1 a2 b2 c2 a3 b3 c3", table.concat(order, " "))
+  end)
+
+  it("lets a due timer in after at most one window", function()
+    local yields = momo.run(function()
+      local woken = false
+      momo.spawn(function()
+        momo.time.sleep(0.001)
+        woken = true
+      end)
+      momo.yield_now()
+      local due = momo.time.now() + 0.005
+      while momo.time.now() < due do end
+      local n = 0
+      while not woken do
+        momo.yield_now()
+        n = n + 1
+      end
+      return n
+    end)
+    assert.is_true(yields <= WINDOW + 1, "yields before the timer: " .. yields)
+  end)
+
+  it("lets I/O in after each window", function()
+    momo.run(function()
+      local listener = assert(momo.net.TcpListener.bind "127.0.0.1:0")
+      local acceptor = momo.spawn(listener.accept, listener)
+      momo.yield_now()
+      local polls = momo.metrics().polls
+      yield_times(10 * WINDOW)
+      assert.is_true(momo.metrics().polls - polls >= 9)
+
+      local accepted
+      momo.spawn(function() accepted = select(2, acceptor:join()) end)
+      local client = momo.spawn(momo.net.TcpStream.connect, (listener:local_addr()))
+      while not accepted do momo.yield_now() end
+      assert.is_truthy(select(2, client:join()))
+      listener:close()
+    end)
+  end)
+
+  it("is what a bare coroutine.yield does, which returns nothing", function()
+    local order, got = {}, nil
+    momo.run(function()
+      momo.spawn(function()
+        order[#order + 1] = "a1"
+        got = pack(coroutine.yield(1, nil, "x"))
+        order[#order + 1] = "a2"
+      end)
+      momo.spawn(function() order[#order + 1] = "b" end)
+    end)
+    assert.equal("a1 b a2", table.concat(order, " "))
+    assert.equal(0, got.n)
+  end)
+end)
+
+describe("a task whose operations never have to wait", function()
+  it("does not starve the others", function()
+    local joins, others = momo.run(function()
+      local ended, turns, n = momo.spawn(function() end), 0, 0
+      local other = momo.spawn(function()
+        while turns < 10 do
+          turns = turns + 1
+          momo.yield_now()
+        end
+      end)
+      while other:status() ~= "done" and n < 1e5 do
+        ended:join()
+        n = n + 1
+      end
+      return n, turns
+    end)
+    assert.equal(10, others)
+    assert.is_true(joins < 1e5)
+  end)
+end)
+
+describe("join", function()
+  it("returns true and every result, nils too", function()
+    momo.run(function()
+      assert.same(pack(true, nil, 2, nil), pack(momo.spawn(function() return nil, 2, nil end):join()))
+      assert.same(pack(true), pack(momo.spawn(function() end):join()))
+      assert.same(pack(true, nil), pack(momo.spawn(function() return nil end):join()))
+      assert.same(pack(true, false), pack(momo.spawn(function() momo.yield_now() return false end):join()))
+    end)
+  end)
+
+  it("returns thousands of results", function()
+    momo.run(function()
+      local list = {}
+      for i = 1, 5000 do list[i] = i end
+      local results = pack(momo.spawn(unpack, list):join())
+      assert.same({ 5001, true, 1, 5000 }, { results.n, results[1], results[2], results[5001] })
+    end)
+  end)
+
+  it("serves several joiners, in their order, and later ones", function()
+    local order = {}
+    momo.run(function()
+      local task = momo.spawn(function()
+        momo.time.sleep(0.001)
+        return "r", nil, 3
+      end)
+      local joiners = {}
+      for i = 1, 5 do
+        joiners[i] = momo.spawn(function()
+          local results = pack(task:join())
+          order[#order + 1] = i
+          return results
+        end)
+      end
+      for i = 1, 5 do
+        assert.same({ true, pack(true, "r", nil, 3) }, { joiners[i]:join() })
+      end
+      assert.same(pack(true, "r", nil, 3), pack(task:join()))
+      assert.same(pack(true, "r", nil, 3), pack(task:join()))
+    end)
+    assert.same({ 1, 2, 3, 4, 5 }, order)
+  end)
+
+  it("goes on after the run in which the task ended", function()
+    local done, failed
+    momo.run(function()
+      done = momo.spawn(function() return 42 end)
+      failed = momo.spawn(error, "gone")
+      failed:join()
+    end)
+    momo.run(function()
+      assert.same({ true, 42 }, { done:join() })
+      assert.same({ false, "gone" }, { (failed:join()), (select(2, failed:join())) })
+    end)
+  end)
+
+  it("of itself throws", function()
+    local ok, err = momo.run(function()
+      local task
+      task = momo.spawn(function() return task:join() end)
+      return task:join()
+    end)
+    assert.is_false(ok)
+    assert.matches("join: a task can't join itself", err, 1, true)
+  end)
+end)
+
+describe("an error", function()
+  it("of any type reaches the joiner as it is", function()
+    local table_error, broken = {}, setmetatable({}, { __tostring = function() error "no text" end })
+    momo.run(function()
+      for _, err in ipairs { table_error, broken, 42, true, false, print, coroutine.create(print) } do
+        local results = pack(momo.spawn(error, err, 0):join())
+        assert.is_false(results[1])
+        assert.is_true(rawequal(err, results[2]))
+      end
+      local results = pack(momo.spawn(error):join())
+      assert.is_false(results[1])
+      assert.is_nil(results[2])
+    end)
+  end)
+
+  it("never hurts another task", function()
+    local ended = 0
+    local failures = run_recording(function(failures)
+      for i = 1, 300 do
+        momo.spawn(function()
+          momo.time.sleep(i % 3 / 1000)
+          if i % 2 == 0 then error("even " .. i) end
+          ended = ended + 1
+        end)
+      end
+      return failures
+    end)
+    assert.same({ 150, 150 }, { ended, #failures })
+  end)
+
+  it("is contained when a stack or the memory overflows", function()
+    local function deep(n) return 1 + deep(n + 1) end
+    momo.run(function()
+      local bystander = momo.spawn(function() yield_times(3) return "fine" end)
+      for message, fn in pairs {
+        ["stack overflow"] = deep,
+        ["not enough memory"] = function() return ("xx"):rep(2 ^ 31 - 1) end,
+      } do
+        local ok, err = momo.spawn(fn, 1):join()
+        assert.is_false(ok)
+        assert.matches(message, err, 1, true)
+      end
+      assert.same({ true, "fine" }, { bystander:join() })
+    end)
+  end)
+
+  it("that nobody joins is reported once, at the end of the turn; a later join still gets it", function()
+    local reports = run_recording(function(failures)
+      local task = momo.spawn(error, "alone")
+      yield_times(2 * WINDOW)
+      assert.equal(1, #failures)
+      assert.same({ "alone", task }, { failures[1].err, failures[1].task })
+      assert.same({ false, "alone" }, { (task:join()), (select(2, task:join())) })
+      yield_times(2 * WINDOW)
+      return failures
+    end)
+    assert.equal(1, #reports)
+  end)
+
+  it("that is joined in the same turn, or waited for, is not reported", function()
+    local reports = run_recording(function(failures)
+      local waited_for = momo.spawn(function() momo.time.sleep(0.001) error "a" end)
+      assert.is_false((waited_for:join()))
+      local same_turn = momo.spawn(error, "b")
+      momo.yield_now()
+      assert.equal("failed", same_turn:status())
+      assert.is_false((same_turn:join()))
+      yield_times(2 * WINDOW)
+      return failures
+    end)
+    assert.equal(0, #reports)
+  end)
+
+  it("is reported when the one who waited for it was cancelled before", function()
+    local reports = run_recording(function(failures)
+      local failing = momo.spawn(function() momo.time.sleep(0.002) error "orphan" end)
+      local joiner = momo.spawn(function() failing:join() end)
+      momo.yield_now()
+      joiner:cancel()
+      return failures
+    end)
+    assert.equal(1, #reports)
+    assert.matches("orphan", reports[1].err, 1, true)
+  end)
+
+  it("is shown on stderr with its traceback", function()
+    local status, stdout, stderr = support.luajit [[
+      local momo = require "momo"
+      local function inner() error "broken" end
+      momo.run(function()
+        momo.spawn(function() inner() end)
+        momo.spawn(error, setmetatable({}, { __tostring = function() return "an object" end }))
+        momo.spawn(error, setmetatable({}, { __tostring = function() error "no text" end }))
+        momo.spawn(error, setmetatable({}, { __tostring = function() return {} end }))
+        momo.spawn(error)
+        momo.time.sleep(0.001)
+        print "main goes on"
+      end)
+    ]]
+    assert.same({ 0, "main goes on\n" }, { status, stdout })
+    local _, reports = stderr:gsub("momo: ", "")
+    assert.equal(5, reports)
+    assert.matches("momo: app.lua:2: broken\nstack traceback:\n", stderr, 1, true)
+    assert.matches("app.lua:2: in function 'inner'\n\tapp.lua:4: in function", stderr, 1, true)
+    assert.matches("momo: an object\n", stderr, 1, true)
+    assert.matches("momo: (error object whose __tostring failed)", stderr, 1, true)
+    assert.matches("momo: nil\n", stderr, 1, true)
+  end)
+end)
