@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "io.h"
 #include "task.h"
@@ -39,17 +40,12 @@ static void on_async(uv_async_t *async) {
     }
 }
 
-int executor_new(executor **out) {
-    *out = NULL;
-    executor *ex = calloc(1, sizeof *ex);
-    if (!ex) {
-        return UV_ENOMEM;
-    }
+int executor_init(executor *ex) {
+    memset(ex, 0, sizeof *ex);
     ex->scratch = malloc(EXECUTOR_SCRATCH);
     int status = ex->scratch ? uv_loop_init(&ex->loop) : UV_ENOMEM;
     if (status < 0) {
         free(ex->scratch);
-        free(ex);
         return status;
     }
     uv_timer_init(&ex->loop, &ex->alarm);
@@ -57,7 +53,6 @@ int executor_new(executor **out) {
     if (status < 0) {
         close_loop(&ex->loop);
         free(ex->scratch);
-        free(ex);
         return status;
     }
     ex->wake.data = ex;
@@ -72,19 +67,18 @@ int executor_new(executor **out) {
     slab_init(&ex->tasks, sizeof(task));
     slab_init(&ex->ios, sizeof(io));
     wheel_init(&ex->wheel, executor_now_ns(ex) / 1000000);
-    *out = ex;
     return 0;
 }
 
-void executor_free(executor *ex) {
+void executor_deinit(executor *ex) {
     while (!list_empty(&ex->io_open)) {
-        io_close(list_entry(ex->io_open.next, io, open));
+        io_close(list_entry(list_first(&ex->io_open), io, open));
     }
     close_loop(&ex->loop);
     slab_deinit(&ex->tasks);
     slab_deinit(&ex->ios);
     free(ex->scratch);
-    free(ex);
+    ex->closed = true;
 }
 
 uint64_t executor_now_ns(const executor *ex) {

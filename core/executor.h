@@ -48,10 +48,11 @@ struct momo_executor {
     list io_open; /* every io that is not closed */
 
     bool running;
-    bool stopping;    /* until the run ends: tasks are cancelled from birth */
-    bool waits;       /* this poll waits: no task is ready */
+    bool closed;       /* deinit has been called */
+    bool stopping;     /* until the run ends: tasks are cancelled from birth */
+    bool waits;        /* this poll waits: no task is ready */
     unsigned external; /* tasks that wait for what comes from outside: descriptors, look-ups */
-    unsigned skipped; /* windows since the last poll */
+    unsigned skipped;  /* windows since the last poll */
     uint64_t spawned;
     uint64_t resumes;
     uint64_t polls;
@@ -78,10 +79,10 @@ struct momo_executor {
 /* The executor that runs on this thread, or NULL. */
 extern _Thread_local executor *executor_running;
 
-/* 0, or a negative UV_E*; then nothing is left behind. */
-int executor_new(executor **executor);
-/* Closes what is open and frees everything; tasks that have not ended are forgotten. */
-void executor_free(executor *);
+/* 0, or a negative UV_E*; then nothing is left behind. It must not move. */
+int executor_init(executor *);
+/* Closes what is open and frees everything; tasks that have not ended are forgotten. Tokens stay safe to ask for. */
+void executor_deinit(executor *);
 
 /* Runs until every task and thread has ended: true. False: every task waits for another one, and nothing can happen that
  * would wake any; they stay parked, and a further call goes on with what was changed meanwhile. */

@@ -30,8 +30,8 @@ enum wake {
 /* What a switch touches comes first, within one line of the cache. */
 typedef struct task {
     slab_head head;
-    list link;   /* READY: in the executor's queue; WAITING: in what it waits for, or alone */
-    void *user;  /* kept with the slot from one task to the next */
+    list link;  /* READY: in the executor's queue; WAITING: in what it waits for, or alone */
+    void *user; /* kept with the slot from one task to the next */
     executor *executor;
     void *handle;
     uint8_t state;      /* enum task_state */
@@ -40,9 +40,9 @@ typedef struct task {
     uint8_t raises;     /* how often a cancellation was raised */
     uint8_t operations; /* begun since it was last resumed */
     bool started;
-    bool cancelled; /* cancellation was asked for */
-    bool raised;    /* a cancellation was raised since it was last resumed */
-    bool external;  /* what it waits for comes from outside of the executor: see executor.external */
+    bool cancelled;        /* cancellation was asked for */
+    bool raised;           /* a cancellation was raised since it was last resumed */
+    bool external;         /* what it waits for comes from outside of the executor: see executor.external */
     wheel_timer timer;     /* pending while it waits with a deadline */
     uint64_t deadline_ms;  /* of the operation under way; kept over spurious wake-ups */
     uint64_t progress;     /* bytes that the operation under way has moved */

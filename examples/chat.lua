@@ -25,7 +25,6 @@ end
 
 ---Never suspends: nobody waits for another member's connection.
 local function broadcast(line, sender)
-  print(line)
   for _, member in pairs(members) do
     if #member.queue == QUEUE_MAX then
       member.stream:close() -- ends the read that the member's own task waits in
@@ -53,6 +52,7 @@ local function talk(member)
       member.nick = line
       members[line] = member
       stream:set_timeout(nil)
+      print(line .. " joined")
       broadcast("* " .. line .. " joined")
     else
       stream:write "Letters and digits, please, 20 at most, that nobody else has. Your nickname? "
@@ -67,6 +67,7 @@ local function serve(stream)
   stream:close()
   if member.nick then
     members[member.nick] = nil
+    print(member.nick .. " left")
     broadcast("* " .. member.nick .. " left")
   end
   if not ok then

@@ -184,8 +184,8 @@ describe("examples", function()
         assert.equal("Bob: and bye", receive(ada)) -- unterminated, and a line all the same
         assert.equal("* Bob left", receive(ada))
       end)
-      assert.equal("* Ada joined\n* Bob joined\nAda: Hello, Bob\nBob: Hello, Ada\nBob: and bye\n* Bob left\n",
-        stop(server):match "^(.-)* Ada left\n" or stop(server))
+      local log = "Ada joined\nBob joined\nBob left\n"
+      assert.equal(log, stop(server):sub(1, #log))
     end)
 
     it("takes each nickname once, and frees it at the end", function()
@@ -210,16 +210,14 @@ describe("examples", function()
       momo.run(function()
         local talker, reader, sleeper = join "talker", join "reader", join "sleeper"
         assert.equal("* sleeper joined", receive(reader))
-        local line, expected, seen = ("x"):rep(900), "talker: " .. ("x"):rep(900), nil
-        local count = 0
+        local line, expected, seen = ("x"):rep(900), "talker: " .. ("x"):rep(900)
+        local count, seen = 0, nil
         repeat -- each line has reached the reader before the next is sent, so only the sleeper's queue grows
           count = count + 1
           talker:write { line, "\n" }
           seen = receive(reader)
         until seen ~= expected or count == 100000
-        if seen ~= "* sleeper left" then
-          assert.equal("* sleeper left", seen)
-        end
+        assert.equal("* sleeper left", seen)
         sleeper:close()
       end)
     end)

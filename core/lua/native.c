@@ -4,6 +4,7 @@
  */
 #include <math.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include "../header.h"
 #include "../thread.h"
@@ -17,6 +18,14 @@ int throw(lua_State * L, int level, const char *format, ...) {
     va_end(arguments);
     lua_concat(L, 2);
     return lua_error(L);
+}
+
+executor *open_executor(lua_State *L) {
+    executor *ex = &runtime_of(L)->executor;
+    if (ex->closed) {
+        luaL_error(L, "the Lua state is closing");
+    }
+    return ex;
 }
 
 int push_failure(lua_State *L, int code) {
@@ -62,15 +71,13 @@ void register_functions(lua_State *L, const function *functions) {
 
 /* __gc of the runtime: the state is closing. */
 static int close_runtime(lua_State *L) {
-    runtime *rt = lua_touserdata(L, 1);
-    executor *ex = rt->executor;
-    rt->executor = NULL;
-    if (ex) {
+    executor *ex = &((runtime *)lua_touserdata(L, 1))->executor;
+    if (!ex->closed) {
         threads_finish(ex);
         if (ex->thread) {
             thread_detach(ex->thread);
         }
-        executor_free(ex);
+        executor_deinit(ex);
     }
     return 0;
 }
@@ -87,16 +94,18 @@ static void make_upvalue(lua_State *L, lua_CFunction call, int place) {
 __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     lua_settop(L, 0);
     runtime *rt = lua_newuserdata(L, sizeof *rt);
-    *rt = (runtime){.executor = NULL};
+    memset(rt, 0, sizeof *rt);
+    rt->executor.closed = true;
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, close_runtime);
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, UP_RUNTIME);
-    int status = executor_new(&rt->executor);
+    int status = executor_init(&rt->executor);
     if (status < 0) {
+        rt->executor.closed = true;
         return luaL_error(L, "momo: no event loop: %s: %s", uv_err_name(status), uv_strerror(status));
     }
-    rt->executor->user = rt;
+    rt->executor.user = rt;
     for (int up = UP_RUNTIME + 1; up <= UP_COUNT; up++) {
         lua_newtable(L);
     }
@@ -104,7 +113,7 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     make_upvalue(L, store_outcome, UP_STORE_OUTCOME);
 
     lua_newtable(L);
-    lua_pushlightuserdata(L, rt->executor);
+    lua_pushlightuserdata(L, &rt->executor);
     lua_setfield(L, -2, "executor");
     lua_pushstring(L, momo_header);
     lua_setfield(L, -2, "header");

@@ -16,10 +16,6 @@ enum {
     IOV_PIECES = 64,             /* pieces in one writev */
 };
 
-static executor *executor_of(lua_State *L) {
-    return runtime_of(L)->executor;
-}
-
 /* Pushes a userdata that names nothing yet. */
 static momo_token *push_token(lua_State *L, int metatable) {
     momo_token *token = lua_newuserdata(L, sizeof *token);
@@ -31,8 +27,8 @@ static momo_token *push_token(lua_State *L, int metatable) {
 
 /* __gc of streams and listeners */
 static int collect(lua_State *L) {
-    executor *ex = executor_of(L);
-    io *o = ex ? io_get(ex, *(momo_token *)lua_touserdata(L, 1)) : NULL;
+    executor *ex = &runtime_of(L)->executor;
+    io *o = io_get(ex, *(momo_token *)lua_touserdata(L, 1));
     if (o) {
         ex->collected++;
         io_close(o);
@@ -335,7 +331,7 @@ static int net_listen(lua_State *L) {
     check_literal(L, &a);
     bool reuseport = lua_toboolean(L, 3);
     momo_token *token = push_token(L, UP(LISTENER));
-    executor *ex = executor_of(L);
+    executor *ex = open_executor(L);
     io *o;
     int status = tcp_listen(ex, &a, (int)lua_tointeger(L, 2), reuseport, &o);
     if (status < 0) {
@@ -406,7 +402,7 @@ static int net_connect_start(lua_State *L) {
     check_literal(L, &a);
     momo_token *token = push_token(L, UP(STREAM));
     io *o;
-    int status = tcp_connect(executor_of(L), &a, &o);
+    int status = tcp_connect(open_executor(L), &a, &o);
     if (status < 0) {
         return push_address_failure(L, status, "");
     }
@@ -419,7 +415,7 @@ static int net_connect_finish(lua_State *L) {
     double timeout = check_seconds(L, 3, "connect");
     const momo_token *token = lua_touserdata(L, 2);
     enum wake wake;
-    executor *ex = executor_of(L);
+    executor *ex = open_executor(L);
     task *t = ex->current;
     if (t && t->cancelled && t->wake == WAKE_NONE) { /* about to raise */
         momo_close(ex, token);
@@ -464,7 +460,7 @@ static int net_lookup_start(lua_State *L) {
     *lookup = NULL;
     lua_pushvalue(L, UP(LOOKUP));
     lua_setmetatable(L, -2);
-    int status = resolve_start(executor_of(L), host, lookup);
+    int status = resolve_start(open_executor(L), host, lookup);
     return status < 0 ? push_address_failure(L, status, "") : 1;
 }
 
@@ -505,7 +501,7 @@ static int net_lookup_finish(lua_State *L) {
 /* __gc of look-ups */
 static int net_lookup_release(lua_State *L) {
     resolve **lookup = lua_touserdata(L, 1);
-    if (*lookup && executor_of(L)) {
+    if (*lookup && !runtime_of(L)->executor.closed) {
         resolve_release(*lookup);
     }
     *lookup = NULL;

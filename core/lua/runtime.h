@@ -13,7 +13,7 @@
 enum upvalue {
     UP_RUNTIME = 1,   /* userdata: runtime */
     UP_COROUTINES,    /* [slot + 1] = the slot's coroutine, from one task to the next */
-    UP_HANDLES,       /* [slot + 1] = the handle of the slot's task, until it ends; else false */
+    UP_HANDLES,       /* [slot + 1] = the handle of the slot's task, or of its last one, or false */
     UP_CANCELLATIONS, /* [slot + 1] = what a cancelled task's operations raise; else false */
     UP_FAILURES,      /* handles of tasks that failed in this turn */
     UP_TASK,          /* metatables, from here on */
@@ -29,7 +29,7 @@ enum upvalue {
 #define UP(name) lua_upvalueindex(UP_##name)
 
 typedef struct runtime {
-    executor *executor;  /* NULL once the state has closed it */
+    executor executor;   /* a state that closes may still run finalizers that ask for it: see its `closed` */
     lua_State *L;        /* that called run, while it runs */
     task *main;          /* the run's first task, until it ends */
     const void *globals; /* the state's environment */
@@ -43,6 +43,15 @@ typedef struct runtime {
 static inline runtime *runtime_of(lua_State *L) {
     return lua_touserdata(L, UP(RUNTIME));
 }
+
+/* The same, where most often a task asks: without a look at the upvalue. */
+static inline runtime *runtime_of_task(lua_State *L) {
+    executor *ex = executor_running;
+    return ex && ex->current && ex->current->user == L ? ex->user : runtime_of(L);
+}
+
+/* The state's executor, if it can still take something new; else raises. */
+executor *open_executor(lua_State *);
 
 typedef struct function {
     const char *name;

@@ -58,7 +58,7 @@ static task *spawn(lua_State *L, runtime *rt, int first) {
     lua_setmetatable(L, -2);
 
     task *t;
-    if (task_new(rt->executor, &t) < 0) {
+    if (task_new(&rt->executor, &t) < 0) {
         luaL_error(L, "not enough memory");
     }
     if (t->user) {
@@ -81,12 +81,13 @@ static task *spawn(lua_State *L, runtime *rt, int first) {
         lua_pushvalue(L, first + i);
     }
     lua_xmove(L, co, n);
+    t->progress = (uint64_t)n;
     lua_pushvalue(L, -1);
     lua_rawseti(L, UP(HANDLES), slot_of(t));
     t->handle = h;
     task_start(t);
     h->task = t;
-    h->id = rt->executor->spawned;
+    h->id = rt->executor.spawned;
     return t;
 }
 
@@ -96,8 +97,8 @@ static int task_spawn(lua_State *L) {
         return throw(L, 1, "spawn: argument 1 must be a function, got %s (write spawn(f, x), not spawn(f(x)))",
                      luaL_typename(L, 1));
     }
-    runtime *rt = runtime_of(L);
-    if (!rt->executor || !rt->executor->running) {
+    runtime *rt = runtime_of_task(L);
+    if (!rt->executor.running) {
         return throw(L, 1,
                      "spawn: needs a runtime: call it inside momo.run(main), or run the file with the momo command");
     }
@@ -148,7 +149,7 @@ int store_outcome(lua_State *L) {
     lua_setfenv(L, -2);
 
     runtime *rt = runtime_of(L);
-    if (h->outcome == OUTCOME_FAILED && (t != rt->main || rt->executor->stopping)) {
+    if (h->outcome == OUTCOME_FAILED && (t != rt->main || rt->executor.stopping)) {
         lua_rawgeti(L, UP(HANDLES), slot_of(t));
         lua_rawseti(L, UP(FAILURES), (int)rt->failed + 1);
         rt->failed++;
@@ -157,9 +158,9 @@ int store_outcome(lua_State *L) {
 }
 
 static void stop(runtime *rt, const char *why) {
-    if (!rt->executor->stopping) {
+    if (!rt->executor.stopping) {
         rt->why = why;
-        executor_stop(rt->executor);
+        executor_stop(&rt->executor);
     }
 }
 
@@ -186,15 +187,17 @@ static void end(runtime *rt, task *t, int status) {
     }
     if (t == rt->main) {
         rt->main = NULL;
-        rt->stopped = rt->executor->stopping;
+        rt->stopped = rt->executor.stopping;
         if (h->outcome == OUTCOME_FAILED) {
             stop(rt, "main failed");
         }
     }
     h->joined |= !list_empty(&t->joiners);
     h->task = NULL;
-    lua_pushboolean(L, 0);
-    lua_rawseti(L, UP(HANDLES), slot_of(t));
+    if (h->outcome != OUTCOME_DONE || h->results) { /* else it is small: it may stay until the slot's next task */
+        lua_pushboolean(L, 0);
+        lua_rawseti(L, UP(HANDLES), slot_of(t));
+    }
     if (t->cancelled) {
         lua_pushboolean(L, 0);
         lua_rawseti(L, UP(CANCELLATIONS), slot_of(t));
@@ -228,27 +231,37 @@ static void give_up(runtime *rt, task *t) {
     end(rt, t, LUA_YIELD);
 }
 
+/* Its coroutine was resumed by somebody else. */
+static void end_hijacked(runtime *rt, task *t) {
+    ((handle *)t->handle)->outcome = OUTCOME_FAILED;
+    end(rt, t, LUA_YIELD);
+}
+
 static void resume(task *t) {
     runtime *rt = t->executor->user;
     lua_State *co = t->user;
     int status;
-    if (!t->started) {
-        if (t->cancelled) {
-            ((handle *)t->handle)->outcome = OUTCOME_CANCELLED;
-            end(rt, t, LUA_YIELD);
+    if (t->started) {
+        if (lua_status(co) != LUA_YIELD) {
+            end_hijacked(rt, t);
+            return;
+        }
+        if (t->wake != WAKE_NONE) {
+            lua_pushboolean(co, 1);
+        }
+        status = lua_resume(co, t->wake != WAKE_NONE);
+    } else if (t->cancelled) {
+        ((handle *)t->handle)->outcome = OUTCOME_CANCELLED;
+        end(rt, t, LUA_YIELD);
+        return;
+    } else {
+        int n = (int)t->progress; /* the function and its arguments */
+        if (lua_status(co) != 0 || lua_gettop(co) != n) {
+            end_hijacked(rt, t);
             return;
         }
         t->started = true;
-        status = lua_resume(co, lua_gettop(co) - 1);
-    } else if (lua_status(co) != LUA_YIELD) {
-        ((handle *)t->handle)->outcome = OUTCOME_FAILED;
-        end(rt, t, LUA_YIELD);
-        return;
-    } else if (t->wake != WAKE_NONE) {
-        lua_pushboolean(co, 1);
-        status = lua_resume(co, 1);
-    } else {
-        status = lua_resume(co, 0);
+        status = lua_resume(co, n - 1);
     }
     if (status != LUA_YIELD) {
         end(rt, t, status);
@@ -316,7 +329,7 @@ static int task_run(lua_State *L) {
     if (executor_running) {
         return throw(L, 3, "run: already inside a runtime; call main() directly");
     }
-    executor *ex = rt->executor;
+    executor *ex = open_executor(L);
     rt->L = L;
     rt->stopped = false;
     rt->unjoined = 0;
@@ -348,7 +361,7 @@ static int task_run(lua_State *L) {
 /* stop() */
 static int task_stop(lua_State *L) {
     runtime *rt = runtime_of(L);
-    if (!rt->executor || !rt->executor->running) {
+    if (!rt->executor.running) {
         return throw(L, 1, "stop: needs a runtime: call it inside momo.run(main)");
     }
     stop(rt, "stop");

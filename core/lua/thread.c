@@ -150,7 +150,7 @@ static int thread_start_child(lua_State *L) {
     if (why) {
         return luaL_error(L, "%s", why);
     }
-    int status = thread_start(&t->thread, rt->executor);
+    int status = thread_start(&t->thread, &rt->executor);
     if (status < 0) {
         return push_failure(L, status);
     }
@@ -218,7 +218,7 @@ static int thread_outcome(lua_State *L) {
 /* thread_attach(): on the child: from here on its parent can stop it */
 static int thread_attach_child(lua_State *L) {
     lua_thread *t = lua_thread_of(L);
-    thread_attach(&t->thread, runtime_of(L)->executor);
+    thread_attach(&t->thread, &runtime_of(L)->executor);
     return 0;
 }
 

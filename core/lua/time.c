@@ -18,6 +18,9 @@ static int sleep_to(lua_State *L, task *t, enum wake wake, uint64_t deadline_ms,
         task_yield(t, WAKE_NONE);
     } else {
         task_park(t, "sleep", deadline_ms, WAKE_NONE);
+        if (deadline_ms == DEADLINE_NEVER) {
+            task_wait_outside(t); /* for a stop */
+        }
     }
     return lua_yield(L, 0);
 }

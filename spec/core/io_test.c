@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Open descriptors: events that come too late, descriptors whose number is reused, and who is woken by what. */
+#include "io.h"
+
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { REUSES = 1000000 };
+
+static executor own, *const ex = &own;
+
+static void begin(void) {
+    CHECK(executor_init(ex) == 0);
+}
+
+/* Everything that libuv still held has been given back. */
+static void finish(void) {
+    uv_run(&ex->loop, UV_RUN_NOWAIT);
+    uint32_t cursor = 0;
+    CHECK(slab_next(&ex->ios, &cursor) == NULL && ex->ios.live == 0 && list_empty(&ex->io_open));
+    CHECK_INVARIANTS(slab_check(&ex->ios));
+    CHECK_INVARIANTS(slab_check(&ex->tasks));
+    CHECK_INVARIANTS(wheel_check(&ex->wheel));
+    CHECK(list_empty(&ex->ready) && ex->wheel.count == 0 && ex->external == 0 && ex->scratch_holder == NULL);
+    executor_deinit(ex);
+}
+
+static io *open_io(int fd) {
+    io *o;
+    CHECK(fd >= 0 && io_open(ex, fd, &o) == 0 && o->fd == fd);
+    return o;
+}
+
+static void socket_pair(int ends[2]) {
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
+}
+
+/* A task as if it were running, without the executor's loop. */
+static task *running_task(void) {
+    task *t;
+    CHECK(task_new(ex, &t) == 0);
+    task_start(t);
+    CHECK(list_pop_front(&ex->ready) == &t->link);
+    t->state = TASK_RUNNING;
+    return t;
+}
+
+static task *waiting_task(io *o, int direction, uint64_t deadline_ms) {
+    task *t = running_task();
+    CHECK(io_wait(o, t, direction, "test", deadline_ms, false) == 0);
+    CHECK(t->state == TASK_WAITING && strcmp(t->waits_for, "test") == 0);
+    return t;
+}
+
+static bool woken(const task *t, enum wake wake) {
+    return t->state == TASK_READY && t->wake == (int8_t)wake;
+}
+
+static void end_task(task *t) {
+    list_remove(&t->link);
+    task_end(t);
+}
+
+/* The same descriptor, opened and closed a million times. After each close its last token, an older one and the first
+ * are given events: none of them reaches the socket that has the number now, or its waiting task. */
+static void late_events_reach_nobody(void) {
+    begin();
+    int ends[2], number = -1;
+    socket_pair(ends);
+    uint64_t first = 0, forged = 0, ids[64] = {0};
+    task *t = running_task();
+    for (int i = 0; i < REUSES; i++) {
+        io *o = open_io(dup(ends[0]));
+        if (i == 0) {
+            number = o->fd;
+            first = slab_id(&o->head);
+        }
+        CHECK(o->fd == number && io_get(ex, io_token(o)) == o);
+        bool waits = i % 16 == 0; /* a watch costs system calls: not each time */
+        if (waits) CHECK(io_wait(o, t, UV_READABLE, "test", DEADLINE_NEVER, false) == 0);
+        o->ready = 0;
+        for (int j = 0; j < 3 && i > 0; j++) {
+            uint64_t id = j == 0 ? ids[(i - 1) % 64] : j == 1 ? ids[check_below(i < 64 ? (uint64_t)i : 64)] : first;
+            io_event(ex, id, UV_READABLE | UV_WRITABLE);
+            forged++;
+        }
+        CHECK(o->ready == 0 && ex->stale_events == forged);
+        if (waits) CHECK(t->state == TASK_WAITING);
+        ids[i % 64] = slab_id(&o->head);
+        io_close(o);
+        if (waits) {
+            CHECK(woken(t, WAKE_CLOSED));
+            list_remove(&t->link);
+            t->state = TASK_RUNNING;
+        }
+        io_event(ex, ids[i % 64], UV_READABLE); /* closed, while libuv still holds the slot */
+        forged++;
+        if (i % 8 == 7) uv_run(&ex->loop, UV_RUN_NOWAIT);
+    }
+    CHECK(ex->stale_events == forged && forged > 3 * (uint64_t)REUSES);
+    CHECK(ex->ios.used <= 8);
+    end_task(t);
+    close(ends[0]);
+    close(ends[1]);
+    finish();
+}
+
+static struct {
+    io *victim;
+    io *successor;
+    int other;
+    int calls;
+} swap;
+
+/* Closes the other socket, and takes its number for one that has nothing to read. */
+static void swap_victim(io *o) {
+    swap.calls++;
+    o->ready = 0;
+    if (swap.victim == o || swap.successor) return;
+    int number = swap.victim->fd;
+    io_close(swap.victim);
+    swap.successor = open_io(dup(swap.other));
+    CHECK(swap.successor->fd == number);
+    swap.successor->ready = 0;
+    waiting_task(swap.successor, UV_READABLE, DEADLINE_NEVER);
+}
+
+/* Two sockets are readable in one poll; what is run for one closes the other, whose number goes to a third. */
+static void event_of_the_same_poll(void) {
+    begin();
+    int a[2], b[2], quiet[2];
+    socket_pair(a);
+    socket_pair(b);
+    socket_pair(quiet);
+    io *one = open_io(a[0]), *two = open_io(b[0]);
+    swap.other = quiet[0];
+    io *both[] = {one, two};
+    for (int i = 0; i < 2; i++) {
+        end_task(waiting_task(both[i], UV_READABLE, DEADLINE_NEVER)); /* leaves the watch behind */
+        ex->external = 0;
+        both[i]->read_ahead = swap_victim;
+    }
+    CHECK(write(a[1], "x", 1) == 1 && write(b[1], "x", 1) == 1);
+    /* Which comes first is the system's choice: each names the other as its victim. */
+    swap.victim = two;
+    uv_run(&ex->loop, UV_RUN_NOWAIT);
+    if (!swap.successor) {
+        swap.victim = two;
+        uv_run(&ex->loop, UV_RUN_NOWAIT);
+    }
+    CHECK(swap.successor && swap.successor->ready == 0);
+    uv_run(&ex->loop, UV_RUN_NOWAIT);
+    CHECK(swap.successor->ready == 0 && !list_empty(&swap.successor->readers));
+    CHECK(write(quiet[1], "x", 1) == 1); /* and its own event does come */
+    uv_run(&ex->loop, UV_RUN_NOWAIT);
+    CHECK(swap.successor->ready == UV_READABLE && list_empty(&swap.successor->readers));
+    task *t = list_entry(list_first(&ex->ready), task, link);
+    CHECK(woken(t, WAKE_READY));
+    end_task(t);
+    io_close(swap.successor);
+    io_close(one);
+    close(a[1]);
+    close(b[1]);
+    close(quiet[0]);
+    close(quiet[1]);
+    finish();
+}
+
+static void close_wakes_all(void) {
+    begin();
+    int ends[2];
+    socket_pair(ends);
+    io *o = open_io(ends[0]);
+    uint64_t soon_ms = executor_deadline_ms(ex, 3600);
+    task *tasks[] = {
+        waiting_task(o, UV_READABLE, DEADLINE_NEVER),
+        waiting_task(o, UV_READABLE, soon_ms),
+        waiting_task(o, UV_WRITABLE, soon_ms),
+        waiting_task(o, UV_WRITABLE, DEADLINE_NEVER),
+    };
+    CHECK(ex->wheel.count == 2 && ex->external == 4);
+    momo_token token = io_token(o);
+    io_close(o);
+    CHECK(io_get(ex, token) == NULL && ex->wheel.count == 0 && ex->external == 0 && ex->ios.live == 0);
+    for (int i = 0; i < 4; i++) {
+        CHECK(woken(tasks[i], WAKE_CLOSED));
+        CHECK(list_first(&ex->ready) == &tasks[i]->link); /* first come, first woken */
+        end_task(tasks[i]);
+    }
+    CHECK(fcntl(ends[0], F_GETFD) < 0 && errno == EBADF);
+    close(ends[1]);
+    finish();
+}
+
+/* One event, one waiter; the one that did not get what it came for goes back to the front. */
+static void readers_are_served_in_turn(void) {
+    begin();
+    int ends[2];
+    socket_pair(ends);
+    io *o = open_io(ends[0]);
+    o->ready = 0;
+    task *a = waiting_task(o, UV_READABLE, DEADLINE_NEVER), *b = waiting_task(o, UV_READABLE, DEADLINE_NEVER);
+    io_event(ex, slab_id(&o->head), UV_READABLE);
+    CHECK(woken(a, WAKE_READY) && b->state == TASK_WAITING && o->ready == UV_READABLE);
+    list_pop_front(&ex->ready);
+    a->state = TASK_RUNNING;
+    CHECK(io_wait(o, a, UV_READABLE, "test", DEADLINE_NEVER, true) == 0);
+    io_event(ex, slab_id(&o->head), UV_READABLE);
+    CHECK(woken(a, WAKE_READY) && b->state == TASK_WAITING);
+    io_event(ex, slab_id(&o->head), UV_READABLE);
+    CHECK(woken(b, WAKE_READY));
+    end_task(a);
+    end_task(b);
+    io_close(o);
+    close(ends[1]);
+    finish();
+}
+
+/* Behind the task whose write is under way, the others wait for their turn, not for the descriptor. */
+static void an_event_is_for_the_writer(void) {
+    begin();
+    int ends[2];
+    socket_pair(ends);
+    io *o = open_io(ends[0]);
+    task *writer = waiting_task(o, UV_WRITABLE, DEADLINE_NEVER);
+    task *next = waiting_task(o, UV_WRITABLE, DEADLINE_NEVER);
+    o->writer = slab_id(&writer->head);
+    io_event(ex, slab_id(&o->head), UV_WRITABLE);
+    CHECK(woken(writer, WAKE_READY) && next->state == TASK_WAITING);
+    io_event(ex, slab_id(&o->head), UV_WRITABLE);
+    CHECK(next->state == TASK_WAITING);
+    io_close(o);
+    CHECK(woken(next, WAKE_CLOSED));
+    end_task(writer);
+    end_task(next);
+    close(ends[1]);
+    finish();
+}
+
+/* A watch that nobody uses any more costs one event, not one in each poll. */
+static void an_unused_watch_ends(void) {
+    begin();
+    int ends[2];
+    socket_pair(ends);
+    io *o = open_io(ends[0]);
+    task *t = waiting_task(o, UV_READABLE, DEADLINE_NEVER);
+    CHECK(o->armed == UV_READABLE);
+    task_cancel(t);
+    CHECK(woken(t, WAKE_CANCEL) && list_empty(&o->readers) && ex->external == 0);
+    end_task(t);
+    CHECK(write(ends[1], "x", 1) == 1);
+    uv_run(&ex->loop, UV_RUN_NOWAIT);
+    CHECK(o->armed == 0 && o->ready & UV_READABLE);
+    t = waiting_task(o, UV_READABLE, DEADLINE_NEVER); /* and it begins again when it is wanted */
+    uv_run(&ex->loop, UV_RUN_NOWAIT);
+    CHECK(woken(t, WAKE_READY));
+    end_task(t);
+    io_close(o);
+    close(ends[1]);
+    finish();
+}
+
+static void refused_descriptors_are_closed(void) {
+    begin();
+    int fd = open("/dev/null", O_RDWR); /* epoll does not take it */
+    io *o = (io *)&o;
+    CHECK(fd >= 0 && io_open(ex, fd, &o) < 0 && o == NULL);
+    CHECK(fcntl(fd, F_GETFD) < 0 && errno == EBADF);
+    finish();
+}
+
+/* What is open at the end is closed with the executor. */
+static void free_closes_all(void) {
+    begin();
+    int ends[2];
+    socket_pair(ends);
+    task *t = waiting_task(open_io(ends[0]), UV_READABLE, executor_deadline_ms(ex, 3600));
+    open_io(dup(ends[1]));
+    CHECK(t->state == TASK_WAITING);
+    executor_deinit(ex);
+    CHECK(fcntl(ends[0], F_GETFD) < 0);
+    char byte;
+    CHECK(read(ends[1], &byte, 1) == 0);
+    close(ends[1]);
+}
+
+int main(void) {
+    check_begin();
+    close_wakes_all();
+    readers_are_served_in_turn();
+    an_event_is_for_the_writer();
+    an_unused_watch_ends();
+    event_of_the_same_poll();
+    refused_descriptors_are_closed();
+    free_closes_all();
+    late_events_reach_nobody();
+    return 0;
+}

@@ -1,0 +1,369 @@
+local momo = require "momo"
+local support = require "spec.support"
+
+local WINDOW = 128
+
+local function pack(...)
+  return { n = select("#", ...), ... }
+end
+
+local function yield_times(n)
+  for _ = 1, n do
+    momo.yield_now()
+  end
+end
+
+-- Runs main(failures), where failures is the list of what on_error was told, and returns the list.
+local function failures_of(main)
+  local failures = {}
+  momo.run({ on_error = function(...)
+    failures[#failures + 1] = pack(...)
+  end }, main, failures)
+  return failures
+end
+
+describe("run", function()
+  it("passes arguments to main and returns its results, nils too", function()
+    assert.same(pack(nil, 2, nil, "x", nil), pack(momo.run(function(...) return ... end, nil, 2, nil, "x", nil)))
+    assert.same(pack(), pack(momo.run(function() end)))
+    assert.same(pack(nil), pack(momo.run({}, function(...) return ... end, nil)))
+    assert.same(pack(false), pack(momo.run(function() momo.yield_now() return false end)))
+  end)
+
+  it("returns only after every task has ended, those too that main did not know", function()
+    local ended = 0
+    local function leave_behind(generations)
+      momo.time.sleep(0.001)
+      ended = ended + 1
+      if generations > 0 then momo.spawn(leave_behind, generations - 1) end
+    end
+    local result = momo.run(function()
+      for _ = 1, 3 do momo.spawn(leave_behind, 4) end
+      return "main's"
+    end)
+    assert.same({ 15, "main's" }, { ended, result })
+    assert.equal(0, momo.metrics().tasks)
+  end)
+
+  it("may be called again and again", function()
+    for i = 1, 50 do
+      assert.equal(i, momo.run(function()
+        momo.time.sleep(i % 2 / 1000)
+        return select(2, momo.spawn(function() return i end):join())
+      end))
+      assert.is_false((pcall(momo.run, error, "x")))
+      assert.same(pack(), pack(momo.run(momo.stop)))
+    end
+  end)
+
+  it("works inside a plain coroutine", function()
+    local co = coroutine.wrap(function()
+      local result = momo.run(function()
+        momo.time.sleep(0.001)
+        return momo.spawn(function() coroutine.yield() return "inside" end):join()
+      end)
+      coroutine.yield(result)
+      return momo.run(function() return select(2, momo.spawn(function() return "again" end):join()) end)
+    end)
+    assert.is_true(co())
+    assert.equal("again", co())
+  end)
+
+  it("throws inside a task, which goes on", function()
+    local ok, err, later = momo.run(function()
+      local ok, err = pcall(function() momo.run(print) end)
+      momo.time.sleep(0.001)
+      return ok, err, "later"
+    end)
+    assert.same({ false, "later" }, { ok, later })
+    assert.matches("^spec/run_spec.lua:%d+: run: already inside a runtime; call main%(%) directly$", err)
+  end)
+
+  it("is not left half-way by a coroutine of a task that never ends", function()
+    local ok, err = pcall(momo.run, function()
+      coroutine.wrap(function() momo.run(print) end)()
+    end)
+    assert.is_false(ok)
+    assert.matches("already inside a runtime", err, 1, true)
+    assert.equal(1, momo.run(function() return 1 end))
+  end)
+end)
+
+describe("main's error", function()
+  it("is raised with its traceback, at the place where it happened", function()
+    local function inner() error "broken" end
+    local ok, err = pcall(momo.run, function()
+      momo.yield_now()
+      inner()
+    end)
+    assert.is_false(ok)
+    assert.matches("^spec/run_spec.lua:%d+: broken\nstack traceback:\n", err)
+    assert.matches("in function 'inner'", err, 1, true)
+    assert.equal(1, select(2, err:gsub("stack traceback", "")))
+  end)
+
+  it("of any type is raised as it is", function()
+    for _, err in ipairs { {}, 42, true, false, print } do
+      local ok, raised = pcall(momo.run, function() error(err, 0) end)
+      assert.is_false(ok)
+      assert.is_true(rawequal(err, raised))
+    end
+    assert.same(pack(false, nil), pack(pcall(momo.run, function() error(nil) end)))
+  end)
+
+  it("cancels the other tasks, and is raised when they have ended", function()
+    local seen, ended = {}, 0
+    local ok, err = pcall(momo.run, function()
+      for i = 1, 3 do
+        momo.spawn(function()
+          local _, cancellation = pcall(momo.time.sleep, math.huge)
+          seen[i] = momo.is_cancelled(cancellation)
+          ended = ended + 1
+        end)
+      end
+      momo.yield_now()
+      momo.spawn(function() ended = 100 end) -- never begins
+      error "main's"
+    end)
+    assert.is_false(ok)
+    assert.matches("main's", err, 1, true)
+    assert.same({ { true, true, true }, 3 }, { seen, ended })
+  end)
+
+  it("is not reported besides", function()
+    local ok, err
+    local failures = {}
+    ok, err = pcall(momo.run, { on_error = function(e) failures[#failures + 1] = e end }, error, "main's")
+    assert.is_false(ok)
+    assert.matches("main's", err, 1, true)
+    assert.same({}, failures)
+  end)
+end)
+
+describe("stop", function()
+  it("cancels every task, the caller too, and run returns nothing", function()
+    local raised = {}
+    local function wait(name)
+      local _, err = pcall(momo.time.sleep, math.huge)
+      raised[#raised + 1] = name .. " " .. tostring(momo.is_cancelled(err))
+    end
+    local results = pack(momo.run(function()
+      momo.spawn(wait, "one")
+      momo.spawn(wait, "two")
+      momo.yield_now()
+      momo.stop()
+      wait "main"
+      return "not returned"
+    end))
+    assert.equal(0, results.n)
+    table.sort(raised)
+    assert.same({ "main true", "one true", "two true" }, raised)
+  end)
+
+  it("from another task ends main", function()
+    local cleaned
+    local results = pack(momo.run(function()
+      momo.spawn(momo.stop)
+      local ok, err = pcall(momo.time.sleep, math.huge)
+      cleaned = not ok and momo.is_cancelled(err)
+      error(err, 0)
+    end))
+    assert.same({ 0, true }, { results.n, cleaned })
+  end)
+
+  it("returns to its caller, whose next operation raises", function()
+    local after
+    momo.run(function()
+      momo.stop()
+      after = true
+      momo.yield_now()
+      after = "too far"
+    end)
+    assert.is_true(after)
+  end)
+
+  it("cancels what is spawned later, before it begins", function()
+    local began = false
+    momo.run(function()
+      momo.stop()
+      momo.spawn(function() began = true end)
+    end)
+    assert.is_false(began)
+  end)
+
+  it("after main's end leaves main's results", function()
+    local results = pack(momo.run(function()
+      momo.spawn(function()
+        momo.time.sleep(0.001)
+        momo.stop()
+        momo.time.sleep(math.huge)
+      end)
+      return "main's", nil
+    end))
+    assert.same(pack("main's", nil), results)
+  end)
+
+  it("may be repeated, and does not reach into the next run", function()
+    momo.run(function()
+      momo.stop()
+      momo.stop()
+    end)
+    assert.equal("fine", momo.run(function()
+      momo.time.sleep(0.001)
+      return "fine"
+    end))
+  end)
+
+  it("makes no failure of a cancellation; another error is one", function()
+    local failures = failures_of(function()
+      momo.spawn(momo.time.sleep, math.huge)
+      momo.spawn(function()
+        pcall(momo.time.sleep, math.huge)
+        error("in clean-up", 0)
+      end)
+      momo.yield_now()
+      momo.stop()
+      momo.time.sleep(math.huge)
+    end)
+    assert.equal(1, #failures)
+    assert.equal("in clean-up", failures[1][1])
+  end)
+end)
+
+describe("a deadlock", function()
+  it("ends the run with an error that names the tasks", function()
+    local cleaned = 0
+    local function cleaning(task)
+      local ok, err = pcall(task.join, task)
+      cleaned = cleaned + 1
+      assert(not ok and momo.is_cancelled(err))
+    end
+    local ids
+    local ok, err = pcall(momo.run, function()
+      local main = momo.current()
+      local other = momo.spawn(cleaning, main)
+      ids = { main:id(), other:id() }
+      cleaning(other)
+    end)
+    assert.is_false(ok)
+    assert.matches("run: every task waits for another one: ", err, 1, true)
+    for _, id in ipairs(ids) do
+      assert.matches(("task %d in join"):format(id), err, 1, true)
+    end
+    assert.equal(2, cleaned)
+    assert.equal(1, momo.run(function() return 1 end))
+  end)
+
+  it("is none while a timer or a listener may still wake somebody", function()
+    assert.equal("woken", momo.run(function()
+      local sleeper = momo.spawn(function() momo.time.sleep(0.005) return "woken" end)
+      return select(2, momo.spawn(function() return select(2, sleeper:join()) end):join())
+    end))
+  end)
+end)
+
+describe("a failed task", function()
+  it("that nobody joins is reported once, at the end of the turn; a later join still gets the error", function()
+    local failures = failures_of(function(failures)
+      local task = momo.spawn(error, "alone")
+      momo.yield_now()
+      assert.same({ "failed", 0 }, { task:status(), #failures })
+      yield_times(WINDOW)
+      assert.same({ pack("alone", task) }, failures)
+      assert.same({ false, "alone" }, { (task:join()), (select(2, task:join())) })
+      yield_times(2 * WINDOW)
+    end)
+    assert.equal(1, #failures)
+  end)
+
+  it("that is waited for, or joined in the same turn, is not reported", function()
+    assert.same({}, failures_of(function()
+      local waited_for = momo.spawn(function() momo.time.sleep(0.001) error "a" end)
+      assert.is_false((waited_for:join()))
+      local same_turn = momo.spawn(error, "b")
+      momo.yield_now()
+      assert.equal("failed", same_turn:status())
+      assert.is_false((same_turn:join()))
+      yield_times(2 * WINDOW)
+    end))
+  end)
+
+  it("is reported when the one who waited for it was cancelled before", function()
+    local failures = failures_of(function()
+      local failing = momo.spawn(function() momo.time.sleep(0.002) error("orphan", 0) end)
+      local joiner = momo.spawn(function() failing:join() end)
+      momo.yield_now()
+      joiner:cancel()
+    end)
+    assert.equal(1, #failures)
+    assert.equal("orphan", failures[1][1])
+  end)
+
+  it("after main's end is reported, and main's results are returned", function()
+    local reported
+    assert.equal("main's", momo.run({ on_error = function(err) reported = err end }, function()
+      momo.spawn(function() momo.time.sleep(0.001) error("late", 0) end)
+      return "main's"
+    end))
+    assert.equal("late", reported)
+  end)
+
+  it("is shown on stderr with its traceback, whatever the error is", function()
+    local status, stdout, stderr = support.luajit [[
+      local momo = require "momo"
+      local function inner() error "broken" end
+      momo.run(function()
+        momo.spawn(function() inner() end)
+        momo.spawn(error, setmetatable({}, { __tostring = function() return "an object" end }))
+        momo.spawn(error, setmetatable({}, { __tostring = function() error "no text" end }))
+        momo.spawn(error, setmetatable({}, { __tostring = function() return {} end }))
+        momo.spawn(error)
+        momo.time.sleep(0.001)
+        print "main goes on"
+      end)
+    ]]
+    assert.same({ 0, "main goes on\n" }, { status, stdout })
+    assert.matches("momo: app.lua:2: broken\nstack traceback:\n", stderr, 1, true)
+    assert.matches("app.lua:2: in function 'inner'\n\tapp.lua:4: in function", stderr, 1, true)
+    assert.matches("momo: an object\n", stderr, 1, true)
+    assert.equal(2, select(2, stderr:gsub("momo: %(error object whose __tostring failed%)\n", "")))
+    assert.matches("momo: nil\n", stderr, 1, true)
+    assert.equal(5, select(2, stderr:gsub("momo: ", "")))
+  end)
+end)
+
+describe("an error in on_error", function()
+  it("is shown, and the other failures are reported all the same", function()
+    local status, stdout, stderr = support.luajit [[
+      local momo = require "momo"
+      local n = 0
+      momo.run({ on_error = function(err)
+        n = n + 1
+        if n == 1 then error "reporter broke" elseif n == 2 then error({}) end
+        print(n, err)
+      end }, function()
+        for i = 1, 3 do momo.spawn(error, "failure " .. i) end
+        momo.time.sleep(0.001)
+        print "main goes on"
+      end)
+    ]]
+    assert.same({ 0, "3\tfailure 3\nmain goes on\n" }, { status, stdout })
+    assert.matches("app.lua:5: reporter broke", stderr, 1, true)
+    assert.equal(2, select(2, stderr:gsub("momo: ", "")))
+    assert.not_matches("(null)", stderr, 1, true)
+  end)
+end)
+
+describe("SIGPIPE", function()
+  it("does not kill a program whose output nobody reads", function()
+    local code = [[
+      for _ = 1, 2000 do io.stdout:write(("x"):rep(1000), "\n") end
+      io.stderr:write "survived"
+    ]]
+    local run = ("require 'momo'.run(function() %s end)"):format(code)
+    for command, program in pairs { [os.getenv "MOMO_LUAJIT"] = run, [support.quote(os.getenv "MOMO_BIN")] = code } do
+      local _, _, stderr = support.shell(("%s -e %s | head -n 1"):format(command, support.quote(program)))
+      assert.equal("survived", stderr)
+    end
+  end)
+end)
