@@ -1,9 +1,14 @@
 -- Tasks in nanoseconds of CPU time, on Momo and on the floor (bench/core/floor_bench.c): "name ns" for each sample.
+-- Usage: tasks.lua [off]      off: without the JIT compiler, which slows down a loop around a C function that switches
 
 local floor = rawget(_G, "floor")
 local runtime = floor or require "momo"
 local spawn, yield_now = runtime.spawn, runtime.yield_now
 local BURST, SAMPLES = 1000, 3
+
+if ... == "off" then
+  jit.off()
+end
 
 local function noop() end
 

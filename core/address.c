@@ -38,6 +38,9 @@ int address_split(const char *text, size_t length, char *host) {
         return UV_EINVAL; /* IPv6 goes in brackets */
     }
     size_t size = (size_t)(last - first);
+    if (memchr(first, '[', size) || memchr(first, ']', size)) {
+        return UV_EINVAL;
+    }
     if (port > 65535 || size == 0 || size >= ADDRESS_HOST_MAX) {
         return UV_EINVAL;
     }

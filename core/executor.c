@@ -56,7 +56,6 @@ int executor_init(executor *ex) {
         return status;
     }
     ex->wake.data = ex;
-    uv_unref((uv_handle_t *)&ex->wake);
     if (sched_getaffinity(0, sizeof ex->cpus, &ex->cpus) < 0) {
         CPU_ZERO(&ex->cpus);
         CPU_SET(0, &ex->cpus);
@@ -95,15 +94,15 @@ uint64_t executor_deadline_ms(const executor *ex, double seconds) {
 }
 
 static void run_window(executor *ex) {
-    for (unsigned left = EXECUTOR_WINDOW; left && !list_empty(&ex->ready); left--) {
-        task *t = list_entry(list_pop_front(&ex->ready), task, link);
+    unsigned left = EXECUTOR_WINDOW;
+    for (; left && !list_empty(&ex->ready); left--) {
+        task *t = list_entry(list_take_first(&ex->ready), task, link);
         t->state = TASK_RUNNING;
-        t->raised = false;
-        t->operations = 0;
+        memset(&t->turn, 0, sizeof t->turn);
         ex->current = t;
-        ex->resumes++;
         ex->resume(t);
     }
+    ex->resumes += EXECUTOR_WINDOW - left;
     ex->current = NULL;
 }
 
@@ -126,6 +125,7 @@ static void poll_events(executor *ex, bool wait) {
     ex->skipped = 0;
     ex->polls++;
     ex->waits = wait;
+    ex->woken = wait ? 0 : EXECUTOR_WINDOW;
     if (wait && ex->wheel.count) {
         uint64_t due_ms = wheel_next_ms(&ex->wheel);
         uint64_t now_ns = executor_now_ns(ex);
@@ -154,7 +154,7 @@ bool executor_run(executor *ex) {
         }
         bool timers_done = expire_timers(ex);
         if (!list_empty(&ex->ready) || !timers_done) {
-            if (uv_loop_alive(&ex->loop) || ++ex->skipped >= IDLE_WINDOWS) {
+            if (ex->ios.live || ex->external || ++ex->skipped >= IDLE_WINDOWS) {
                 poll_events(ex, false);
             }
         } else if (ex->wheel.count || ex->thread_count || ex->external) {

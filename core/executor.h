@@ -52,6 +52,7 @@ struct momo_executor {
     bool stopping;     /* until the run ends: tasks are cancelled from birth */
     bool waits;        /* this poll waits: no task is ready */
     unsigned external; /* tasks that wait for what comes from outside: descriptors, look-ups */
+    unsigned woken;    /* tasks ready since the last poll began, at a guess */
     unsigned skipped;  /* windows since the last poll */
     uint64_t spawned;
     uint64_t resumes;

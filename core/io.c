@@ -135,6 +135,9 @@ void io_event(executor *ex, uint64_t id, int events) {
         o->ready |= (uint8_t)direction;
         if (t) {
             task_wake(t, WAKE_READY);
+            if (direction == UV_READABLE && o->read_ahead && ex->woken > EXECUTOR_WINDOW) {
+                o->read_ahead(o); /* its task won't run before the next poll, which would report it again */
+            }
         } else if (o->armed & direction) {
             unwatched_event(o, direction);
         }

@@ -63,6 +63,14 @@ static inline list *list_pop_front(list *head) {
     return node;
 }
 
+/* The same for a list that is not empty, and a node that is about to be added to another: it is left as it is. */
+static inline list *list_take_first(list *head) {
+    list *node = head->next;
+    head->next = node->next;
+    node->next->prev = head;
+    return node;
+}
+
 /* Moves every node of `src`, in order, to the tail of `dst`; `src` is empty afterwards. */
 static inline void list_append(list *dst, list *src) {
     if (list_empty(src)) return;

@@ -172,7 +172,7 @@ ssize_t stream_write(io *o, const struct iovec *pieces, int count) {
     }
     ssize_t n;
     do {
-        n = writev(o->fd, pieces, count);
+        n = count == 1 ? write(o->fd, pieces->iov_base, pieces->iov_len) : writev(o->fd, pieces, count);
     } while (n < 0 && errno == EINTR);
     if (n >= 0) {
         return n;

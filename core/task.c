@@ -17,7 +17,7 @@ int task_new(executor *ex, task **out) {
     t->executor = ex;
     t->handle = NULL;
     t->wake = WAKE_NONE;
-    t->started = t->cancelled = t->raised = t->external = false;
+    t->started = t->cancelled = t->external = false;
     t->raises = 0;
     return 0;
 }
@@ -35,6 +35,7 @@ void task_start(task *t) {
 }
 
 void task_park(task *t, const char *waits_for, uint64_t deadline_ms, enum wake expiry) {
+    list_init(&t->link);
     t->state = TASK_WAITING;
     t->waits_for = waits_for;
     t->deadline_ms = deadline_ms;
@@ -51,6 +52,7 @@ void task_wait_outside(task *t) {
 
 void task_wake(task *t, enum wake wake) {
     executor *ex = t->executor;
+    ex->woken++;
     ex->external -= t->external;
     t->external = false;
     wheel_remove(&ex->wheel, &t->timer);

@@ -34,14 +34,17 @@ typedef struct task {
     void *user; /* kept with the slot from one task to the next */
     executor *executor;
     void *handle;
-    uint8_t state;      /* enum task_state */
-    int8_t wake;        /* enum wake: what to tell the task when it runs next */
-    int8_t expiry;      /* enum wake: what an expired deadline tells it */
-    uint8_t raises;     /* how often a cancellation was raised */
-    uint8_t operations; /* begun since it was last resumed */
+    uint8_t state;  /* enum task_state */
+    int8_t wake;    /* enum wake: what to tell the task when it runs next */
+    int8_t expiry;  /* enum wake: what an expired deadline tells it */
+    uint8_t raises; /* how often a cancellation was raised */
     bool started;
-    bool cancelled;        /* cancellation was asked for */
-    bool raised;           /* a cancellation was raised since it was last resumed */
+    bool cancelled;           /* cancellation was asked for */
+    struct {                  /* since it was last resumed */
+        uint8_t begun;        /* operations that it has begun */
+        bool raised;          /* a cancellation was raised */
+        bool raised_by_yield; /* and by yield_now, which can't wait its turn first */
+    } turn;
     bool external;         /* what it waits for comes from outside of the executor: see executor.external */
     wheel_timer timer;     /* pending while it waits with a deadline */
     uint64_t deadline_ms;  /* of the operation under way; kept over spurious wake-ups */

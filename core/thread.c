@@ -27,9 +27,7 @@ static void reap(thread *t) {
     executor *parent = t->parent;
     pthread_join(t->os, NULL);
     list_remove(&t->link);
-    if (--parent->thread_count == 0) {
-        uv_unref((uv_handle_t *)&parent->wake);
-    }
+    parent->thread_count--;
     t->seen(t);
     while (!list_empty(&t->joiners)) {
         task_wake(list_entry(list_first(&t->joiners), task, link), WAKE_READY);
@@ -97,9 +95,7 @@ int thread_start(thread *t, executor *parent) {
     parent->on_wake = on_wake;
     parent->on_stop = on_stop;
     list_push(&parent->threads, &t->link);
-    if (parent->thread_count++ == 0) {
-        uv_ref((uv_handle_t *)&parent->wake);
-    }
+    parent->thread_count++;
     return 0;
 }
 

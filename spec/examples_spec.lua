@@ -67,6 +67,17 @@ describe("examples", function()
     end
   end)
 
+  it("hello.lua is what the README shows", function()
+    local function text(path)
+      local file = assert(io.open(path, "rb"))
+      local content = file:read "*a"
+      file:close()
+      return content
+    end
+    local readme = text(examples .. "../README.md")
+    assert.equal(text(examples .. "hello.lua"):match "local momo = .*", readme:match "```lua\n(.-)```")
+  end)
+
   it("hello.lua asks, greets, counts down and says bye, to several at once", function()
     local server, address = serve "hello"
     momo.run(function()
@@ -190,19 +201,16 @@ describe("examples", function()
 
     it("takes each nickname once, and frees it at the end", function()
       momo.run(function()
-        local ada, other = join "Ada", dial(address)
+        local ada, bob, other = join "Ada", join "Bob", dial(address)
+        assert.equal("Your nickname? ", other:read_until "? ")
         for _, nick in ipairs { "Ada", "", "two words", ("a"):rep(21) } do
-          assert.truthy(other:read_until("nickname? "))
           other:write(nick .. "\n")
+          assert.equal("Letters and digits, please, 20 at most, that nobody else has. Your nickname? ",
+            other:read_until "? ")
         end
-        assert.truthy(other:read_until("nickname? "))
         ada:close()
-        local watcher = dial(address)
-        watcher:read_until "? "
-        repeat -- until the server has seen that Ada left
-          watcher:write "Ada\n"
-          local answer = watcher:read_until "\n"
-        until answer == "* Ada joined\n"
+        assert.equal("* Ada left", receive(bob))
+        join("Ada"):close()
       end)
     end)
 
@@ -210,8 +218,8 @@ describe("examples", function()
       momo.run(function()
         local talker, reader, sleeper = join "talker", join "reader", join "sleeper"
         assert.equal("* sleeper joined", receive(reader))
-        local line, expected, seen = ("x"):rep(900), "talker: " .. ("x"):rep(900)
-        local count, seen = 0, nil
+        local line, expected = ("x"):rep(900), "talker: " .. ("x"):rep(900)
+        local count, seen = 0
         repeat -- each line has reached the reader before the next is sent, so only the sleeper's queue grows
           count = count + 1
           talker:write { line, "\n" }

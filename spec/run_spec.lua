@@ -78,15 +78,6 @@ describe("run", function()
     assert.same({ false, "later" }, { ok, later })
     assert.matches("^spec/run_spec.lua:%d+: run: already inside a runtime; call main%(%) directly$", err)
   end)
-
-  it("is not left half-way by a coroutine of a task that never ends", function()
-    local ok, err = pcall(momo.run, function()
-      coroutine.wrap(function() momo.run(print) end)()
-    end)
-    assert.is_false(ok)
-    assert.matches("already inside a runtime", err, 1, true)
-    assert.equal(1, momo.run(function() return 1 end))
-  end)
 end)
 
 describe("main's error", function()
@@ -352,6 +343,73 @@ describe("an error in on_error", function()
     assert.equal(2, select(2, stderr:gsub("momo: ", "")))
     assert.not_matches("(null)", stderr, 1, true)
   end)
+end)
+
+describe("hundreds of tasks that spawn, join, sleep, cancel and fail at random", function()
+  -- A task's number says how it ends; a cancellation may come first. Tasks join older ones only, so that none is stuck.
+  local function ends_well(i) return i % 5 ~= 0 end
+
+  local function check(i, task, ok, ...)
+    local result = ...
+    if ok then
+      assert(task:status() == "done" and ends_well(i) and select("#", ...) == 2 and result == i)
+    elseif momo.is_cancelled(result) then
+      assert(task:status() == "cancelled")
+    else
+      assert(task:status() == "failed" and not ends_well(i) and result == "error " .. i)
+    end
+  end
+
+  for seed = 1, 5 do
+    it("all end as they should, seed " .. seed, function()
+      math.randomseed(seed)
+      local random, tasks, broken = math.random, {}, {}
+      local live
+      local function spawn_one()
+        local i = #tasks + 1
+        local function body()
+          for _ = 1, random(6) do
+            local action, other = random(8), random(i)
+            if action <= 2 then
+              momo.yield_now()
+            elseif action == 3 then
+              momo.time.sleep(random(0, 3) / 1000)
+            elseif action == 4 and #tasks < 800 then
+              live(spawn_one)
+            elseif action <= 6 and other < i then
+              live(check, other, tasks[other], tasks[other]:join())
+            elseif action == 7 then
+              tasks[random(#tasks)]:cancel(i)
+            else
+              pcall(momo.time.sleep, random() / 1000)
+            end
+          end
+          if not ends_well(i) then error("error " .. i, 0) end
+          return i, nil
+        end
+        tasks[i] = momo.spawn(body)
+      end
+      function live(fn, ...) -- what fails in fn is a failure of the spec, not of the task
+        local ok, err = pcall(fn, ...)
+        if not ok then broken[#broken + 1] = err end
+      end
+      momo.run({ on_error = function() end }, function()
+        for _ = 1, 300 do spawn_one() end
+      end)
+      assert.same({}, broken)
+      assert.is_true(#tasks > 400)
+      local ended = { done = 0, failed = 0, cancelled = 0 }
+      momo.run(function()
+        for i, task in ipairs(tasks) do
+          check(i, task, task:join())
+          ended[task:status()] = ended[task:status()] + 1
+        end
+      end)
+      assert.is_true(ended.done > 0 and ended.failed > 0 and ended.cancelled > 0)
+      local metrics = momo.metrics()
+      assert.same({ 0, 0, 0 }, { metrics.tasks, metrics.ready, metrics.timers })
+    end)
+  end
 end)
 
 describe("SIGPIPE", function()

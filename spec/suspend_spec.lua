@@ -3,7 +3,7 @@ local support = require "spec.support"
 
 -- Runs fn as a task beside one that only yields, and returns what join returned.
 local function beside_another(fn)
-  return momo.run(function()
+  return momo.run({ on_error = function() end }, function()
     local going, turns = true, 0
     local other = momo.spawn(function()
       while going do

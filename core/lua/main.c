@@ -63,7 +63,8 @@ int main(int argc, char **argv) {
     if (lua_pcall(L, 2, 1, 0) == 0) {
         status = (int)lua_tointeger(L, -1);
     } else {
-        fprintf(stderr, "momo: %s\n", lua_tostring(L, -1));
+        const char *text = lua_tostring(L, -1);
+        fprintf(stderr, "momo: %s\n", text ? text : "(error object)");
     }
     lua_close(L);
     return status;

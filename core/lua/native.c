@@ -20,6 +20,11 @@ int throw(lua_State * L, int level, const char *format, ...) {
     return lua_error(L);
 }
 
+const char *error_text(lua_State *L) {
+    const char *text = lua_tostring(L, -1);
+    return text ? text : "(error object)";
+}
+
 executor *open_executor(lua_State *L) {
     executor *ex = &runtime_of(L)->executor;
     if (ex->closed) {

@@ -69,6 +69,8 @@ void register_thread(lua_State *);
 
 /* Raises "name: text" at the place that called: level 1 is who called this C function, 2 who called its wrapper. */
 int throw(lua_State *, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The error on top, for a place where no Lua can run. */
+const char *error_text(lua_State *);
 /* Pushes nil, "CODE: text", "CODE": returns 3. */
 int push_failure(lua_State *, int code);
 /* Argument 1 as an object of this metatable; else raises that the method wants a colon. */

@@ -31,27 +31,32 @@ static int not_here(lua_State *L, int level, const char *operation, const task *
                  operation);
 }
 
-task *suspend_enter(lua_State *L, int level, const char *operation, enum wake *wake) {
+task *suspend_check(lua_State *L, int level, const char *operation) {
     executor *ex = executor_running;
     task *t = ex ? ex->current : NULL;
     if (!t || t->user != L || !lua_isyieldable(L)) {
         not_here(L, level, operation, t);
     }
+    return t;
+}
+
+task *suspend_enter(lua_State *L, int level, const char *operation, enum wake *wake) {
+    task *t = suspend_check(L, level, operation);
     enum wake woken = (enum wake)t->wake;
     t->wake = WAKE_NONE;
     *wake = woken == WAKE_AGAIN ? WAKE_NONE : woken;
     if (t->cancelled && *wake == WAKE_NONE) {
         if (t->raises >= RAISES_MAX) {
-            t->state = TASK_ENDED; /* the loop ends it as soon as it has yielded */
+            t->state = TASK_ENDED;
             return NULL;
         }
-        if (t->raised) {
+        if (t->turn.raised) {
             task_yield(t, WAKE_CANCEL);
             return NULL;
         }
         suspend_cancelled(L, t);
     }
-    if (woken == WAKE_NONE && ++t->operations > OPERATIONS_MAX) {
+    if (woken == WAKE_NONE && ++t->turn.begun > OPERATIONS_MAX) {
         task_yield(t, WAKE_AGAIN);
         return NULL;
     }
@@ -75,9 +80,13 @@ void push_cancellation(lua_State *L, task *t) {
 }
 
 int suspend_cancelled(lua_State *L, task *t) {
+    if (t->raises >= RAISES_MAX) {
+        t->state = TASK_ENDED; /* the loop ends it as soon as it has yielded */
+        return lua_yield(L, 0);
+    }
     push_cancellation(L, t);
     t->raises++;
-    t->raised = true;
+    t->turn.raised = true;
     return lua_error(L);
 }
 

@@ -15,7 +15,9 @@
 #pragma once
 #include "runtime.h"
 
-/* The task that runs L, if it may suspend; else raises why it may not. A cancelled task's fresh call raises; after
+/* The task that runs L, if it may suspend; else raises why it may not. */
+task *suspend_check(lua_State *, int level, const char *operation);
+/* The same for an operation. A cancelled task's fresh call raises; after
  * WAKE_CANCEL the caller cleans up and calls suspend_cancelled. NULL: it goes on catching its cancellation, and has to
  * wait its turn before it hears of it again, or is parked for good: `return lua_yield(L, 0)`. */
 task *suspend_enter(lua_State *, int level, const char *operation, enum wake *);

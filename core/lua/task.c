@@ -10,6 +10,7 @@
  *     |  '--task-- handle (kept by UP_HANDLES until the task ends, then by those who hold it)
  *     '--handle------^
  */
+#include <signal.h>
 #include <stdio.h>
 
 #include "suspend.h"
@@ -95,7 +96,7 @@ static task *spawn(lua_State *L, runtime *rt, int first) {
 static int task_spawn(lua_State *L) {
     if (lua_type(L, 1) != LUA_TFUNCTION) {
         return throw(L, 1, "spawn: argument 1 must be a function, got %s (write spawn(f, x), not spawn(f(x)))",
-                     luaL_typename(L, 1));
+                     lua_isnoneornil(L, 1) ? "nil" : luaL_typename(L, 1));
     }
     runtime *rt = runtime_of_task(L);
     if (!rt->executor.running) {
@@ -178,8 +179,7 @@ static void end(runtime *rt, task *t, int status) {
         lua_pushlightuserdata(L, t);
         lua_pushinteger(L, status);
         if (lua_pcall(L, 2, 0, 0) != 0) {
-            fprintf(stderr, "momo: task %llu: its outcome is lost: %s\n", (unsigned long long)h->id,
-                    lua_tostring(L, -1));
+            fprintf(stderr, "momo: task %llu: its outcome is lost: %s\n", (unsigned long long)h->id, error_text(L));
             lua_pop(L, 1);
             lua_settop(co, 0);
             h->outcome = OUTCOME_FAILED;
@@ -299,7 +299,7 @@ static void report_failures(executor *ex) {
         lua_rawgeti(L, -3, 2);
         lua_pushvalue(L, -5);
         if (lua_pcall(L, 3, 0, 0) != 0) { /* reporter(error, traceback, task) */
-            fprintf(stderr, "momo: while a failed task was reported: %s\n", lua_tostring(L, -1));
+            fprintf(stderr, "momo: while a failed task was reported: %s\n", error_text(L));
             lua_pop(L, 1);
         }
         lua_pop(L, 2);
@@ -307,6 +307,20 @@ static void report_failures(executor *ex) {
 }
 
 /* ---- run ---- */
+
+static void on_sigpipe(int number) {
+    (void)number;
+}
+
+/* Writing to a closed pipe is an error, not a death. A handler, unlike SIG_IGN, is not inherited by other programs. */
+static void survive_sigpipe(void) {
+    struct sigaction before;
+    if (sigaction(SIGPIPE, NULL, &before) == 0 && before.sa_handler == SIG_DFL) {
+        struct sigaction action = {.sa_handler = on_sigpipe, .sa_flags = SA_RESTART};
+        sigemptyset(&action.sa_mask);
+        sigaction(SIGPIPE, &action, NULL);
+    }
+}
 
 /* Pushes "task 3 in join, task 4 in join". */
 static void push_waiting(lua_State *L, executor *ex) {
@@ -340,6 +354,7 @@ static int task_run(lua_State *L) {
     rt->main = spawn(L, rt, 2);
     int main_handle = lua_gettop(L);
     luaL_checkstack(L, 16, "run");
+    survive_sigpipe();
     bool ended = executor_run(ex);
     if (ended) {
         lua_pushnil(L);
@@ -374,15 +389,15 @@ static int task_unjoined(lua_State *L) {
     return 1;
 }
 
-/* yield_now() */
+/* yield_now(): it is not called again, so it has no answer to wait for */
 static int task_yield_now(lua_State *L) {
-    enum wake wake;
     executor *ex = executor_running;
     task *t = ex ? ex->current : NULL;
-    if (!t || t->user != L || !lua_isyieldable(L) || t->cancelled) {
-        if (!suspend_enter(L, 1, "yield_now", &wake)) {
-            t->wake = WAKE_NONE; /* it is not called again: its next call tells */
-            return lua_yield(L, 0);
+    if (!t || t->user != L || t->cancelled || !lua_isyieldable(L)) {
+        t = suspend_check(L, 1, "yield_now");
+        if (!t->turn.raised_by_yield) {
+            t->turn.raised_by_yield = true;
+            return suspend_cancelled(L, t);
         }
     }
     task_yield(t, WAKE_NONE);
@@ -423,12 +438,12 @@ static int task_join(lua_State *L) {
     if (h->task == t) {
         return throw(L, 2, "join: a task can't join itself");
     }
-    list_push(&h->task->joiners, &t->link);
     task_park(t, "join", DEADLINE_NEVER, WAKE_TIMEOUT);
+    list_push(&h->task->joiners, &t->link);
     return lua_yield(L, 0);
 }
 
-/* outcome(task) -> true, results... | false, error, traceback */
+/* outcome(task) -> true, results... | false, error */
 static int task_outcome(lua_State *L) {
     handle *h = self(L, 2, "join");
     runtime *rt = runtime_of(L);
@@ -443,7 +458,7 @@ static int task_outcome(lua_State *L) {
         return 1;
     }
     lua_getfenv(L, 1);
-    int n = h->outcome == OUTCOME_DONE ? h->results : 2;
+    int n = h->outcome == OUTCOME_DONE ? h->results : 1;
     luaL_checkstack(L, n, "too many results");
     for (int i = 1; i <= n; i++) {
         lua_rawgeti(L, 3, i);

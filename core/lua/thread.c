@@ -193,8 +193,8 @@ static int thread_join(lua_State *L) {
     if (thread_seen(&t->thread)) {
         return 0;
     }
-    list_push(&t->thread.joiners, &current->link);
     task_park(current, "join", DEADLINE_NEVER, WAKE_TIMEOUT);
+    list_push(&t->thread.joiners, &current->link);
     return lua_yield(L, 0);
 }
 

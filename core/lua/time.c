@@ -61,7 +61,8 @@ static int sleep_until(lua_State *L) {
     double ahead = at - momo_now(t->executor);
     double years = ahead / YEAR_SECONDS;
     if (years > FAR_AHEAD_YEARS && !isinf(at)) {
-        return throw(L, 2, "sleep_until: %.0f years ahead; pass momo.time.now() + seconds, not os.time()", years);
+        return throw(L, 2, "sleep_until: %d years ahead; pass momo.time.now() + seconds, not os.time()",
+                     (int)fmin(years, 1e9));
     }
     return sleep_to(L, t, wake, isinf(at) ? DEADLINE_NEVER : (uint64_t)ceil(at > 0 ? at * 1000 : 0), ahead <= 0);
 }

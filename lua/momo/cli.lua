@@ -120,7 +120,7 @@ local function run(options)
         end
       end)
     end
-    run_program(source, name, options.words)
+    return run_program(source, name, options.words)
   end)
   if ok == false then
     complain(task.describe(err, traceback))

@@ -31,6 +31,9 @@ local function split(address, name)
   local host, port, literal = native.split(address)
   if not host then
     local digits = address:match "^:?(%d+)$"
+    if tonumber(address:match ":(%d+)$" or 0) > 65535 then
+      error(("%s: the port of %q must be a number from 0 to 65535"):format(name, address), 3)
+    end
     error(("%s: %q is no address; write \"127.0.0.1:%s\""):format(name, address, digits or "8080"), 3)
   end
   return host, port, literal

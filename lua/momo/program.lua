@@ -9,5 +9,5 @@ return function(source, name, words)
     error(err, 0)
   end
   rawset(_G, "arg", words)
-  program(unpack(words))
+  return program(unpack(words)) -- a tail call: tracebacks begin with the program
 end

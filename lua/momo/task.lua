@@ -100,7 +100,9 @@ end
 ---@return string
 function M.describe(err, traceback)
   local ok, text = pcall(tostring, err)
-  text = ok and text or "(error object whose __tostring failed)"
+  if not ok or type(text) ~= "string" then
+    text = "(error object whose __tostring failed)"
+  end
   if traceback and traceback ~= "" then
     text = text .. "\n" .. traceback
   end
@@ -109,6 +111,13 @@ end
 
 local function report_on_stderr(err, traceback)
   io.stderr:write("momo: ", M.describe(err, traceback), "\n")
+end
+
+local function with_traceback(handle, ok, ...)
+  if ok then
+    return ok, ...
+  end
+  return ok, ..., native.traceback(handle)
 end
 
 ---Runs main as the first task until every task has ended.
@@ -122,7 +131,7 @@ function M.start(on_error, main, ...)
   if deadlock then
     return false, "run: every task waits for another one: " .. deadlock
   elseif handle then
-    return outcome(handle)
+    return with_traceback(handle, outcome(handle))
   end
 end
 

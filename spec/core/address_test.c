@@ -33,7 +33,6 @@ static const struct good {
     {"localhost:80", "localhost", 80, NULL},
     {"a:1", "a", 1, NULL},
     {"example.org:8443", "example.org", 8443, NULL},
-    {"[localhost]:80", "localhost", 80, NULL},
     {"1.2.3:80", "1.2.3", 80, NULL},
     {"256.0.0.1:80", "256.0.0.1", 80, NULL},
     {LONGEST ":65535", LONGEST, 65535, NULL},
@@ -71,6 +70,7 @@ static const char *const bad[] = {
     "[]:80",
     "[:80",
     "]:80",
+    "localhost]:80",
     LONGEST "d:80",
 };
 
