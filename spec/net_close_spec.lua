@@ -80,14 +80,11 @@ describe("close", function()
 
   it("is done by the collector for what was dropped, and counted", function()
     run(function()
-      local address
-      local kept, dropped = pair()
-      do
-        local listener = listen()
-        address = listener:local_addr()
-        listener = nil -- luacheck: ignore
-        dropped = nil -- luacheck: ignore
+      local function make()
+        local address = listen():local_addr()
+        return address, (pair())
       end
+      local address, kept = make()
       local before = momo.metrics()
       collectgarbage()
       collectgarbage()

@@ -56,9 +56,13 @@ static size_t check_count(lua_State *L, int index, const char *function, const c
 
 /* ---- reading ---- */
 
-/* Enters a read operation. True: go on, with its task and its open stream. False: return *result. */
+static momo_token *check_stream(lua_State *L, const char *method) {
+    return check_self(L, UP(STREAM), 2, "stream", method);
+}
+
+/* Enters a read operation, of a stream that was checked. True: go on, with its task and its open stream. False: return *result. */
 static bool enter_read(lua_State *L, const char *operation, task **out, io **stream, int *result) {
-    const momo_token *token = check_self(L, UP(STREAM), 2, "stream", operation);
+    const momo_token *token = lua_touserdata(L, 1);
     enum wake wake;
     task *t = *out = suspend_enter(L, 2, operation, &wake);
     if (!t) {
@@ -119,6 +123,7 @@ static int push_bytes(lua_State *L, io *o, size_t n) {
 
 /* read(stream, max) */
 static int stream_read(lua_State *L) {
+    check_stream(L, "read");
     size_t max = check_count(L, 2, "read", "max", READ_MAX);
     task *t;
     io *o;
@@ -135,6 +140,7 @@ static int stream_read(lua_State *L) {
 
 /* read_exact(stream, n) */
 static int stream_read_exact(lua_State *L) {
+    check_stream(L, "read_exact");
     size_t n = check_count(L, 2, "read_exact", "n", 0);
     task *t;
     io *o;
@@ -152,6 +158,7 @@ static int stream_read_exact(lua_State *L) {
 
 /* read_until(stream, delim, max) */
 static int stream_read_until(lua_State *L) {
+    check_stream(L, "read_until");
     if (lua_type(L, 2) != LUA_TSTRING || lua_objlen(L, 2) == 0) {
         return throw(L, 2, "read_until: delim must be a string of 1 byte or more, got %s",
                      lua_type(L, 2) == LUA_TSTRING ? "an empty one" : luaL_typename(L, 2));
@@ -234,7 +241,7 @@ static ssize_t write_once(lua_State *L, io *o, size_t offset) {
 
 /* write(stream, data) */
 static int stream_write_all(lua_State *L) {
-    const momo_token *token = check_self(L, UP(STREAM), 2, "stream", "write");
+    const momo_token *token = check_stream(L, "write");
     size_t total = check_data(L);
     enum wake wake;
     task *t = suspend_enter(L, 2, "write", &wake);
@@ -473,6 +480,7 @@ static int net_lookup_finish(lua_State *L) {
     if (!t) {
         return lua_yield(L, 0);
     }
+    r->waiter = 0; /* an answer that comes while the task waits for something else wakes nobody */
     if (wake == WAKE_CANCEL) {
         return suspend_cancelled(L, t);
     }

@@ -4,9 +4,6 @@
  */
 #include "suspend.h"
 
-/* A task that catches its cancellation more often than this will never end by itself. */
-enum { RAISES_MAX = 100 };
-
 /* A task whose operations never have to wait still lets the others have a turn after so many. */
 enum { OPERATIONS_MAX = 32 };
 

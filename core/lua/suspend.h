@@ -15,6 +15,9 @@
 #pragma once
 #include "runtime.h"
 
+/* A task that catches its cancellation more often than this will never end by itself. */
+enum { RAISES_MAX = 100 };
+
 /* The task that runs L, if it may suspend; else raises why it may not. */
 task *suspend_check(lua_State *, int level, const char *operation);
 /* The same for an operation. A cancelled task's fresh call raises; after

@@ -265,9 +265,13 @@ static void resume(task *t) {
     }
     if (status != LUA_YIELD) {
         end(rt, t, status);
-    } else if (t->state == TASK_RUNNING) { /* a bare coroutine.yield */
+    } else if (t->state == TASK_RUNNING) { /* a bare coroutine.yield, which hears of no cancellation */
         lua_settop(co, 0);
         task_yield(t, WAKE_NONE);
+        if (t->cancelled && ++t->raises > RAISES_MAX) {
+            list_remove(&t->link);
+            give_up(rt, t);
+        }
     } else if (t->state == TASK_ENDED) {
         give_up(rt, t);
     }

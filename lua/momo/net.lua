@@ -220,6 +220,8 @@ end
 ---@return fun(): string?
 function TcpStream:lines(max)
   check_self(self, TcpStream, "stream", "lines")
+  check.argument(max == nil or (check.is_whole(max) and max >= 1 and max < 2 ^ 31),
+    "lines: max must be a whole number from 1", max)
   return function()
     local line, err, code = self:read_until("\n", max)
     if line then
