@@ -14,9 +14,10 @@ local function start(...)
   for i, word in ipairs { ... } do
     words[i] = support.quote(word)
   end
-  -- --foreground: the signal reaches the program once, not a second time by its process group
-  local pipe = assert(io.popen(("exec 2>&1; timeout --foreground -k 5 %d %s %s & echo $!; wait $!; echo status $?")
-    :format(LIMIT_SECONDS, support.quote(assert(os.getenv "MOMO_BIN")), table.concat(words, " "))))
+  -- The inner shell's number is that of `timeout`, which passes a signal on: to the program alone (--foreground).
+  local command = ("echo $$; exec timeout --foreground -k 5 %d %s %s"):format(LIMIT_SECONDS,
+    support.quote(assert(os.getenv "MOMO_BIN")), table.concat(words, " "))
+  local pipe = assert(io.popen(("exec 2>&1; sh -c %s </dev/null; echo status $?"):format(support.quote(command))))
   local process = { pipe = pipe, pid = assert(tonumber(pipe:read "*l")) }
   running[process] = true
   return process

@@ -154,7 +154,8 @@ describe("TCP", function()
         for i = 1, 4 do
           waiting(function()
             for _ = 1, 3 do
-              streams[#streams + 1] = assert(listener:accept())
+              local stream = assert(listener:accept())
+              streams[#streams + 1] = stream
               order[#order + 1] = i
             end
           end)
