@@ -97,8 +97,8 @@ describe("a thread", function()
         spawn(function(file)
           require("momo").time.sleep(0.02)
           local output = assert(io.open(file, "w"))
-        output:write "ended"
-        output:close()
+          output:write "ended"
+          output:close()
         end, path)
       end)
       assert.equal("ended", io.lines(path)())

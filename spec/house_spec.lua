@@ -1,0 +1,266 @@
+-- What must hold of the sources and of what was built from them.
+
+local support = require "spec.support"
+
+local SOURCE, BUILD = assert(os.getenv "MOMO_SOURCE_DIR"), assert(os.getenv "MOMO_BUILD_DIR")
+local SANITIZED = (os.getenv "MOMO_SANITIZE" or "") ~= ""
+local LINES_MAX = 400
+
+-- What a command prints; it must succeed and print something.
+local function output_of(command)
+  local status, stdout, stderr = support.shell(command)
+  assert(status == 0 and stdout ~= "", command .. ": " .. stderr)
+  return stdout
+end
+
+local function lines_of(text)
+  local lines = {}
+  for line in text:gmatch "[^\n]+" do
+    lines[#lines + 1] = line
+  end
+  return lines
+end
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+-- Files below folders of the source, as paths from its top.
+local function files(folders, pattern)
+  return lines_of(output_of(("cd %s && find %s -type f -name %s | sort"):format(support.quote(SOURCE), folders,
+    support.quote(pattern))))
+end
+
+-- The core's files and their floors; a name stands for its .c and .h.
+local FLOORS = {
+  [0] = { "list", "slab", "wheel" },
+  [1] = { "executor", "task", "io", "stream", "address" },
+  [2] = { "tcp", "resolve", "thread", "momo", "header" },
+}
+
+local function floor_of(path)
+  if path:match "^core/lua/" then
+    return 3
+  end
+  local name = path:match "^core/include/(.*)%.h$" or path:match "^core/([^/]*)%.[ch]$"
+  if path == "core/include/momo.h" then
+    return 0 -- plain types: every floor may know them
+  end
+  for floor, names in pairs(FLOORS) do
+    for _, known in ipairs(names) do
+      if known == name then
+        return floor
+      end
+    end
+  end
+  error(path .. " is on no floor: add it to FLOORS")
+end
+
+-- The file that an #include in quotes means, as a path from the source's top.
+local function resolve(from, include)
+  local path = from:match "^(.*/)" .. include
+  repeat
+    local n
+    path, n = path:gsub("[^/]+/%.%./", "", 1)
+  until n == 0
+  return path
+end
+
+describe("the core's header", function()
+  local core = require "momo.core"
+  local header = read(SOURCE .. "/core/include/momo.h")
+  local code = header:gsub("/%*.-%*/", ""):gsub("#[^\n]*", "")
+
+  local declared = {}
+  for name in code:gmatch "([%w_]+)%([^;{}]*%);" do
+    declared[#declared + 1] = name
+  end
+
+  it("is what Lua declares", function()
+    assert.equal(header, core.native.header)
+  end)
+
+  it("declares functions that all resolve in the library", function()
+    assert.is_true(#declared >= 15, #declared .. " functions were found")
+    for _, name in ipairs(declared) do
+      local ok, err = pcall(function() return core.C[name] end)
+      assert(ok, err)
+    end
+    assert.is_false((pcall(function() return core.C.momo_no_such_function end)))
+  end)
+
+  it("declares all that the library exports, but for what require calls", function()
+    local known = { luaopen_momo_native = true }
+    for _, name in ipairs(declared) do
+      known[name] = true
+    end
+    local exported = lines_of(output_of("nm -D --defined-only " .. support.quote(BUILD .. "/lib/momo/native.so")))
+    for _, line in ipairs(exported) do
+      local name = line:match "[TDBRVW] ([%w_]+)$"
+      assert(not name or known[name] or SANITIZED, "exported and not declared: " .. line)
+    end
+    assert.is_true(#exported >= #declared)
+  end)
+end)
+
+describe("the floors of the house", function()
+  local sources = files("core", "*.[ch]")
+
+  it("include downward only, and lua.h on the top one only", function()
+    local checked = 0
+    for _, path in ipairs(sources) do
+      local floor = floor_of(path)
+      for open, include in read(SOURCE .. "/" .. path):gmatch '#include%s+([<"])([^>"]+)' do
+        if open == '"' then
+          local target = resolve(path, include)
+          assert(floor_of(target) <= floor, path .. " includes " .. include .. ", which is above it")
+          checked = checked + 1
+        else
+          local is_lua = include:match "^lua" or include:match "^lauxlib" or include:match "^luajit"
+          assert(not is_lua or floor == 3, path .. " includes " .. include)
+          assert(floor > 0 or include ~= "uv.h", path .. " includes " .. include)
+        end
+      end
+    end
+    assert.is_true(checked > 20)
+  end)
+
+  it("of floor 2 know no sibling that is another noun", function()
+    for _, path in ipairs(sources) do
+      if floor_of(path) == 2 then
+        local name = path:match "([^/]+)%.[ch]$"
+        for include in read(SOURCE .. "/" .. path):gmatch '#include%s+"([^"]+)"' do
+          local target = resolve(path, include)
+          assert(floor_of(target) < 2 or target:match("/" .. name .. "%.h$"), path .. " includes " .. include)
+        end
+      end
+    end
+  end)
+
+  it("let only lua/momo/core.lua require ffi", function()
+    local found = {}
+    for _, path in ipairs(files("lua", "*.lua")) do
+      if read(SOURCE .. "/" .. path):match "require%s*%(?%s*[\"']ffi[\"']" then
+        found[#found + 1] = path
+      end
+    end
+    assert.same({ "lua/momo/core.lua" }, found)
+  end)
+end)
+
+describe("every Lua file", function()
+  for _, path in ipairs(files("lua examples bench", "*.lua")) do
+    it(path .. " compiles", function()
+      assert(loadfile(SOURCE .. "/" .. path))
+    end)
+  end
+end)
+
+describe("no file", function()
+  it(("of core/ and lua/ is longer than %d lines"):format(LINES_MAX), function()
+    local long = {}
+    for _, path in ipairs(files("core lua", "*.[chl]*")) do
+      local _, n = read(SOURCE .. "/" .. path):gsub("\n", "")
+      if n > LINES_MAX then
+        long[#long + 1] = path .. ": " .. n
+      end
+    end
+    assert.same({}, long)
+  end)
+end)
+
+describe("the object files", function()
+  if SANITIZED then
+    return pending "a sanitizer adds what is looked for here"
+  end
+
+  local function object(name)
+    return BUILD .. "/CMakeFiles/core.dir/core/" .. name .. ".c.o"
+  end
+
+  -- Instructions that lock the bus: a lock prefix, or xchg with memory, which needs none.
+  local function locked(path)
+    local found, instructions = {}, 0
+    for line in output_of("objdump -d --no-show-raw-insn " .. support.quote(path)):gmatch "[^\n]+" do
+      local instruction = line:match "^%s*%x+:%s+(.*)"
+      if instruction then
+        instructions = instructions + 1
+        if instruction:match "^lock%f[%W]" or instruction:match "%f[%w]xchg[bwlq]?%s.*%(" then
+          found[#found + 1] = instruction
+        end
+      end
+    end
+    assert(instructions > 0, "nothing was disassembled of " .. path)
+    return found
+  end
+
+  -- { name, section } of each object that is no constant.
+  local function variables(path)
+    local list = {}
+    for line in output_of("objdump -t " .. support.quote(path)):gmatch "[^\n]+" do
+      local section, name = line:match "^%x+ ......[ O] (%.%S+)%s+%x+%s+(.*)$"
+      if section and not section:match "^%.rodata" and not section:match "^%.data%.rel%.ro" then
+        list[#list + 1] = { name = name:match "%S+$", section = section }
+      end
+    end
+    return list
+  end
+
+  local function compile(code)
+    local source = support.tmpfile(code)
+    local path = support.tmpfile ""
+    local status, _, stderr = support.shell(("cc -x c -std=c11 -O2 -c %s -o %s"):format(source, path))
+    assert(status == 0, stderr)
+    return path
+  end
+
+  if jit.arch == "x64" then
+    for _, name in ipairs { "slab", "wheel", "executor", "task", "io", "stream" } do
+      it("of the local path hold no locked instruction: " .. name, function()
+        assert.same({}, locked(object(name)))
+      end)
+    end
+
+    it("with a locked instruction are recognised", function()
+      local head = "#include <stdatomic.h>\natomic_int n;\n"
+      assert.equal(1, #locked(compile(head .. "void f(void) { atomic_fetch_add(&n, 1); }")))
+      assert.equal(1, #locked(compile(head .. "int f(void) { return atomic_exchange(&n, 1); }")))
+      assert.equal(1, #locked(compile(head .. "void f(void) { atomic_store(&n, 1); }")))
+      assert.equal(0, #locked(compile(head .. "int f(void) { return atomic_load(&n); }")))
+    end)
+  end
+
+  it("hold no variable but one thread-local pointer", function()
+    local found = {}
+    for _, path in ipairs(lines_of(output_of(("find %s/CMakeFiles/core.dir %s/CMakeFiles/native.dir -name '*.o'")
+      :format(support.quote(BUILD), support.quote(BUILD))))) do
+      for _, variable in ipairs(variables(path)) do
+        found[#found + 1] = variable
+      end
+    end
+    assert.same({ { name = "executor_running", section = ".tbss" } }, found)
+  end)
+
+  it("with a variable are recognised", function()
+    assert.same({ { name = "n", section = ".bss" } }, variables(compile "int n;"))
+    assert.same({ { name = "n", section = ".data" } }, variables(compile "int n = 1;"))
+    assert.equal(1, #variables(compile "int *f(void) { static int n; return &n; }"))
+    assert.equal(1, #variables(compile "int f(void); int (*table[])(void) = { f };"))
+    assert.same({}, variables(compile "int f(void); int (*const table[])(void) = { f };"))
+    assert.same({}, variables(compile "const int n = 1; int f(void) { return n; }"))
+  end)
+end)
+
+describe("under PUC Lua", function()
+  it("require 'momo' says that LuaJIT is needed", function()
+    if support.shell "command -v lua5.1" ~= 0 then
+      return pending "lua5.1 is not installed"
+    end
+    local status, _, stderr = support.shell "lua5.1 -e 'require \"momo\"'"
+    assert.equal(1, status)
+    assert.matches("momo needs LuaJIT, and this is Lua 5.1", stderr, 1, true)
+  end)
+end)
