@@ -45,21 +45,7 @@ local function dump(fn)
   return string.dump(fn), modules
 end
 
----Starts a thread that runs a function in a runtime of its own, as `momo.run` would. It belongs to this executor: `run`
----does not return before the thread has ended, and `stop` stops it.
----
----The function has no upvalues but modules, which are required again there. Of "module", the thread calls what require
----returns. Arguments are copied: nil, booleans, numbers, strings, and tables of these.
----@overload fun(fn: function|string, ...: any): momo.Thread
----@param options {name: string?, cpu: integer?} cpu: pins it to that CPU
----@param fn function|string
----@return momo.Thread? thread
----@return string? err
----@return string? code
-function M.spawn(options, fn, ...)
-  if type(options) ~= "table" then
-    return M.spawn({}, options, fn, ...)
-  end
+local function start(options, fn, ...)
   check.options(options, { name = "string", cpu = "number" }, "thread.spawn")
   if type(fn) ~= "function" and type(fn) ~= "string" then
     error("thread.spawn: needs a function or the name of a module, got " .. check.show(fn), 2)
@@ -81,6 +67,24 @@ function M.spawn(options, fn, ...)
     error("thread.spawn: " .. tostring(thread), 2)
   end
   return thread, err, errcode
+end
+
+---Starts a thread that runs a function in a runtime of its own, as `momo.run` would. It belongs to this executor: `run`
+---does not return before the thread has ended, and `stop` stops it.
+---
+---The function has no upvalues but modules, which are required again there. Of "module", the thread calls what require
+---returns. Arguments are copied: nil, booleans, numbers, strings, and tables of these.
+---@overload fun(fn: function|string, ...: any): momo.Thread
+---@param options {name: string?, cpu: integer?} cpu: pins it to that CPU
+---@param fn function|string
+---@return momo.Thread? thread
+---@return string? err
+---@return string? code
+function M.spawn(options, ...)
+  if type(options) == "table" then
+    return start(options, ...)
+  end
+  return start({}, options, ...)
 end
 
 ---What runs on the new thread.
