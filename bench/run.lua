@@ -12,10 +12,15 @@ end
 local bench, programs = source .. "/bench", build .. "/bench"
 local floor = programs .. "/floor_bench"
 
+-- What it prints; a command that fails, or hangs, ends the run.
 local function output(command)
-  local pipe = assert(io.popen("timeout 60 " .. command))
-  local text = pipe:read "*a"
+  local pipe = assert(io.popen(("timeout 60 %s; echo status $?"):format(command)))
+  local text, status = pipe:read("*a"):match "^(.*)status (%d+)\n$"
   pipe:close()
+  if status ~= "0" then
+    io.stderr:write(("bench: status %s of %s\n%s"):format(status, command, text or ""))
+    os.exit(1)
+  end
   return text
 end
 
@@ -24,12 +29,12 @@ local peers = {
   { name = "libuv in C", command = programs .. "/echo_uv" },
   { name = "epoll in C", command = programs .. "/echo_epoll" },
   { name = "luv", command = ("luajit %s/echo/echo_luv.lua"):format(bench), package = "lua-luv",
-    probe = "luajit -e 'require \"luv\"' 2>&1 && echo found" },
+    probe = "luajit -e 'print((pcall(require, \"luv\")))'" },
 }
 
 local servers = { { name = "momo", command = ("%s %s/echo/echo_momo.lua"):format(momo, bench) } }
 for _, peer in ipairs(peers) do
-  peer.absent = peer.probe and not output(peer.probe):find "found"
+  peer.absent = peer.probe and not output(peer.probe):find "true"
   servers[#servers + 1] = not peer.absent and peer or nil
 end
 

@@ -29,8 +29,9 @@ static void close_loop(uv_loop_t *loop) {
     uv_loop_close(loop);
 }
 
+/* The wheel is advanced after each poll. libuv may fire this before it polls: then that must not wait. */
 static void on_alarm(uv_timer_t *alarm) {
-    (void)alarm; /* the wheel is advanced after each poll */
+    uv_stop(alarm->loop);
 }
 
 static void on_async(uv_async_t *async) {

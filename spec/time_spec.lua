@@ -41,6 +41,25 @@ describe("sleep", function()
     assert.same({}, early)
   end)
 
+  it("ends too when its time comes in the moment before the poll", function()
+    local status, stdout, stderr = support.luajit [[
+      local momo = require "momo"
+      momo.run(function()
+        local listener = assert(momo.net.TcpListener.bind "127.0.0.1:0")
+        local acceptor = momo.spawn(listener.accept, listener)
+        for i = 1, 500 do -- the clock counts milliseconds: begin a few microseconds before the next one
+          local fraction = 1 - i % 50 / 5000
+          repeat until momo.time.now() * 1000 % 1 >= fraction - 0.0005
+          momo.time.sleep(1e-9)
+        end
+        acceptor:cancel()
+        listener:close()
+        print "woken"
+      end)
+    ]]
+    assert.same({ 0, "woken\n", "" }, { status, stdout, stderr })
+  end)
+
   it("of 0 yields", function()
     local order = {}
     momo.run(function()
