@@ -123,6 +123,13 @@ static int task_traceback(lua_State *L) {
     return 1;
 }
 
+/* task_name(task) -> "task 3 'name'" */
+static int task_name(lua_State *L) {
+    self(L, 2, "task_name");
+    push_task_name(L, 1);
+    return 1;
+}
+
 /* fields(task) -> its table: name, locals */
 static int task_fields(lua_State *L) {
     self(L, 2, "fields");
@@ -144,6 +151,7 @@ void register_handle(lua_State *L) {
         {"status", task_status},
         {"id", task_id},
         {"traceback", task_traceback},
+        {"task_name", task_name},
         {"fields", task_fields},
         {"has_locals", task_has_locals},
         {NULL, NULL},

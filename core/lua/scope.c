@@ -16,16 +16,19 @@ static lua_scope *check_scope(lua_State *L) {
     return lua_touserdata(L, 1); /* never in the hands of users */
 }
 
-/* scope_enter(operation, seconds or nil, shield) -> scope */
+/* scope_enter(operation, seconds or nil, shield, scope that was left or nil) -> scope */
 static int lua_scope_enter(lua_State *L) {
     const char *operation = lua_tostring(L, 1);
     double seconds = check_seconds(L, 2, operation);
     task *t = suspend_check(L, 2, operation);
-    lua_scope *s = lua_newuserdata(L, sizeof *s);
+    lua_scope *s = lua_touserdata(L, 4);
+    if (!s) {
+        s = lua_newuserdata(L, sizeof *s);
+        s->scope.task = NULL;
+        lua_pushvalue(L, UP(SCOPE));
+        lua_setmetatable(L, -2);
+    }
     s->failed = s->interrupted = false;
-    s->scope.task = NULL;
-    lua_pushvalue(L, UP(SCOPE));
-    lua_setmetatable(L, -2);
     scope_enter(&s->scope, t, suspend_deadline(t, seconds), lua_toboolean(L, 3));
     return 1;
 }

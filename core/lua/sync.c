@@ -52,6 +52,12 @@ static int wake(lua_State *L) {
     return 1;
 }
 
+/* waiting(queue) -> whether anyone waits */
+static int waiting(lua_State *L) {
+    lua_pushboolean(L, !list_empty(queue_of(L, 1)));
+    return 1;
+}
+
 /* wake_all(queue) */
 static int wake_all(lua_State *L) {
     task_wake_all(queue_of(L, 1), WAKE_NONE);
@@ -110,15 +116,11 @@ static int fired(lua_State *L) {
 
 void register_sync(lua_State *L) {
     static const function functions[] = {
-        {"queue", new_queue},
-        {"park", park},
-        {"answer", answer},
-        {"wake", wake},
-        {"wake_all", wake_all},
-        {"wait_set", new_wait_set},
-        {"select_park", select_park},
-        {"fired", fired},
-        {NULL, NULL},
+        {"queue", new_queue},   {"park", park},
+        {"answer", answer},     {"wake", wake},
+        {"wake_all", wake_all}, {"wait_set", new_wait_set},
+        {"waiting", waiting},   {"select_park", select_park},
+        {"fired", fired},       {NULL, NULL},
     };
     register_functions(L, functions);
 }

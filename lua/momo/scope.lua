@@ -7,7 +7,7 @@ local check = require "momo.check"
 local native = require("momo.core").native
 local task = require "momo.task"
 
-local enter, leave, note = native.scope_enter, native.scope_leave, native.note
+local note = native.note
 local is_cancelled, Cancelled = task.is_cancelled, task.Cancelled
 
 ---@class momo.Scope
@@ -15,6 +15,28 @@ local Scope = { __name = "momo.Scope" }
 Scope.__index = Scope
 
 local M = {}
+
+-- Scopes that have been left serve again: a fresh one costs the collector more than all the rest.
+local KEEP = 64
+local kept, n_kept = {}, 0
+
+local function enter(operation, seconds, shield)
+  local raw = kept[n_kept]
+  if raw then
+    kept[n_kept] = nil
+    n_kept = n_kept - 1
+  end
+  return native.scope_enter(operation, seconds, shield, raw)
+end
+
+local function leave(raw)
+  local mine, expired, interrupted = native.scope_leave(raw)
+  if n_kept < KEEP then
+    n_kept = n_kept + 1
+    kept[n_kept] = raw
+  end
+  return mine, expired, interrupted
+end
 
 ---Spawns a task that the scope waits for. Its failure cancels the scope's other work, and is raised by the scope.
 ---@param fn function
@@ -93,11 +115,11 @@ local function conclude(scope, ok, ...)
   while native.scope_wait(raw) do end
   scope.ended = true
   local defer_failed, defer_err = run_deferred(scope)
+  local failed, failure = native.scope_failure(raw)
   local mine, _, interrupted = leave(raw)
   if not ok and not is_cancelled(err) then
     error(err, 0)
   end
-  local failed, failure = native.scope_failure(raw)
   if failed then
     error(failure, 0)
   elseif defer_failed then

@@ -3,7 +3,6 @@
 local check = require "momo.check"
 local core = require "momo.core"
 local sync = require "momo.sync"
-local task = require "momo.task"
 local time = require "momo.time"
 
 local native = core.native
@@ -89,7 +88,5 @@ function M.select(entries)
   local i = indices[fired]
   return i, waitable[getmetatable(entries[i])].collect(entries[i])
 end
-
-M.is_task = task.current
 
 return M

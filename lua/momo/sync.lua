@@ -8,7 +8,8 @@ local check = require "momo.check"
 local native = require("momo.core").native
 
 local band = bit.band
-local answer, park, queue, wake, wake_all = native.answer, native.park, native.queue, native.wake, native.wake_all
+local answer, park, queue, waiting = native.answer, native.park, native.queue, native.waiting
+local wake, wake_all = native.wake, native.wake_all
 
 local M = {}
 
@@ -76,14 +77,12 @@ function Sender:send(value, timeout)
   if channel.deaf then
     return broken_pipe()
   end
-  if channel.tail - channel.head + channel.reserved >= channel.capacity or channel.sending > 0 then
-    channel.sending = channel.sending + 1
-    local parked = park(channel.senders, "send", timeout)
-    if parked then
-      channel.sending = channel.sending - 1
+  if channel.tail - channel.head + channel.reserved >= channel.capacity
+    or channel.sending and waiting(channel.senders) then
+    channel.sending = true
+    if park(channel.senders, "send", timeout) then
       return answer()
     end
-    -- whoever woke it has taken it off `sending`, and reserved its place
     if channel.deaf then
       return broken_pipe()
     end
@@ -128,9 +127,11 @@ local function take(channel)
   local value = ring[i]
   ring[i] = false
   channel.head = head + 1
-  if channel.sending > 0 and wake(channel.senders) then
-    channel.sending = channel.sending - 1
-    channel.reserved = channel.reserved + 1
+  if channel.sending then
+    channel.sending = wake(channel.senders)
+    if channel.sending then
+      channel.reserved = channel.reserved + 1 -- a place is kept for the one that was woken
+    end
   end
   return value
 end
@@ -181,7 +182,7 @@ function Receiver:close()
     self.channel = nil
     channel.deaf = true
     channel.ring, channel.head, channel.tail = {}, 0, 0
-    channel.sending, channel.receiving = 0, false
+    channel.sending, channel.receiving = false, false
     wake_all(channel.senders)
     wake_all(channel.receivers)
   end
@@ -219,11 +220,11 @@ local function new_channel(capacity)
     open = 1,     -- senders
     deaf = false, -- the receiver is closed
     senders = queue(),
-    sending = 0,  -- tasks in `senders`
-    reserved = 0, -- places for senders that were woken
+    sending = false, -- there may be tasks in `senders`
+    reserved = 0,    -- places for senders that were woken
     receivers = queue(),
     receiving = false, -- there may be tasks in `receivers`
-    promised = 0, -- values for receivers that were woken
+    promised = 0,      -- values for receivers that were woken
   }
 end
 
