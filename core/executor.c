@@ -82,8 +82,13 @@ void executor_deinit(executor *ex) {
 }
 
 uint64_t executor_now_ns(const executor *ex) {
-    (void)ex;
-    return uv_hrtime();
+    return ex->virtual ? ex->virtual_ns : uv_hrtime();
+}
+
+void executor_set_virtual(executor *ex, bool on) {
+    ex->virtual = on;
+    ex->virtual_ns = 0;
+    wheel_init(&ex->wheel, executor_now_ns(ex) / 1000000);
 }
 
 uint64_t executor_deadline_ms(const executor *ex, double seconds) {
@@ -97,7 +102,7 @@ uint64_t executor_deadline_ms(const executor *ex, double seconds) {
 static void run_window(executor *ex) {
     unsigned left = EXECUTOR_WINDOW;
     for (; left && !list_empty(&ex->ready); left--) {
-        task *t = list_entry(list_take_first(&ex->ready), task, link);
+        task *t = list_entry(list_take_first(&ex->ready), task, place.link);
         t->state = TASK_RUNNING;
         memset(&t->turn, 0, sizeof t->turn);
         ex->current = t;
@@ -116,8 +121,8 @@ static bool expire_timers(executor *ex) {
     list_init(&expired);
     bool done = wheel_advance(&ex->wheel, executor_now_ns(ex) / 1000000, EXECUTOR_TIMER_BUDGET, &expired);
     while (!list_empty(&expired)) {
-        task *t = list_entry(list_pop_front(&expired), task, timer.link);
-        task_wake(t, (enum wake)t->expiry);
+        timer *t = list_entry(list_pop_front(&expired), timer, wheel.link);
+        t->expired(t);
     }
     return done;
 }
@@ -139,6 +144,16 @@ static void poll_events(executor *ex, bool wait) {
     uv_timer_stop(&ex->alarm);
 }
 
+/* Virtual time moves on to the next deadline, unless something from outside has come meanwhile. */
+static void skip_time(executor *ex) {
+    if (ex->ios.live || ex->external || ex->thread_count || ++ex->skipped >= IDLE_WINDOWS) {
+        poll_events(ex, false);
+    }
+    if (list_empty(&ex->ready)) {
+        ex->virtual_ns = wheel_next_ms(&ex->wheel) * 1000000;
+    }
+}
+
 bool executor_run(executor *ex) {
     executor *outer = executor_running;
     bool ended = false;
@@ -158,6 +173,8 @@ bool executor_run(executor *ex) {
             if (ex->ios.live || ex->external || ++ex->skipped >= IDLE_WINDOWS) {
                 poll_events(ex, false);
             }
+        } else if (ex->virtual && ex->wheel.count) {
+            skip_time(ex);
         } else if (ex->wheel.count || ex->thread_count || ex->external) {
             poll_events(ex, true);
         } else {

@@ -35,6 +35,12 @@ struct task;
 struct io;
 struct thread;
 
+/* A pending deadline, and what is to happen then. */
+typedef struct timer {
+    wheel_timer wheel;
+    void (*expired)(struct timer *);
+} timer;
+
 struct momo_executor {
     list ready;
     struct task *current; /* the task that runs now; NULL between resumes */
@@ -48,12 +54,14 @@ struct momo_executor {
     list io_open; /* every io that is not closed */
 
     bool running;
-    bool closed;       /* deinit has been called */
-    bool stopping;     /* until the run ends: tasks are cancelled from birth */
-    bool waits;        /* this poll waits: no task is ready */
-    unsigned external; /* tasks that wait for what comes from outside: descriptors, look-ups */
-    unsigned woken;    /* tasks ready since the last poll began, at a guess */
-    unsigned skipped;  /* windows since the last poll */
+    bool virtual;        /* time stands still while a task is ready, and then moves straight to the next deadline */
+    bool closed;         /* deinit has been called */
+    bool stopping;       /* until the run ends: tasks are cancelled from birth */
+    bool waits;          /* this poll waits: no task is ready */
+    unsigned external;   /* tasks that wait for what comes from outside: descriptors, look-ups */
+    unsigned woken;      /* tasks ready since the last poll began, at a guess */
+    unsigned skipped;    /* windows since the last poll */
+    uint64_t virtual_ns; /* the time, if it is virtual */
     uint64_t spawned;
     uint64_t resumes;
     uint64_t polls;
@@ -85,6 +93,8 @@ int executor_init(executor *);
 /* Closes what is open and frees everything; tasks that have not ended are forgotten. Tokens stay safe to ask for. */
 void executor_deinit(executor *);
 
+/* Takes the real clock again, or a virtual one that begins at 0. No timer may be pending. */
+void executor_set_virtual(executor *, bool);
 /* Runs until every task and thread has ended: true. False: every task waits for another one, and nothing can happen that
  * would wake any; they stay parked, and a further call goes on with what was changed meanwhile. */
 bool executor_run(executor *);

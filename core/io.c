@@ -61,18 +61,12 @@ int io_open(executor *ex, int fd, io **out) {
     return 0;
 }
 
-static void wake_all(list *waiters) {
-    while (!list_empty(waiters)) {
-        task_wake(list_entry(waiters->next, task, link), WAKE_CLOSED);
-    }
-}
-
 void io_close(io *o) {
     executor *ex = o->executor;
     slab_expire(&ex->ios, o);
     list_remove(&o->open);
-    wake_all(&o->readers);
-    wake_all(&o->writers);
+    task_wake_all(&o->readers, WAKE_CLOSED);
+    task_wake_all(&o->writers, WAKE_CLOSED);
     uv_close((uv_handle_t *)&o->poll, on_close);
     close(o->fd);
 }
@@ -95,7 +89,7 @@ int io_wait(io *o, task *t, int direction, const char *waits_for, uint64_t deadl
     }
     list *waiters = direction == UV_READABLE ? &o->readers : &o->writers;
     task_park(t, waits_for, deadline_ms, WAKE_TIMEOUT);
-    list_push(first ? waiters->next : waiters, &t->link);
+    list_push(first ? waiters->next : waiters, &t->place.link);
     task_wait_outside(t);
     return 0;
 }
@@ -105,7 +99,7 @@ static task *first_waiter(io *o, int direction) {
     if (list_empty(waiters)) {
         return NULL;
     }
-    task *t = list_entry(waiters->next, task, link);
+    task *t = list_entry(waiters->next, task, place.link);
     /* Behind a write whose task is awake, the others wait for their turn, not for the descriptor. */
     return direction == UV_WRITABLE && slab_id(&t->head) != o->writer ? NULL : t;
 }

@@ -147,7 +147,7 @@ bool stream_begin_write(io *o, task *t) {
 void stream_end_write(io *o) {
     o->writer = 0;
     if (!list_empty(&o->writers)) {
-        task *next = list_entry(list_first(&o->writers), task, link);
+        task *next = list_entry(list_first(&o->writers), task, place.link);
         o->writer = slab_id(&next->head);
         next->progress = 0;
         task_wake(next, WAKE_READY);
@@ -163,7 +163,7 @@ void stream_cut_write(io *o, task *t) {
 
 void stream_wait_turn(io *o, task *t, uint64_t deadline_ms) {
     task_park(t, "write", deadline_ms, WAKE_TIMEOUT);
-    list_push(&o->writers, &t->link);
+    list_push(&o->writers, &t->place.link);
 }
 
 ssize_t stream_write(io *o, const struct iovec *pieces, int count) {

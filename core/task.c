@@ -4,6 +4,13 @@
  */
 #include "task.h"
 
+#include "scope.h"
+
+static void on_expired(timer *timer) {
+    task *t = list_entry(timer, task, timer);
+    task_wake(t, (enum wake)t->expiry);
+}
+
 int task_new(executor *ex, task **out) {
     void *slot = NULL;
     int status = slab_take(&ex->tasks, &slot);
@@ -11,14 +18,17 @@ int task_new(executor *ex, task **out) {
     if (status < 0) {
         return UV_ENOMEM;
     }
-    list_init(&t->link);
+    list_init(&t->place.link);
+    t->place.task = t;
     list_init(&t->joiners);
-    wheel_timer_init(&t->timer);
+    wheel_timer_init(&t->timer.wheel);
+    t->timer.expired = on_expired;
     t->executor = ex;
-    t->handle = NULL;
     t->wake = WAKE_NONE;
-    t->started = t->cancelled = t->external = false;
+    t->started = t->cancelled = t->asked = t->external = t->noted = false;
     t->raises = 0;
+    t->set = NULL;
+    t->scope = t->parent = NULL;
     return 0;
 }
 
@@ -29,19 +39,20 @@ void task_drop(task *t) {
 void task_start(task *t) {
     executor *ex = t->executor;
     ex->spawned++;
-    t->cancelled = ex->stopping;
+    t->asked |= ex->stopping;
+    t->cancelled = t->asked;
     t->state = TASK_READY;
-    list_push(&ex->ready, &t->link);
+    list_push(&ex->ready, &t->place.link);
 }
 
 void task_park(task *t, const char *waits_for, uint64_t deadline_ms, enum wake expiry) {
-    list_init(&t->link);
+    list_init(&t->place.link);
     t->state = TASK_WAITING;
     t->waits_for = waits_for;
     t->deadline_ms = deadline_ms;
     t->expiry = (int8_t)expiry;
     if (deadline_ms != DEADLINE_NEVER) {
-        wheel_insert(&t->executor->wheel, &t->timer, deadline_ms);
+        wheel_insert(&t->executor->wheel, &t->timer.wheel, deadline_ms);
     }
 }
 
@@ -55,27 +66,63 @@ void task_wake(task *t, enum wake wake) {
     ex->woken++;
     ex->external -= t->external;
     t->external = false;
-    wheel_remove(&ex->wheel, &t->timer);
-    list_remove(&t->link);
+    if (t->set) {
+        for (unsigned i = 0; i < t->set->count; i++) {
+            list_remove(&t->set->places[i].link);
+        }
+        t->set = NULL;
+    }
+    wheel_remove(&ex->wheel, &t->timer.wheel);
+    list_remove(&t->place.link);
     t->state = TASK_READY;
     t->wake = (int8_t)wake;
-    list_push(&ex->ready, &t->link);
+    list_push(&ex->ready, &t->place.link);
+}
+
+task *task_wake_first(list *queue, enum wake wake) {
+    if (list_empty(queue)) {
+        return NULL;
+    }
+    waiter *first = list_entry(list_first(queue), waiter, link);
+    task *t = first->task;
+    if (t->set) {
+        t->set->fired = (unsigned)(first - t->set->places);
+    }
+    task_wake(t, wake);
+    return t;
+}
+
+void task_wake_all(list *queue, enum wake wake) {
+    while (task_wake_first(queue, wake)) {
+    }
+}
+
+void task_refresh(task *t) {
+    const scope *s = t->scope;
+    while (s && !s->cancelled && !s->shield) {
+        s = s->outer;
+    }
+    t->cancelled = s ? s->cancelled : t->asked;
+    if (t->cancelled && t->state == TASK_WAITING) {
+        task_wake(t, WAKE_CANCEL);
+    }
 }
 
 void task_cancel(task *t) {
-    if (t->cancelled || t->state == TASK_ENDED) {
-        return;
-    }
-    t->cancelled = true;
-    if (t->state == TASK_WAITING) {
-        task_wake(t, WAKE_CANCEL);
+    if (!t->asked && t->state != TASK_ENDED) {
+        t->asked = true;
+        task_refresh(t);
     }
 }
 
 void task_end(task *t) {
     t->state = TASK_ENDED;
-    while (!list_empty(&t->joiners)) {
-        task_wake(list_entry(t->joiners.next, task, link), WAKE_READY);
+    while (t->scope) {
+        scope_leave(t->scope);
     }
+    if (t->parent) {
+        scope_remove(t);
+    }
+    task_wake_all(&t->joiners, WAKE_READY);
     slab_release(&t->executor->tasks, t);
 }

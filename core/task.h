@@ -27,30 +27,50 @@ enum wake {
     WAKE_CANCEL = -3,  /* it was cancelled while it waited */
 };
 
+/* A place in a queue: of what the task waits for, or of the ready queue. */
+typedef struct waiter {
+    list link;
+    struct task *task;
+} waiter;
+
+/* The places of a task that waits in several queues at once; the first that is woken ends them all. */
+typedef struct wait_set {
+    unsigned count;
+    unsigned fired; /* which place was woken, or count: none */
+    waiter places[];
+} wait_set;
+
 /* What a switch touches comes first, within one line of the cache. */
 typedef struct task {
     slab_head head;
-    list link;  /* READY: in the executor's queue; WAITING: in what it waits for, or alone */
-    void *user; /* kept with the slot from one task to the next */
+    waiter place; /* READY: in the executor's queue; WAITING: in what it waits for, or alone */
+    void *user;   /* kept with the slot from one task to the next */
     executor *executor;
-    void *handle;
     uint8_t state;  /* enum task_state */
     int8_t wake;    /* enum wake: what to tell the task when it runs next */
-    int8_t expiry;  /* enum wake: what an expired deadline tells it */
-    uint8_t raises; /* how often a cancellation was raised */
+    uint8_t raises; /* how often its cancellation was raised */
     bool started;
-    bool cancelled;           /* cancellation was asked for */
+    bool cancelled;           /* its operations raise: see task_refresh */
     struct {                  /* since it was last resumed */
         uint8_t begun;        /* operations that it has begun */
         bool raised;          /* a cancellation was raised */
         bool raised_by_yield; /* and by yield_now, which can't wait its turn first */
     } turn;
+    void *top; /* what runs now: user, or a coroutine inside of it */
+    void *handle;
+    timer timer;           /* pending while it waits with a deadline */
+    int8_t expiry;         /* enum wake: what an expired deadline tells it */
+    bool asked;            /* the whole task was cancelled, by task_cancel */
     bool external;         /* what it waits for comes from outside of the executor: see executor.external */
-    wheel_timer timer;     /* pending while it waits with a deadline */
+    bool noted;            /* of those who set user: its error's traceback was kept */
     uint64_t deadline_ms;  /* of the operation under way; kept over spurious wake-ups */
     uint64_t progress;     /* bytes that the operation under way has moved */
     const char *waits_for; /* the operation's name, while WAITING */
-    list joiners;          /* tasks that wait for its end */
+    wait_set *set;         /* while it waits in several queues; owned by the operation */
+    list joiners;          /* waiters for its end */
+    struct scope *scope;   /* the innermost that it is in, or NULL */
+    struct scope *parent;  /* that it is a child of, or NULL */
+    list sibling;          /* in parent->children */
 } task;
 
 /* Makes a task without putting it in the queue: user is what the slot's last task left. UV_ENOMEM: *task is NULL. */
@@ -63,17 +83,22 @@ void task_start(task *);
 static inline void task_yield(task *t, enum wake wake) {
     t->state = TASK_READY;
     t->wake = (int8_t)wake;
-    list_push(&t->executor->ready, &t->link);
+    list_push(&t->executor->ready, &t->place.link);
 }
-/* The task that runs waits until task_wake, or until the deadline tells it `expiry`. Its link is the caller's to
+/* The task that runs waits until task_wake, or until the deadline tells it `expiry`. Its place is the caller's to
  * insert where the wake will come from. */
 void task_park(task *, const char *waits_for, uint64_t deadline_ms, enum wake expiry);
 /* The parked task waits for something that comes from outside, so that the executor is not deadlocked. */
 void task_wait_outside(task *);
 /* Ends the wait of a WAITING task: unlinks it, disarms the deadline, and puts it at the tail of the ready queue. */
 void task_wake(task *, enum wake);
+/* Wakes the task of the first waiter in a queue: NULL if there is none. */
+task *task_wake_first(list *queue, enum wake);
+void task_wake_all(list *queue, enum wake);
 /* From now on the task's suspending operations raise; the one it waits in ends with WAKE_CANCEL. */
 void task_cancel(task *);
+/* Works out anew whether it is cancelled: when it was asked for, or one of its scopes was, and no shield is between. */
+void task_refresh(task *);
 /* Frees the slot and wakes the joiners. */
 void task_end(task *);
 /* NULL when that task has ended. */

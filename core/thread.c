@@ -29,9 +29,7 @@ static void reap(thread *t) {
     list_remove(&t->link);
     parent->thread_count--;
     t->seen(t);
-    while (!list_empty(&t->joiners)) {
-        task_wake(list_entry(list_first(&t->joiners), task, link), WAKE_READY);
-    }
+    task_wake_all(&t->joiners, WAKE_READY);
     thread_release(t);
 }
 

@@ -9,6 +9,7 @@
 ---    end)
 
 local core = require "momo.core"
+local scope = require "momo.scope"
 local task = require "momo.task"
 
 local M = {
@@ -20,6 +21,13 @@ local M = {
   pcall = task.pcall,
   is_cancelled = task.is_cancelled,
   Cancelled = task.Cancelled,
+  scope = scope.scope,
+  shield = scope.shield,
+  race = scope.race,
+  all = scope.all,
+  select = require("momo.select").select,
+  sync = require "momo.sync",
+  coroutine = require "momo.coroutine",
   time = require "momo.time",
   net = require "momo.net",
   thread = require "momo.thread",

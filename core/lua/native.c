@@ -134,6 +134,11 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     }
     lua_setfield(L, -2, "metatables");
     register_task(L);
+    register_run(L);
+    register_handle(L);
+    register_scope(L);
+    register_sync(L);
+    register_coroutine(L);
     register_time(L);
     register_net(L);
     register_thread(L);

@@ -391,7 +391,7 @@ static int net_accept(lua_State *L) {
         }
     }
     if (o->ready & UV_READABLE && !list_empty(&o->readers)) {
-        task_wake(list_entry(list_first(&o->readers), task, link), WAKE_READY); /* there may be more */
+        task_wake(list_entry(list_first(&o->readers), task, place.link), WAKE_READY); /* there may be more */
     }
     if (status < 0) {
         return push_failure(L, status);

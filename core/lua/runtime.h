@@ -15,6 +15,8 @@ enum upvalue {
     UP_COROUTINES,    /* [slot + 1] = the slot's coroutine, from one task to the next */
     UP_HANDLES,       /* [slot + 1] = the handle of the slot's task, or of its last one, or false */
     UP_CANCELLATIONS, /* [slot + 1] = what a cancelled task's operations raise; else false */
+    UP_NOTES,         /* [slot + 1] = the traceback of an error that is passed on (note.h); else false */
+    UP_PARENTS,       /* [slot + 1] = the userdata of the scope that the slot's task is a child of; else false */
     UP_FAILURES,      /* handles of tasks that failed in this turn */
     UP_TASK,          /* metatables, from here on */
     UP_CANCELLED,
@@ -22,6 +24,8 @@ enum upvalue {
     UP_LISTENER,
     UP_LOOKUP,
     UP_THREAD,
+    UP_SCOPE,
+    UP_QUEUE,
     UP_MAKE_COROUTINE, /* functions that are called protected (task.c) */
     UP_STORE_OUTCOME,
     UP_COUNT = UP_STORE_OUTCOME,
@@ -63,6 +67,11 @@ void register_functions(lua_State *, const function *);
 int make_coroutine(lua_State *); /* UP_MAKE_COROUTINE */
 int store_outcome(lua_State *);  /* UP_STORE_OUTCOME */
 void register_task(lua_State *);
+void register_run(lua_State *);
+void register_handle(lua_State *);
+void register_scope(lua_State *);
+void register_sync(lua_State *);
+void register_coroutine(lua_State *);
 void register_time(lua_State *);
 void register_net(lua_State *);
 void register_thread(lua_State *);

@@ -4,6 +4,8 @@
  */
 #include "suspend.h"
 
+#include "../scope.h"
+
 /* A task whose operations never have to wait still lets the others have a turn after so many. */
 enum { OPERATIONS_MAX = 32 };
 
@@ -16,7 +18,7 @@ static int not_here(lua_State *L, int level, const char *operation, const task *
     if (!t) {
         return throw(L, level, "%s: can't suspend inside on_error; spawn a task for it", operation);
     }
-    if (t->user != L) {
+    if (t->top != L) {
         return throw(L, level,
                      "%s: can't suspend inside coroutine.wrap; the runtime can only suspend the task itself: call it "
                      "outside the coroutine, or make the coroutine a task with momo.spawn",
@@ -31,7 +33,7 @@ static int not_here(lua_State *L, int level, const char *operation, const task *
 task *suspend_check(lua_State *L, int level, const char *operation) {
     executor *ex = executor_running;
     task *t = ex ? ex->current : NULL;
-    if (!t || t->user != L || !lua_isyieldable(L)) {
+    if (!t || t->top != L || !lua_isyieldable(L)) {
         not_here(L, level, operation, t);
     }
     return t;
@@ -60,14 +62,31 @@ task *suspend_enter(lua_State *L, int level, const char *operation, enum wake *w
     return t;
 }
 
+static const char *why_cancelled(const task *t) {
+    for (const scope *s = t->scope; s; s = s->outer) {
+        if (s->cancelled) {
+            return s->why;
+        }
+    }
+    return ((const runtime *)t->executor->user)->why;
+}
+
+bool is_cancellation(lua_State *L, int index) {
+    if (!lua_getmetatable(L, index)) {
+        return false;
+    }
+    bool same = lua_rawequal(L, -1, UP(CANCELLED));
+    lua_pop(L, 1);
+    return same;
+}
+
 void push_cancellation(lua_State *L, task *t) {
-    runtime *rt = t->executor->user;
     int slot = (int)t->head.index + 1;
     lua_rawgeti(L, UP(CANCELLATIONS), slot);
     if (!lua_toboolean(L, -1)) {
         lua_pop(L, 1);
         lua_createtable(L, 0, 1);
-        lua_pushstring(L, rt->why);
+        lua_pushstring(L, why_cancelled(t));
         lua_setfield(L, -2, "reason");
         lua_pushvalue(L, UP(CANCELLED));
         lua_setmetatable(L, -2);

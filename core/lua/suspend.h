@@ -30,3 +30,4 @@ int suspend_cancelled(lua_State *, task *);
 uint64_t suspend_deadline(const task *, double seconds);
 /* Pushes the object that stands for the task's cancellation, made on first use. */
 void push_cancellation(lua_State *, task *);
+bool is_cancellation(lua_State *, int index);

@@ -194,7 +194,7 @@ static int thread_join(lua_State *L) {
         return 0;
     }
     task_park(current, "join", DEADLINE_NEVER, WAKE_TIMEOUT);
-    list_push(&t->thread.joiners, &current->link);
+    list_push(&t->thread.joiners, &current->place.link);
     return lua_yield(L, 0);
 }
 

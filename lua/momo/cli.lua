@@ -108,7 +108,7 @@ local function run(options)
   core.C.momo_stop_on_signals(core.executor)
 
   local failed = false
-  local ok, err, traceback = task.start(nil, function()
+  local ok, err, traceback = task.start({}, function()
     for i = 2, threads do
       local other = assert(thread.spawn({ cpu = cpus[i] }, "momo.program", source, name, options.words))
       task.spawn(function()

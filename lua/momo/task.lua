@@ -10,11 +10,34 @@ local join, outcome = native.join, native.outcome
 
 ---@class momo.Task
 local Task = native.metatables.task
+local methods = {}
 Task.__name = "momo.Task"
-Task.__index = Task
+
+---Methods, and `locals`: a table of values of this task, which the tasks that it spawns later start with a copy of.
+function Task:__index(key)
+  local method = methods[key]
+  if method then
+    return method
+  elseif key == "locals" then
+    local fields = native.fields(self)
+    fields.locals = fields.locals or {}
+    native.has_locals(self)
+    return fields.locals
+  end
+end
 
 function Task:__tostring()
-  return ("momo.Task %d (%s)"):format(native.id(self), native.status(self))
+  local name = native.fields(self).name
+  return ("momo.Task %d%s (%s)"):format(native.id(self), name and " '" .. name .. "'" or "", native.status(self))
+end
+
+---The name that errors and reports show beside the task's number.
+---@param name string
+function methods:set_name(name)
+  if type(name) ~= "string" then
+    error("set_name: argument 1 must be a string, got " .. type(name), 2)
+  end
+  native.fields(self).name = name
 end
 
 ---@class momo.Cancelled
@@ -49,29 +72,30 @@ M.stop = native.stop
 
 ---Waits for the task's end.
 ---@async
----@return boolean ok
----@return any ... what its function returned, or the error it ended with
-function Task:join()
-  while join(self) do end
+---@param timeout number? seconds; 0 only tries
+---@return boolean? ok
+---@return any ... what its function returned, or the error it ended with; nil, err, "ETIMEDOUT" when the time is over
+function methods:join(timeout)
+  join(self, timeout)
   return outcome(self)
 end
 
 ---"ready" | "running" | "waiting" | "done" | "failed" | "cancelled"
 ---@type fun(self: momo.Task): string
-Task.status = native.status
+methods.status = native.status
 
 ---Counted up from 1 by each executor.
 ---@type fun(self: momo.Task): integer
-Task.id = native.id
+methods.id = native.id
 
 ---Where the task is, or where it failed.
 ---@type fun(self: momo.Task): string
-Task.traceback = native.traceback
+methods.traceback = native.traceback
 
 ---Its pending operation raises momo.Cancelled, and so does each later suspending call. A task that has not begun never
 ---does. An operation that had completed keeps its result. Cancelling twice, or what has ended, does nothing.
 ---@type fun(self: momo.Task, reason: any)
-Task.cancel = native.cancel
+methods.cancel = native.cancel
 
 ---@param err any
 ---@return boolean
@@ -120,16 +144,41 @@ local function with_traceback(handle, ok, ...)
   return ok, ..., native.traceback(handle)
 end
 
----Runs main as the first task until every task has ended.
----@param on_error fun(err: any, task: momo.Task)?
+---Who waits for what, and where: the first line of a task's traceback that is not Momo's own.
+local function describe_deadlock(waiting)
+  local lines = { "run: every task waits for another one, and nothing can wake any of them:" }
+  for i, entry in ipairs(waiting) do
+    local task, operation, traceback = unpack(entry)
+    local place = "?"
+    for line in traceback:gmatch "\n%s*([^\n]+)" do
+      local at = line:match "^(.-:%d+): in "
+      if at and not at:find("/momo/%w+%.lua:%d+$") then
+        place = at
+        break
+      end
+    end
+    lines[#lines + 1] = ("  %s in %s at %s"):format(native.task_name(task), operation, place)
+    if i == 20 and #waiting > i then
+      lines[#lines + 1] = ("  and %d more"):format(#waiting - i)
+      break
+    end
+  end
+  return table.concat(lines, "\n")
+end
+
+---Runs main as the first task until every task has ended. The options are those of `run`.
+---@param options {on_error: fun(err: any, task: momo.Task)?, clock: "virtual"?}
 ---@param main function
 ---@return boolean? ok nil: it was stopped before main ended
 ---@return any ... what main returned, or its error and traceback
-function M.start(on_error, main, ...)
+function M.start(options, main, ...)
+  local on_error = options.on_error
   local report = on_error and function(err, _, task) on_error(err, task) end or report_on_stderr
+  native.set_virtual(options.clock == "virtual")
   local handle, deadlock = native.run(report, main, ...)
+  native.set_virtual(false)
   if deadlock then
-    return false, "run: every task waits for another one: " .. deadlock
+    return false, describe_deadlock(deadlock)
   elseif handle then
     return with_traceback(handle, outcome(handle))
   end
@@ -151,13 +200,14 @@ end
 ---tasks and is raised with its traceback; nothing is returned when `stop` came before main's end.
 ---
 ---options.on_error(err, task) is called for each failed task that nobody joins; without it, they are shown on stderr.
+---options.clock = "virtual": time begins at 0 and moves only when every task waits, straight to the next deadline.
 ---@overload fun(main: function, ...: any): ...
----@param options {on_error: fun(err: any, task: momo.Task)?}
+---@param options {on_error: fun(err: any, task: momo.Task)?, clock: "virtual"?}
 ---@param main function
 ---@return any ...
 function M.run(options, main, ...)
   if type(options) == "function" then
-    return results(M.start(nil, options, main, ...))
+    return results(M.start({}, options, main, ...))
   end
   if type(options) ~= "table" then
     error("run: argument 1 must be a function, or a table of options and then a function, got "
@@ -165,8 +215,11 @@ function M.run(options, main, ...)
   elseif type(main) ~= "function" then
     error("run: argument 2 must be a function, got " .. type(main), 2)
   end
-  options = check.options(options, { on_error = "function" }, "run")
-  return results(M.start(options.on_error, main, ...))
+  check.options(options, { on_error = "function", clock = "string" }, "run")
+  if options.clock and options.clock ~= "virtual" then
+    error(("run: option clock must be \"virtual\", got %q"):format(options.clock), 2)
+  end
+  return results(M.start(options, main, ...))
 end
 
 return M

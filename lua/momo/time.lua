@@ -1,10 +1,16 @@
 ---Time: seconds as numbers.
 
+local check = require "momo.check"
 local core = require "momo.core"
 local C, executor = core.C, core.executor
 local sleep, sleep_until = core.native.sleep, core.native.sleep_until
 
 local M = {}
+
+---timeout(seconds, fn, ...) returns fn's results, or nil, "ETIMEDOUT: ...", "ETIMEDOUT" when the time is over: then what fn was
+---doing is cancelled. Timeouts nest; the earliest wins.
+---@async
+M.timeout = require("momo.scope").timeout
 
 ---Monotonic seconds, from an arbitrary beginning.
 ---@return number
@@ -29,6 +35,55 @@ end
 ---@param t number a time of `now`; one that has passed yields
 function M.sleep_until(t)
   while sleep_until(t) do end
+end
+
+---@class momo.time.Interval
+local Interval = { __name = "momo.time.Interval" }
+Interval.__index = Interval
+
+---Ticks without drift: the n-th is n periods after the call.
+---@param period number seconds, more than 0
+---@return momo.time.Interval
+function M.interval(period)
+  check.argument(type(period) == "number" and period > 0 and period < math.huge,
+    "interval: argument 1 must be a number of seconds, more than 0", period)
+  return setmetatable({ period = period, start = M.now(), n = 0 }, Interval)
+end
+
+---Waits for the next tick; those that have been missed are skipped.
+---@async
+---@return number scheduled when it was due, a time of `now`
+---@return integer missed how many ticks were skipped before it
+function Interval:tick()
+  local due = self.n + 1
+  local passed = math.floor((M.now() - self.start) / self.period)
+  local missed = math.max(0, passed - due)
+  self.n = due + missed
+  local scheduled = self.start + self.n * self.period
+  M.sleep_until(scheduled)
+  return scheduled, missed
+end
+
+---@class momo.time.After
+local After = { __name = "momo.time.After" }
+After.__index = After
+M.After = After
+
+---A waitable for `select`, ready when the time is over.
+---@param seconds number
+---@return momo.time.After
+function M.after(seconds)
+  check.argument(type(seconds) == "number" and seconds >= 0,
+    "after: argument 1 must be a number of seconds, 0 or more", seconds)
+  return setmetatable({ deadline = M.now() + seconds }, After)
+end
+
+function After:is_ready()
+  return M.now() >= self.deadline
+end
+
+function After:collect()
+  return true
 end
 
 return M

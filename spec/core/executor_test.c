@@ -131,7 +131,7 @@ static void park(struct record *r) {
     struct record *other = check_below(3) == 0 ? &records[check_below(TASKS)] : NULL;
     r->joins = other && other != r && other->state != FREE ? other : NULL;
     task_park(r->task, "test", r->deadline_ms, r->expiry);
-    if (r->joins) list_push(&r->joins->task->joiners, &r->task->link);
+    if (r->joins) list_push(&r->joins->task->joiners, &r->task->place.link);
     CHECK(r->task->state == TASK_WAITING);
 }
 
@@ -163,7 +163,7 @@ static void verify(void) {
     CHECK_INVARIANTS(wheel_check(&ex->wheel));
     size_t timers = 0;
     const list *node = ex->ready.next;
-    for (unsigned i = 0; i < queued; i++, node = node->next) CHECK(node == &queue[i]->task->link);
+    for (unsigned i = 0; i < queued; i++, node = node->next) CHECK(node == &queue[i]->task->place.link);
     CHECK(node == &ex->ready && ex->tasks.live == live);
     for (struct record *r = records; r < records + TASKS; r++) {
         if (r->state != FREE) CHECK(r->task->cancelled == r->cancelled);

@@ -45,7 +45,7 @@ static task *running_task(void) {
     task *t;
     CHECK(task_new(ex, &t) == 0);
     task_start(t);
-    CHECK(list_pop_front(&ex->ready) == &t->link);
+    CHECK(list_pop_front(&ex->ready) == &t->place.link);
     t->state = TASK_RUNNING;
     return t;
 }
@@ -62,7 +62,7 @@ static bool woken(const task *t, enum wake wake) {
 }
 
 static void end_task(task *t) {
-    list_remove(&t->link);
+    list_remove(&t->place.link);
     task_end(t);
 }
 
@@ -95,7 +95,7 @@ static void late_events_reach_nobody(void) {
         io_close(o);
         if (waits) {
             CHECK(woken(t, WAKE_CLOSED));
-            list_remove(&t->link);
+            list_remove(&t->place.link);
             t->state = TASK_RUNNING;
         }
         io_event(ex, ids[i % 64], UV_READABLE); /* closed, while libuv still holds the slot */
@@ -159,7 +159,7 @@ static void event_of_the_same_poll(void) {
     CHECK(write(quiet[1], "x", 1) == 1); /* and its own event does come */
     uv_run(&ex->loop, UV_RUN_NOWAIT);
     CHECK(swap.successor->ready == UV_READABLE && list_empty(&swap.successor->readers));
-    task *t = list_entry(list_first(&ex->ready), task, link);
+    task *t = list_entry(list_first(&ex->ready), task, place.link);
     CHECK(woken(t, WAKE_READY));
     end_task(t);
     io_close(swap.successor);
@@ -189,7 +189,7 @@ static void close_wakes_all(void) {
     CHECK(io_get(ex, token) == NULL && ex->wheel.count == 0 && ex->external == 0 && ex->ios.live == 0);
     for (int i = 0; i < 4; i++) {
         CHECK(woken(tasks[i], WAKE_CLOSED));
-        CHECK(list_first(&ex->ready) == &tasks[i]->link); /* first come, first woken */
+        CHECK(list_first(&ex->ready) == &tasks[i]->place.link); /* first come, first woken */
         end_task(tasks[i]);
     }
     CHECK(fcntl(ends[0], F_GETFD) < 0 && errno == EBADF);

@@ -331,7 +331,7 @@ static void a_cut_write(void) {
         CHECK(o->writer == slab_id(&second->head) && second->state == TASK_READY && second->progress == 0);
         stream_end_write(o);
         CHECK(o->writer == 0);
-        list_remove(&second->link);
+        list_remove(&second->place.link);
         task_drop(first);
         task_drop(second);
         io_close(o);
@@ -354,7 +354,7 @@ static void no_write_overtakes(void) {
     stream_end_write(o);
     CHECK(stream_begin_write(o, t[2]));
     stream_end_write(o);
-    list_remove(&t[1]->link);
+    list_remove(&t[1]->place.link);
     for (int i = 0; i < 3; i++) task_drop(t[i]);
     io_close(o);
     close(peer);

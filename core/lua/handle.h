@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A task's handle: the userdata that Lua holds, which outlives the task.
+ *
+ *   slot --user--> coroutine (kept by UP_COROUTINES)
+ *     |  ^
+ *     |  '--task-- handle (kept by UP_HANDLES until the task ends, then by those who hold it)
+ *     '--handle------^
+ *
+ * Its environment is a table once there is something to keep: the results, or { error, traceback }; name; locals.
+ */
+#pragma once
+#include "suspend.h"
+
+enum outcome { OUTCOME_NONE, OUTCOME_DONE, OUTCOME_FAILED, OUTCOME_CANCELLED };
+
+typedef struct handle {
+    task *task; /* NULL once it has ended */
+    uint64_t id;
+    int results;
+    uint8_t outcome; /* enum outcome */
+    bool joined;     /* somebody has taken note of how it ended, or will */
+    bool unjoined;   /* counted in runtime.unjoined */
+    bool fields;     /* its environment is a table of its own */
+    bool locals;     /* in which there are locals, for the tasks that it spawns to inherit */
+} handle;
+
+static inline int slot_of(const task *t) {
+    return (int)t->head.index + 1;
+}
+
+/* Pushes the table of the handle at `index`, made on first use. */
+void push_fields(lua_State *, int index);
+/* Spawns the function and arguments that stand from index `first` to the top, pushes the handle. parent: the scope whose
+ * userdata stands at index 1, or NULL. */
+task *spawn(lua_State *, runtime *, int first, struct scope *parent);
+/* Cancels every task, once. */
+void stop_all(runtime *, const char *why);
+/* Pushes "task 3 'name'". */
+void push_task_name(lua_State *, int index);
+/* The child's scope, whose userdata is on top, is told that it failed (scope.c). */
+void scope_failed(lua_State *, task *);
+/* What the executor calls. */
+void resume_task(task *);

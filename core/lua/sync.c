@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Queues of waiting tasks, on which lua/momo/sync.lua and select.lua are built.
+ *
+ * What waits is linked in C, and so leaves the queue by itself when its time is over or it is cancelled.
+ */
+#include "handle.h"
+
+/* queue() -> queue */
+static int new_queue(lua_State *L) {
+    list *queue = lua_newuserdata(L, sizeof *queue);
+    list_init(queue);
+    lua_pushvalue(L, UP(QUEUE));
+    lua_setmetatable(L, -2);
+    return 1;
+}
+
+static list *queue_of(lua_State *L, int index) {
+    return lua_touserdata(L, index); /* never in the hands of users */
+}
+
+/* park(queue, operation, timeout): returns nothing when it was woken, true when answer() tells */
+static int park(lua_State *L) {
+    const char *operation = lua_tostring(L, 2);
+    double timeout = check_seconds(L, 3, operation);
+    enum wake wake;
+    task *t = suspend_enter(L, 2, operation, &wake);
+    if (!t) {
+        return lua_yield(L, 0);
+    }
+    if (timeout == 0) {
+        t->wake = WAKE_TIMEOUT;
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    task_park(t, operation, suspend_deadline(t, timeout), WAKE_TIMEOUT);
+    list_push(queue_of(L, 1), &t->place.link);
+    return lua_yield(L, 0);
+}
+
+/* answer() -> nil, err, code after a timeout; raises a cancellation */
+static int answer(lua_State *L) {
+    task *t = executor_running->current;
+    enum wake wake = (enum wake)t->wake;
+    t->wake = WAKE_NONE;
+    return wake == WAKE_CANCEL ? suspend_cancelled(L, t) : push_failure(L, UV_ETIMEDOUT);
+}
+
+/* wake(queue) -> whether there was someone to wake */
+static int wake(lua_State *L) {
+    lua_pushboolean(L, task_wake_first(queue_of(L, 1), WAKE_NONE) != NULL);
+    return 1;
+}
+
+/* waiting(queue) -> whether anyone waits */
+static int waiting(lua_State *L) {
+    lua_pushboolean(L, !list_empty(queue_of(L, 1)));
+    return 1;
+}
+
+/* wake_all(queue) */
+static int wake_all(lua_State *L) {
+    task_wake_all(queue_of(L, 1), WAKE_NONE);
+    return 0;
+}
+
+/* wait_set(n) -> places for n queues */
+static int new_wait_set(lua_State *L) {
+    unsigned n = (unsigned)lua_tointeger(L, 1);
+    wait_set *set = lua_newuserdata(L, sizeof *set + n * sizeof *set->places);
+    set->count = n;
+    return 1;
+}
+
+/* select_park(set, queues, timeout): queues and tasks; returns nothing when fired() tells which, true when answer() does */
+static int select_park(lua_State *L) {
+    wait_set *set = lua_touserdata(L, 1);
+    double timeout = check_seconds(L, 3, "select");
+    enum wake wake;
+    task *t = suspend_enter(L, 2, "select", &wake);
+    if (!t) {
+        return lua_yield(L, 0);
+    }
+    set->fired = set->count;
+    for (unsigned i = 0; i < set->count; i++) {
+        lua_rawgeti(L, 2, (int)i + 1);
+        lua_getmetatable(L, -1);
+        bool is_task = lua_rawequal(L, -1, UP(TASK));
+        lua_pop(L, 1);
+        list *queue = is_task ? &((handle *)lua_touserdata(L, -1))->task->joiners : queue_of(L, -1);
+        lua_pop(L, 1);
+        set->places[i].task = t;
+        list_push(queue, &set->places[i].link);
+    }
+    task_park(t, "select", suspend_deadline(t, timeout), WAKE_TIMEOUT);
+    t->set = set;
+    return lua_yield(L, 0);
+}
+
+/* fired(set) -> the queue's number, or nil: the time is over; raises a cancellation */
+static int fired(lua_State *L) {
+    const wait_set *set = lua_touserdata(L, 1);
+    task *t = executor_running->current;
+    enum wake wake = (enum wake)t->wake;
+    t->wake = WAKE_NONE;
+    if (wake == WAKE_CANCEL) {
+        return suspend_cancelled(L, t);
+    }
+    if (set->fired == set->count) {
+        lua_pushnil(L);
+    } else {
+        lua_pushinteger(L, (lua_Integer)set->fired + 1);
+    }
+    return 1;
+}
+
+void register_sync(lua_State *L) {
+    static const function functions[] = {
+        {"queue", new_queue},   {"park", park},
+        {"answer", answer},     {"wake", wake},
+        {"wake_all", wake_all}, {"wait_set", new_wait_set},
+        {"waiting", waiting},   {"select_park", select_park},
+        {"fired", fired},       {NULL, NULL},
+    };
+    register_functions(L, functions);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Scopes: see scope.h.
+ */
+#include "scope.h"
+
+static void on_expired(timer *timer) {
+    scope *s = list_entry(timer, scope, timer);
+    s->expired = true;
+    scope_cancel(s, "timeout");
+}
+
+void scope_enter(scope *s, task *t, uint64_t deadline_ms, bool shield) {
+    *s = (scope){.outer = t->scope, .task = t, .shield = shield};
+    list_init(&s->children);
+    list_init(&s->waiters);
+    wheel_timer_init(&s->timer.wheel);
+    s->timer.expired = on_expired;
+    if (deadline_ms != DEADLINE_NEVER) {
+        wheel_insert(&t->executor->wheel, &s->timer.wheel, deadline_ms);
+    }
+    t->scope = s;
+    if (shield) {
+        task_refresh(t);
+    }
+}
+
+void scope_leave(scope *s) {
+    task *t = s->task;
+    if (!t) {
+        return;
+    }
+    wheel_remove(&t->executor->wheel, &s->timer.wheel);
+    struct scope **link = &t->scope;
+    while (*link != s) {
+        link = &(*link)->outer;
+    }
+    *link = s->outer;
+    s->task = NULL;
+    if (t->cancelled || s->shield) {
+        task_refresh(t);
+        if (!t->cancelled) {
+            t->raises = 0;
+        }
+    }
+}
+
+void scope_cancel(scope *s, const char *why) {
+    if (s->cancelled) {
+        return;
+    }
+    s->cancelled = true;
+    s->why = why;
+    for (list *node = s->children.next; node != &s->children; node = node->next) {
+        task_cancel(list_entry(node, task, sibling));
+    }
+    if (s->task) {
+        task_refresh(s->task);
+    }
+}
+
+void scope_add(scope *s, task *t) {
+    t->parent = s;
+    t->asked = s->cancelled;
+    list_push(&s->children, &t->sibling);
+}
+
+void scope_remove(task *t) {
+    scope *s = t->parent;
+    t->parent = NULL;
+    list_remove(&t->sibling);
+    if (list_empty(&s->children)) {
+        task_wake_all(&s->waiters, WAKE_READY);
+    }
+}
