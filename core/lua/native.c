@@ -140,6 +140,7 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     register_sync(L);
     register_coroutine(L);
     register_time(L);
+    register_stream(L);
     register_net(L);
     register_thread(L);
     return 1;

@@ -73,6 +73,7 @@ void register_scope(lua_State *);
 void register_sync(lua_State *);
 void register_coroutine(lua_State *);
 void register_time(lua_State *);
+void register_stream(lua_State *);
 void register_net(lua_State *);
 void register_thread(lua_State *);
 

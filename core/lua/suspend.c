@@ -106,6 +106,10 @@ int suspend_cancelled(lua_State *L, task *t) {
     return lua_error(L);
 }
 
+int push_closed(lua_State *L, enum wake wake) {
+    return push_failure(L, wake == WAKE_NONE ? UV_EBADF : UV_ECANCELED);
+}
+
 uint64_t suspend_deadline(const task *t, double seconds) {
     return seconds < 0 ? DEADLINE_NEVER : executor_deadline_ms(t->executor, seconds);
 }

@@ -26,6 +26,8 @@ task *suspend_check(lua_State *, int level, const char *operation);
 task *suspend_enter(lua_State *, int level, const char *operation, enum wake *);
 /* Raises the task's cancellation. */
 int suspend_cancelled(lua_State *, task *);
+/* Pushes what an operation on a closed object returns: one that was waiting, ECANCELED; a fresh one, EBADF. */
+int push_closed(lua_State *, enum wake);
 /* When the operation's limit of `seconds` is over; a negative number is no limit. */
 uint64_t suspend_deadline(const task *, double seconds);
 /* Pushes the object that stands for the task's cancellation, made on first use. */

@@ -218,9 +218,6 @@ static void end(runtime *rt, task *t, int status) {
     }
     h->joined |= !list_empty(&t->joiners);
     h->task = NULL;
-    if (h->outcome != OUTCOME_DONE || h->results) { /* else it is small: it may stay until the slot's next task */
-        forget(L, UP_HANDLES, t);
-    }
     if (t->cancelled || t->asked) {
         forget(L, UP_CANCELLATIONS, t);
     }
@@ -235,11 +232,15 @@ static void end(runtime *rt, task *t, int status) {
         scope_remove(t); /* while its userdata is sure to live */
         forget(L, UP_PARENTS, t);
     }
-    if (status == 0 && rt->idle < IDLE_MAX && lua_topointer(co, LUA_GLOBALSINDEX) == rt->globals) {
+    bool keep = status == 0 && rt->idle < IDLE_MAX && lua_topointer(co, LUA_GLOBALSINDEX) == rt->globals;
+    if (keep) {
         rt->idle++;
     } else {
         t->user = NULL;
         forget(L, UP_COROUTINES, t);
+    }
+    if (!keep || h->fields) { /* a handle without fields is small: it may stay until the slot's next task */
+        forget(L, UP_HANDLES, t);
     }
     task_end(t);
 }

@@ -1,5 +1,5 @@
----The border to the core: the one module that requires ffi. What the core's header declares is what `C` holds, since the
----text that is declared here comes out of the library itself.
+---The border to the core: the one module that requires ffi. What the core's header declares is what `C` holds, since
+---the text that is declared here comes out of the library itself.
 
 if not rawget(_G, "jit") then
   error("momo needs LuaJIT, and this is " .. _VERSION .. ": run it with luajit or the momo command", 0)

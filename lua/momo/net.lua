@@ -233,8 +233,8 @@ function TcpStream:lines(max)
   end
 end
 
----Waits while the peer does not read. Writes of several tasks queue, and each is whole; one that is cut short, by a timeout
----or a cancellation, has sent an unknown part: later writes then return EPIPE.
+---Waits while the peer does not read. Writes of several tasks queue, and each is whole; one that is cut short, by a
+---timeout or a cancellation, has sent an unknown part: later writes then return EPIPE.
 ---@async
 ---@param data string|string[] the pieces of an array are sent as one; it must not be changed meanwhile
 ---@return integer? bytes

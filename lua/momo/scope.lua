@@ -1,7 +1,7 @@
 ---Structured concurrency: what is started in a scope has ended when the scope returns.
 ---
----A scope, a timeout and a shield are each a stretch of the calling task's work; a scope has children besides, which are
----tasks. Errors that pass through keep the traceback of where they happened.
+---A scope, a timeout and a shield are each a stretch of the calling task's work; a scope has children besides, which
+---are tasks. Errors that pass through keep the traceback of where they happened.
 
 local check = require "momo.check"
 local native = require("momo.core").native
@@ -50,7 +50,8 @@ function Scope:spawn(fn, ...)
   return native.scope_spawn(self.raw, fn, ...)
 end
 
----Cancels the children, and what the scope's function is doing. The scope then returns nil, "ECANCELED: reason", "ECANCELED".
+---Cancels the children, and what the scope's function is doing. The scope then returns nil, "ECANCELED: reason",
+---"ECANCELED".
 ---@param reason any
 function Scope:cancel(reason)
   if getmetatable(self) ~= Scope then

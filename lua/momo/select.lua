@@ -30,8 +30,8 @@ local waitable = {
 
 local first = 0
 
----Waits for a receiver, a oneshot's receiver, a task, a Notify or momo.time.after(seconds). Of several that are ready, each
----has its turn. Entries that are false are skipped.
+---Waits for a receiver, a oneshot's receiver, a task, a Notify or momo.time.after(seconds). Of several that are
+---ready, each has its turn. Entries that are false are skipped.
 ---@async
 ---@param entries table
 ---@return integer index of the entry

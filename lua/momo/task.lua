@@ -1,7 +1,7 @@
 ---Tasks: spawn, run, join, cancel.
 ---
----A task is a coroutine that the executor resumes. It runs until it suspends, on the thread that spawned it, and waits for
----one thing at a time.
+---A task is a coroutine that the executor resumes. It runs until it suspends, on the thread that spawned it, and
+---waits for one thing at a time.
 
 local check = require "momo.check"
 local native = require("momo.core").native
@@ -196,19 +196,20 @@ local function results(ok, ...)
   end
 end
 
----Runs main as the first task, and returns what it returned once every task has ended. An error of main cancels the other
----tasks and is raised with its traceback; nothing is returned when `stop` came before main's end.
+---Runs main as the first task, and returns what it returned once every task has ended. An error of main cancels the
+---other tasks and is raised with its traceback; nothing is returned when `stop` came before main's end.
 ---
 ---options.on_error(err, task) is called for each failed task that nobody joins; without it, they are shown on stderr.
 ---options.clock = "virtual": time begins at 0 and moves only when every task waits, straight to the next deadline.
 ---@overload fun(main: function, ...: any): ...
 ---@param options {on_error: fun(err: any, task: momo.Task)?, clock: "virtual"?}
----@param main function
+---@param ... any main and its arguments
 ---@return any ...
-function M.run(options, main, ...)
+function M.run(options, ...)
   if type(options) == "function" then
-    return results(M.start({}, options, main, ...))
+    return results(M.start({}, options, ...))
   end
+  local main = ...
   if type(options) ~= "table" then
     error("run: argument 1 must be a function, or a table of options and then a function, got "
       .. type(options) .. " (write run(main), not run(main()))", 2)
@@ -219,7 +220,7 @@ function M.run(options, main, ...)
   if options.clock and options.clock ~= "virtual" then
     error(("run: option clock must be \"virtual\", got %q"):format(options.clock), 2)
   end
-  return results(M.start(options, main, ...))
+  return results(M.start(options, ...))
 end
 
 return M

@@ -130,7 +130,8 @@ function M.pin(cpu)
   end
 end
 
----index: 0 on the main thread, else the thread's number among those that its parent has started; cpu: that it is pinned to.
+---index: 0 on the main thread, else the thread's number among those that its parent has started; cpu: that it is
+---pinned to.
 ---@return {index: integer, name: string, cpu: integer?}
 function M.current()
   local index, name, cpu = native.thread_current()

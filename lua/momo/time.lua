@@ -7,8 +7,8 @@ local sleep, sleep_until = core.native.sleep, core.native.sleep_until
 
 local M = {}
 
----timeout(seconds, fn, ...) returns fn's results, or nil, "ETIMEDOUT: ...", "ETIMEDOUT" when the time is over: then what fn was
----doing is cancelled. Timeouts nest; the earliest wins.
+---timeout(seconds, fn, ...) returns fn's results, or nil, "ETIMEDOUT: ...", "ETIMEDOUT" when the time is over: then
+---what fn was doing is cancelled. Timeouts nest; the earliest wins.
 ---@async
 M.timeout = require("momo.scope").timeout
 
@@ -82,7 +82,7 @@ function After:is_ready()
   return M.now() >= self.deadline
 end
 
-function After:collect()
+function After.collect()
   return true
 end
 

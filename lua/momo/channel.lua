@@ -1,0 +1,248 @@
+---Channels between the tasks of one thread: many senders, one receiver. See sync.lua for what all waiting has in
+---common.
+
+local bit = require "bit"
+local check = require "momo.check"
+local native = require("momo.core").native
+
+local band = bit.band
+local answer, park, queue, waiting = native.answer, native.park, native.queue, native.waiting
+local wake, wake_all = native.wake, native.wake_all
+
+local M = {}
+
+---@class momo.Sender
+local Sender = { __name = "momo.Sender" }
+Sender.__index = Sender
+
+---@class momo.Receiver
+local Receiver = { __name = "momo.Receiver" }
+Receiver.__index = Receiver
+
+local function eof()
+  return nil, "EOF: end of file", "EOF"
+end
+
+local function broken_pipe()
+  return nil, "EPIPE: broken pipe", "EPIPE"
+end
+
+---Twice the room, the values in order from place 1 on.
+local function grow(channel)
+  local ring, mask, head = channel.ring, channel.mask, channel.head
+  local n, larger = channel.tail - head, {}
+  for i = 0, n - 1 do
+    larger[i + 1] = ring[band(head + i, mask) + 1]
+  end
+  channel.ring, channel.mask, channel.head, channel.tail = larger, 2 * mask + 1, 0, n
+end
+
+local function push(channel, value)
+  local tail = channel.tail
+  if tail - channel.head > channel.mask then
+    grow(channel)
+    tail = channel.tail
+  end
+  channel.ring[band(tail, channel.mask) + 1] = value
+  channel.tail = tail + 1
+  if channel.receiving then
+    channel.receiving = wake(channel.receivers)
+    if channel.receiving then
+      channel.promised = channel.promised + 1 -- a value is kept for the one that was woken
+    end
+  end
+end
+
+---Waits, as long as the channel is full.
+---@async
+---@param value any but nil
+---@param timeout number?
+---@return true? ok
+---@return string? err "EPIPE: broken pipe" when nobody will receive
+---@return string? code
+function Sender:send(value, timeout)
+  local channel = self.channel
+  if not channel or value == nil then
+    if getmetatable(self) ~= Sender then
+      error("send: call it with a colon: tx:send(value)", 2)
+    elseif value == nil then
+      error("send: nil can't be sent; it stands for the end", 2)
+    end
+    return nil, "EBADF: the sender is closed", "EBADF"
+  end
+  if channel.deaf then
+    return broken_pipe()
+  end
+  if channel.tail - channel.head + channel.reserved >= channel.capacity
+    or channel.sending and waiting(channel.senders) then
+    channel.sending = true
+    if park(channel.senders, "send", timeout) then
+      return answer()
+    end
+    if channel.deaf then
+      return broken_pipe()
+    end
+    channel.reserved = channel.reserved - 1
+  end
+  push(channel, value)
+  if self.once then
+    self:close()
+  end
+  return true
+end
+
+---Another sender of the same channel.
+---@return momo.Sender
+function Sender:clone()
+  local channel = self.channel
+  if not channel then
+    error("clone: the sender is closed", 2)
+  end
+  channel.open = channel.open + 1
+  return setmetatable({ channel = channel }, Sender)
+end
+
+---When the last sender is closed, the receiver gets what was sent, and then EOF. May be repeated.
+function Sender:close()
+  local channel = self.channel
+  if channel then
+    self.channel = nil
+    channel.open = channel.open - 1
+    if channel.open == 0 and channel.receiving then
+      channel.receiving = false
+      wake_all(channel.receivers)
+    end
+  end
+end
+
+---Takes the oldest value, and lets the first sender that waits have the room.
+local function take(channel)
+  local head = channel.head
+  local i = band(head, channel.mask) + 1
+  local ring = channel.ring
+  local value = ring[i]
+  ring[i] = false
+  channel.head = head + 1
+  if channel.sending then
+    channel.sending = wake(channel.senders)
+    if channel.sending then
+      channel.reserved = channel.reserved + 1 -- a place is kept for the one that was woken
+    end
+  end
+  return value
+end
+
+---@async
+---@param timeout number?
+---@return any value
+---@return string? err "EOF: end of file" when nobody will send
+---@return string? code
+function Receiver:recv(timeout)
+  local channel = self.channel
+  if not channel then
+    if getmetatable(self) ~= Receiver then
+      error("recv: call it with a colon: rx:recv()", 2)
+    end
+    return nil, "EBADF: the receiver is closed", "EBADF"
+  end
+  if channel.tail - channel.head > channel.promised then
+    return take(channel)
+  elseif channel.open == 0 then
+    return eof()
+  end
+  channel.receiving = true
+  if park(channel.receivers, "recv", timeout) then
+    return answer()
+  end
+  if channel.promised > 0 then
+    channel.promised = channel.promised - 1
+    return take(channel)
+  elseif channel.deaf then
+    return nil, "ECANCELED: operation canceled", "ECANCELED"
+  end
+  return eof()
+end
+
+---Iterates until the end.
+---@return fun(): any
+function Receiver:iter()
+  return function()
+    return (self:recv())
+  end
+end
+
+---What was not received is dropped; senders get EPIPE. May be repeated.
+function Receiver:close()
+  local channel = self.channel
+  if channel then
+    self.channel = nil
+    channel.deaf = true
+    channel.ring, channel.head, channel.tail = {}, 0, 0
+    channel.sending, channel.receiving = false, false
+    wake_all(channel.senders)
+    wake_all(channel.receivers)
+  end
+end
+
+---Whether recv would not wait (for select).
+function Receiver:is_ready()
+  local channel = self.channel
+  return not channel or channel.tail - channel.head > channel.promised or channel.open == 0
+end
+
+---The queue to wait in until is_ready (for select).
+function Receiver:waiters()
+  self.channel.receiving = true
+  return self.channel.receivers
+end
+
+---What select got by being woken.
+function Receiver:collect()
+  local channel = self.channel
+  if channel and channel.promised > 0 then
+    channel.promised = channel.promised - 1
+    return take(channel)
+  end
+  return self:recv(0)
+end
+
+local function new_channel(capacity)
+  return {
+    ring = {},
+    mask = 7,
+    head = 0,     -- values received
+    tail = 0,     -- values sent
+    capacity = capacity,
+    open = 1,     -- senders
+    deaf = false, -- the receiver is closed
+    senders = queue(),
+    sending = false, -- there may be tasks in `senders`
+    reserved = 0,    -- places for senders that were woken
+    receivers = queue(),
+    receiving = false, -- there may be tasks in `receivers`
+    promised = 0,      -- values for receivers that were woken
+  }
+end
+
+---@param capacity integer? unbounded without it
+---@return momo.Sender tx
+---@return momo.Receiver rx
+function M.channel(capacity)
+  check.argument(capacity == nil or (check.is_whole(capacity) and capacity >= 1),
+    "channel: the capacity must be a whole number from 1, or nil", capacity)
+  local channel = new_channel(capacity or math.huge)
+  return setmetatable({ channel = channel }, Sender), setmetatable({ channel = channel }, Receiver)
+end
+
+---A channel for one value.
+---@return momo.Sender tx
+---@return momo.Receiver rx
+function M.oneshot()
+  local tx, rx = M.channel(1)
+  tx.once = true
+  return tx, rx
+end
+
+M.Sender, M.Receiver = Sender, Receiver
+
+return M
