@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "io.h"
 #include "task.h"
@@ -85,9 +86,16 @@ uint64_t executor_now_ns(const executor *ex) {
     return ex->virtual ? ex->virtual_ns : uv_hrtime();
 }
 
+double executor_wall(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 void executor_set_virtual(executor *ex, bool on) {
     ex->virtual = on;
     ex->virtual_ns = 0;
+    ex->virtual_wall = executor_wall();
     wheel_init(&ex->wheel, executor_now_ns(ex) / 1000000);
 }
 

@@ -62,6 +62,7 @@ struct momo_executor {
     unsigned woken;      /* tasks ready since the last poll began, at a guess */
     unsigned skipped;    /* windows since the last poll */
     uint64_t virtual_ns; /* the time, if it is virtual */
+    double virtual_wall; /* seconds since 1970 when that was 0 */
     uint64_t spawned;
     uint64_t resumes;
     uint64_t polls;
@@ -104,5 +105,7 @@ void executor_stop(executor *);
 void executor_wake(executor *);
 
 uint64_t executor_now_ns(const executor *);
+/* Seconds since 1970, of the real clock. */
+double executor_wall(void);
 /* The tick at which `seconds` from now have passed, never earlier; DEADLINE_NEVER for what is too far to matter. */
 uint64_t executor_deadline_ms(const executor *, double seconds);

@@ -4,7 +4,6 @@
  */
 #include <pthread.h>
 #include <signal.h>
-#include <sys/time.h>
 
 #include "io.h"
 
@@ -24,10 +23,8 @@ double momo_now(const momo_executor *ex) {
     return (double)executor_now_ns(ex) / 1e9;
 }
 
-double momo_wall(void) {
-    struct timeval now;
-    gettimeofday(&now, NULL);
-    return (double)now.tv_sec + (double)now.tv_usec / 1e6;
+double momo_wall(const momo_executor *ex) {
+    return ex->virtual ? ex->virtual_wall + momo_now(ex) : executor_wall();
 }
 
 static uint64_t length(const list *head) {

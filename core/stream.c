@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 static bool holds_scratch(const io *o) {
     return o->executor->scratch_holder == o;
@@ -105,7 +105,7 @@ ssize_t stream_fill(io *o, size_t want) {
     size_t room = o->capacity - o->end;
     ssize_t n;
     do {
-        n = read(o->fd, o->data + o->end, room);
+        n = recv(o->fd, o->data + o->end, room, 0);
     } while (n < 0 && errno == EINTR);
     if (n > 0) {
         o->end += (size_t)n;
@@ -172,7 +172,12 @@ ssize_t stream_write(io *o, const struct iovec *pieces, int count) {
     }
     ssize_t n;
     do {
-        n = count == 1 ? write(o->fd, pieces->iov_base, pieces->iov_len) : writev(o->fd, pieces, count);
+        if (count == 1) {
+            n = send(o->fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL);
+        } else {
+            struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count};
+            n = sendmsg(o->fd, &message, MSG_NOSIGNAL);
+        }
     } while (n < 0 && errno == EINTR);
     if (n >= 0) {
         return n;

@@ -6,7 +6,7 @@
  * of the stream's own as soon as the scratch is wanted by another. So a stream without unread bytes owns no buffer, and
  * the common read, taken whole, is copied once, into the Lua string.
  *
- *   descriptor --read(2)--> scratch (held) --taken whole--> nothing left
+ *   descriptor --recv(2)--> scratch (held) --taken whole--> nothing left
  *                              |
  *                              +--settle: something left--> data of its own --taken--> freed
  */
@@ -24,7 +24,7 @@ static inline const char *stream_bytes(const io *o) {
     return o->data + o->start;
 }
 
-/* Reads more bytes behind the unread ones, once: their number, or UV_EAGAIN, UV_EOF, UV_ENOMEM or what read(2) says.
+/* Reads more bytes behind the unread ones, once: their number, or UV_EAGAIN, UV_EOF, UV_ENOMEM or what recv(2) says.
  * want: how many unread bytes the caller hopes to see in the end. What is unread stays so, whatever is returned. */
 ssize_t stream_fill(io *, size_t want);
 /* Drops the first n unread bytes. */
@@ -40,5 +40,5 @@ void stream_end_write(io *);
 void stream_cut_write(io *, task *);
 /* Parks the task behind the write under way. */
 void stream_wait_turn(io *, task *, uint64_t deadline_ms);
-/* One writev(2): bytes written, UV_EAGAIN or an error. */
+/* One send: bytes written, UV_EAGAIN or an error. */
 ssize_t stream_write(io *, const struct iovec *, int count);

@@ -183,6 +183,16 @@ describe("the momo command", function()
     assert.matches("^momo: thread [^\n]* failed: %(command line%):1: it broke\n", stderr)
   end)
 
+  it("ends with status 0 when a failed thread was joined after it was reported", function()
+    local status, _, stderr = momo("-e", [[
+      local momo = require "momo"
+      local thread = momo.thread.spawn(function() error "it broke" end)
+      while momo.metrics().threads > 0 do momo.time.sleep(0.001) end
+      thread:join()]])
+    assert.equal(0, status)
+    assert.matches("^momo: thread [^\n]* failed: ", stderr)
+  end)
+
   it("--version and --help answer on stdout", function()
     assert_runs(require("momo")._VERSION .. "\n", "--version")
     assert.matches("^momo %d+%.%d+%.%d+$", require("momo")._VERSION)

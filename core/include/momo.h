@@ -38,9 +38,9 @@ const char *momo_version(void);
 const char *momo_error_name(int code);
 const char *momo_error_text(int code);
 
-/* Monotonic seconds of this executor; seconds since 1970. */
+/* Monotonic seconds of this executor; seconds since 1970. A virtual clock moves both. */
 double momo_now(const momo_executor *executor);
-double momo_wall(void);
+double momo_wall(const momo_executor *executor);
 void momo_get_metrics(const momo_executor *executor, momo_metrics *metrics);
 
 /* Cancels every task, those yet to be spawned too, and stops the threads that this executor started. */

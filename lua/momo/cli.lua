@@ -6,6 +6,7 @@ usage: momo [options] FILE.lua [ARGS]
   -e CODE         runs CODE instead of a file
   --threads N     N threads run the file, each in a Lua state of its own; auto: one a CPU
   --pin           pins thread i to the i-th CPU that the process may use
+  --virtual       time moves only when every task waits, straight to the next deadline
   --version       shows the version
   --help          shows this
 ]]
@@ -38,6 +39,8 @@ local function parse(words)
       options.threads = n
     elseif word == "--pin" then
       options.pin = true
+    elseif word == "--virtual" then
+      options.clock = "virtual"
     elseif word == "--version" or word == "--help" or word == "-h" then
       options.show = word == "--version" and "version" or "usage"
       return options
@@ -54,6 +57,9 @@ local function parse(words)
       return nil, "which file?"
     end
     i = i + 1
+  end
+  if options.clock and options.threads ~= 1 then
+    return nil, "--virtual is for one thread"
   end
   for j = i, #words do
     options.words[#options.words + 1] = words[j]
@@ -108,7 +114,7 @@ local function run(options)
   core.C.momo_stop_on_signals(core.executor)
 
   local failed = false
-  local ok, err, traceback = task.start({}, function()
+  local ok, err, traceback = task.start({ clock = options.clock }, function()
     for i = 2, threads do
       local other = assert(thread.spawn({ cpu = cpus[i] }, "momo.program", source, name, options.words))
       task.spawn(function()

@@ -21,7 +21,7 @@ end
 ---Seconds since 1970, as the system's clock has them.
 ---@return number
 function M.wall()
-  return C.momo_wall()
+  return C.momo_wall(executor)
 end
 
 ---Never ends early. 0 yields; math.huge sleeps until the task is cancelled.
