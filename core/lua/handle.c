@@ -6,16 +6,16 @@
 
 #include "note.h"
 
-static handle *self(lua_State *L, int level, const char *method) {
-    return check_self(L, UP(TASK), level, "task", method);
+static handle *self(lua_State *L, const char *method) {
+    return check_self(L, UP(TASK), "task", method);
 }
 
 /* join(task, timeout): parks until it has ended; outcome tells what came of it */
 static int task_join(lua_State *L) {
-    handle *h = self(L, 2, "join");
+    handle *h = self(L, "join");
     double timeout = check_seconds(L, 2, "join");
     enum wake wake;
-    task *t = suspend_enter(L, 2, "join", &wake);
+    task *t = suspend_enter(L, "join", &wake);
     if (!t) {
         return lua_yield(L, 0);
     }
@@ -23,7 +23,7 @@ static int task_join(lua_State *L) {
         return 0;
     }
     if (h->task == t) {
-        return throw(L, 2, "join: a task can't join itself");
+        return throw(L, "join: a task can't join itself");
     }
     if (timeout == 0) {
         t->wake = WAKE_TIMEOUT;
@@ -36,7 +36,7 @@ static int task_join(lua_State *L) {
 
 /* outcome(task) -> true, results... | false, error | nil, err, code: what join returns */
 static int task_outcome(lua_State *L) {
-    handle *h = self(L, 2, "join");
+    handle *h = self(L, "join");
     runtime *rt = runtime_of_task(L);
     task *t = rt->executor.current;
     enum wake wake = t ? (enum wake)t->wake : WAKE_NONE;
@@ -75,7 +75,7 @@ static int task_outcome(lua_State *L) {
 
 /* cancel(task, reason) */
 static int task_cancel_with(lua_State *L) {
-    handle *h = self(L, 1, "cancel");
+    handle *h = self(L, "cancel");
     task *t = h->task;
     if (!t || t->asked) {
         return 0;
@@ -98,20 +98,20 @@ static int task_status(lua_State *L) {
     static const char *const live[] = {[TASK_READY] = "ready", [TASK_RUNNING] = "running", [TASK_WAITING] = "waiting"};
     static const char *const ended[] = {
         [OUTCOME_DONE] = "done", [OUTCOME_FAILED] = "failed", [OUTCOME_CANCELLED] = "cancelled"};
-    const handle *h = self(L, 1, "status");
+    const handle *h = self(L, "status");
     lua_pushstring(L, h->task ? live[h->task->state] : ended[h->outcome]);
     return 1;
 }
 
 /* id(task): counted up from 1 by each executor */
 static int task_id(lua_State *L) {
-    lua_pushnumber(L, (lua_Number)self(L, 1, "id")->id);
+    lua_pushnumber(L, (lua_Number)self(L, "id")->id);
     return 1;
 }
 
 /* traceback(task): where it is; where it failed, when it has; "" when it ended well */
 static int task_traceback(lua_State *L) {
-    const handle *h = self(L, 1, "traceback");
+    const handle *h = self(L, "traceback");
     if (h->task) {
         luaL_traceback(L, h->task->top, NULL, 0);
     } else if (h->outcome == OUTCOME_DONE) {
@@ -125,21 +125,21 @@ static int task_traceback(lua_State *L) {
 
 /* task_name(task) -> "task 3 'name'" */
 static int task_name(lua_State *L) {
-    self(L, 2, "task_name");
+    self(L, "task_name");
     push_task_name(L, 1);
     return 1;
 }
 
 /* fields(task) -> its table: name, locals */
 static int task_fields(lua_State *L) {
-    self(L, 2, "fields");
+    self(L, "fields");
     push_fields(L, 1);
     return 1;
 }
 
 /* has_locals(task): from here on, the tasks that it spawns inherit them */
 static int task_has_locals(lua_State *L) {
-    self(L, 2, "locals")->locals = true;
+    self(L, "locals")->locals = true;
     return 0;
 }
 

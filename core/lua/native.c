@@ -10,14 +10,41 @@
 #include "../thread.h"
 #include "runtime.h"
 
-int throw(lua_State * L, int level, const char *format, ...) {
+/* Pushes "FILE:LINE: " of the innermost Lua function that is not Momo's own. */
+static void push_place(lua_State *L) {
+    const char *own = runtime_of(L)->own;
+    lua_Debug where;
+    for (int level = 1; lua_getstack(L, level, &where); level++) {
+        lua_getinfo(L, "Sl", &where);
+        if (where.currentline > 0 && !(own && strncmp(where.source, own, strlen(own)) == 0)) {
+            lua_pushfstring(L, "%s:%d: ", where.short_src, where.currentline);
+            return;
+        }
+    }
+    lua_pushliteral(L, "");
+}
+
+int throw(lua_State * L, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    luaL_where(L, level);
+    push_place(L);
     lua_pushvfstring(L, format, arguments);
     va_end(arguments);
     lua_concat(L, 2);
     return lua_error(L);
+}
+
+/* fail(text): throws it */
+static int native_fail(lua_State *L) {
+    return throw(L, "%s", luaL_checkstring(L, 1));
+}
+
+/* set_own(prefix): how the sources of Momo's own Lua modules begin */
+static int native_set_own(lua_State *L) {
+    lua_settop(L, 1);
+    runtime_of(L)->own = luaL_checkstring(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, "momo.own"); /* keeps it */
+    return 0;
 }
 
 const char *error_text(lua_State *L) {
@@ -40,7 +67,7 @@ int push_failure(lua_State *L, int code) {
     return 3;
 }
 
-void *check_self(lua_State *L, int metatable, int level, const char *object, const char *method) {
+void *check_self(lua_State *L, int metatable, const char *object, const char *method) {
     if (lua_type(L, 1) == LUA_TUSERDATA && lua_getmetatable(L, 1)) {
         bool same = lua_rawequal(L, -1, metatable);
         lua_pop(L, 1);
@@ -48,7 +75,7 @@ void *check_self(lua_State *L, int metatable, int level, const char *object, con
             return lua_touserdata(L, 1);
         }
     }
-    throw(L, level, "%s: call it with a colon: %s:%s()", method, object, method);
+    throw(L, "%s: call it with a colon: %s:%s()", method, object, method);
     return NULL;
 }
 
@@ -58,7 +85,7 @@ double check_seconds(lua_State *L, int index, const char *function) {
     }
     double seconds = lua_tonumber(L, index);
     if (lua_type(L, index) != LUA_TNUMBER || isnan(seconds) || seconds < 0) {
-        throw(L, 2, "%s: the timeout must be a number of seconds, 0 or more, got %s", function,
+        throw(L, "%s: the timeout must be a number of seconds, 0 or more, got %s", function,
               lua_type(L, index) == LUA_TNUMBER ? lua_tostring(L, index) : luaL_typename(L, index));
     }
     return seconds;
@@ -133,6 +160,8 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
         lua_setfield(L, -2, metatables[i].name);
     }
     lua_setfield(L, -2, "metatables");
+    static const function functions[] = {{"fail", native_fail}, {"set_own", native_set_own}, {NULL, NULL}};
+    register_functions(L, functions);
     register_task(L);
     register_run(L);
     register_handle(L);

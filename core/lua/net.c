@@ -88,10 +88,10 @@ static int net_listen(lua_State *L) {
 
 /* accept(listener, timeout) -> stream, peer | nil, err, code */
 static int net_accept(lua_State *L) {
-    const momo_token *listener = check_self(L, UP(LISTENER), 2, "listener", "accept");
+    const momo_token *listener = check_self(L, UP(LISTENER), "listener", "accept");
     double timeout = check_seconds(L, 2, "accept");
     enum wake wake;
-    task *t = suspend_enter(L, 2, "accept", &wake);
+    task *t = suspend_enter(L, "accept", &wake);
     if (!t) {
         return lua_yield(L, 0);
     }
@@ -157,7 +157,7 @@ static int net_connect_finish(lua_State *L) {
     if (t && t->cancelled && t->wake == WAKE_NONE) { /* about to raise */
         momo_close(ex, token);
     }
-    t = suspend_enter(L, 2, "connect", &wake);
+    t = suspend_enter(L, "connect", &wake);
     if (!t) {
         return lua_yield(L, 0);
     }
@@ -206,7 +206,7 @@ static int net_lookup_finish(lua_State *L) {
     resolve *r = *(resolve **)lua_touserdata(L, 2);
     double timeout = check_seconds(L, 4, "connect");
     enum wake wake;
-    task *t = suspend_enter(L, 2, "connect", &wake);
+    task *t = suspend_enter(L, "connect", &wake);
     if (!t) {
         return lua_yield(L, 0);
     }

@@ -75,7 +75,7 @@ static void push_waiting(lua_State *L, executor *ex) {
 static int task_run(lua_State *L) {
     runtime *rt = runtime_of(L);
     if (executor_running) {
-        return throw(L, 3, "run: already inside a runtime; call main() directly");
+        return throw(L, "run: already inside a runtime; call main() directly");
     }
     executor *ex = open_executor(L);
     rt->L = L;
@@ -111,7 +111,7 @@ static int task_run(lua_State *L) {
 static int task_stop(lua_State *L) {
     runtime *rt = runtime_of(L);
     if (!rt->executor.running) {
-        return throw(L, 1, "stop: needs a runtime: call it inside momo.run(main)");
+        return throw(L, "stop: needs a runtime: call it inside momo.run(main)");
     }
     stop_all(rt, "stop");
     return 0;

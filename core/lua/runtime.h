@@ -37,6 +37,7 @@ typedef struct runtime {
     lua_State *L;        /* that called run, while it runs */
     task *main;          /* the run's first task, until it ends */
     const void *globals; /* the state's environment */
+    const char *own;     /* how the sources of Momo's own Lua modules begin; a string of the registry */
     const char *why;     /* why the executor is stopping */
     unsigned idle;       /* coroutines that wait for a task */
     unsigned failed;     /* entries of UP_FAILURES */
@@ -77,13 +78,13 @@ void register_stream(lua_State *);
 void register_net(lua_State *);
 void register_thread(lua_State *);
 
-/* Raises "name: text" at the place that called: level 1 is who called this C function, 2 who called its wrapper. */
-int throw(lua_State *, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Raises "FILE:LINE: text", with the place where the user's code called Momo. */
+int throw(lua_State *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The error on top, for a place where no Lua can run. */
 const char *error_text(lua_State *);
 /* Pushes nil, "CODE: text", "CODE": returns 3. */
 int push_failure(lua_State *, int code);
 /* Argument 1 as an object of this metatable; else raises that the method wants a colon. */
-void *check_self(lua_State *, int metatable, int level, const char *object, const char *method);
+void *check_self(lua_State *, int metatable, const char *object, const char *method);
 /* An optional number of seconds: -1 when absent; NaN and negative ones throw. */
 double check_seconds(lua_State *, int index, const char *function);

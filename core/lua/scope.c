@@ -20,7 +20,7 @@ static lua_scope *check_scope(lua_State *L) {
 static int lua_scope_enter(lua_State *L) {
     const char *operation = lua_tostring(L, 1);
     double seconds = check_seconds(L, 2, operation);
-    task *t = suspend_check(L, 2, operation);
+    task *t = suspend_check(L, operation);
     lua_scope *s = lua_touserdata(L, 4);
     if (!s) {
         s = lua_newuserdata(L, sizeof *s);
@@ -82,7 +82,7 @@ static int lua_scope_cancel(lua_State *L) {
 static int lua_scope_spawn(lua_State *L) {
     lua_scope *s = check_scope(L);
     if (lua_type(L, 2) != LUA_TFUNCTION) {
-        return throw(L, 2, "spawn: argument 1 must be a function, got %s (write spawn(f, x), not spawn(f(x)))",
+        return throw(L, "spawn: argument 1 must be a function, got %s (write spawn(f, x), not spawn(f(x)))",
                      lua_isnoneornil(L, 2) ? "nil" : luaL_typename(L, 2));
     }
     spawn(L, runtime_of_task(L), 2, &s->scope);
@@ -92,7 +92,7 @@ static int lua_scope_spawn(lua_State *L) {
 /* scope_wait(scope): waits until it has no children; once its task is cancelled, they are. Raises nothing */
 static int lua_scope_wait(lua_State *L) {
     lua_scope *s = check_scope(L);
-    task *t = suspend_check(L, 3, "scope");
+    task *t = suspend_check(L, "scope");
     t->wake = WAKE_NONE;
     if (list_empty(&s->scope.children)) {
         return 0;
@@ -127,7 +127,7 @@ static int lua_scope_failure(lua_State *L) {
 
 /* check_cancelled(): raises if the task that runs is cancelled */
 static int lua_check_cancelled(lua_State *L) {
-    task *t = suspend_check(L, 2, "scope");
+    task *t = suspend_check(L, "scope");
     return t->cancelled ? suspend_cancelled(L, t) : 0;
 }
 

@@ -23,7 +23,7 @@ static size_t check_count(lua_State *L, int index, const char *function, const c
     }
     double n = lua_tonumber(L, index);
     if (lua_type(L, index) != LUA_TNUMBER || !(n >= 1 && n <= INT_MAX) || n != floor(n)) {
-        throw(L, 2, "%s: %s must be a whole number from 1 to %d, got %s", function, what, INT_MAX,
+        throw(L, "%s: %s must be a whole number from 1 to %d, got %s", function, what, INT_MAX,
               lua_type(L, index) == LUA_TNUMBER ? lua_tostring(L, index) : luaL_typename(L, index));
     }
     return (size_t)n;
@@ -32,14 +32,14 @@ static size_t check_count(lua_State *L, int index, const char *function, const c
 /* ---- reading ---- */
 
 static momo_token *check_stream(lua_State *L, const char *method) {
-    return check_self(L, UP(STREAM), 2, "stream", method);
+    return check_self(L, UP(STREAM), "stream", method);
 }
 
 /* Enters a read operation, of a stream that was checked. True: go on, with its task and its open stream. False: return *result. */
 static bool enter_read(lua_State *L, const char *operation, task **out, io **stream, int *result) {
     const momo_token *token = lua_touserdata(L, 1);
     enum wake wake;
-    task *t = *out = suspend_enter(L, 2, operation, &wake);
+    task *t = *out = suspend_enter(L, operation, &wake);
     if (!t) {
         *result = lua_yield(L, 0);
         return false;
@@ -135,7 +135,7 @@ static int stream_read_exact(lua_State *L) {
 static int stream_read_until(lua_State *L) {
     check_stream(L, "read_until");
     if (lua_type(L, 2) != LUA_TSTRING || lua_objlen(L, 2) == 0) {
-        return throw(L, 2, "read_until: delim must be a string of 1 byte or more, got %s",
+        return throw(L, "read_until: delim must be a string of 1 byte or more, got %s",
                      lua_type(L, 2) == LUA_TSTRING ? "an empty one" : luaL_typename(L, 2));
     }
     size_t size, max = check_count(L, 3, "read_until", "max", READ_MAX);
@@ -174,14 +174,14 @@ static size_t check_data(lua_State *L) {
         return lua_objlen(L, 2);
     }
     if (lua_type(L, 2) != LUA_TTABLE) {
-        throw(L, 2, "write: data must be a string or an array of strings, got %s", luaL_typename(L, 2));
+        throw(L, "write: data must be a string or an array of strings, got %s", luaL_typename(L, 2));
     }
     size_t total = 0;
     int n = (int)lua_objlen(L, 2);
     for (int i = 1; i <= n; i++) {
         lua_rawgeti(L, 2, i);
         if (lua_type(L, -1) != LUA_TSTRING) {
-            throw(L, 2, "write: piece %d must be a string, got %s", i, luaL_typename(L, -1));
+            throw(L, "write: piece %d must be a string, got %s", i, luaL_typename(L, -1));
         }
         total += lua_objlen(L, -1);
         lua_pop(L, 1);
@@ -219,7 +219,7 @@ static int stream_write_all(lua_State *L) {
     const momo_token *token = check_stream(L, "write");
     size_t total = check_data(L);
     enum wake wake;
-    task *t = suspend_enter(L, 2, "write", &wake);
+    task *t = suspend_enter(L, "write", &wake);
     if (!t) {
         return lua_yield(L, 0);
     }

@@ -9,38 +9,37 @@
 /* A task whose operations never have to wait still lets the others have a turn after so many. */
 enum { OPERATIONS_MAX = 32 };
 
-static int not_here(lua_State *L, int level, const char *operation, const task *t) {
+static int not_here(lua_State *L, const char *operation, const task *t) {
     if (!executor_running) {
-        return throw(L, level,
-                     "%s: needs a runtime: call it inside momo.run(main), or run the file with the momo command",
+        return throw(L, "%s: needs a runtime: call it inside momo.run(main), or run the file with the momo command",
                      operation);
     }
     if (!t) {
-        return throw(L, level, "%s: can't suspend inside on_error; spawn a task for it", operation);
+        return throw(L, "%s: can't suspend inside on_error; spawn a task for it", operation);
     }
     if (t->top != L) {
-        return throw(L, level,
+        return throw(L,
                      "%s: can't suspend inside coroutine.wrap; the runtime can only suspend the task itself: call it "
                      "outside the coroutine, or make the coroutine a task with momo.spawn",
                      operation);
     }
-    return throw(L, level,
+    return throw(L,
                  "%s: can't suspend beneath a C function such as require, string.gsub, table.sort or __gc; call it "
                  "before or after that function",
                  operation);
 }
 
-task *suspend_check(lua_State *L, int level, const char *operation) {
+task *suspend_check(lua_State *L, const char *operation) {
     executor *ex = executor_running;
     task *t = ex ? ex->current : NULL;
     if (!t || t->top != L || !lua_isyieldable(L)) {
-        not_here(L, level, operation, t);
+        not_here(L, operation, t);
     }
     return t;
 }
 
-task *suspend_enter(lua_State *L, int level, const char *operation, enum wake *wake) {
-    task *t = suspend_check(L, level, operation);
+task *suspend_enter(lua_State *L, const char *operation, enum wake *wake) {
+    task *t = suspend_check(L, operation);
     enum wake woken = (enum wake)t->wake;
     t->wake = WAKE_NONE;
     *wake = woken == WAKE_AGAIN ? WAKE_NONE : woken;

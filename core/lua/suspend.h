@@ -19,11 +19,11 @@
 enum { RAISES_MAX = 100 };
 
 /* The task that runs L, if it may suspend; else raises why it may not. */
-task *suspend_check(lua_State *, int level, const char *operation);
+task *suspend_check(lua_State *, const char *operation);
 /* The same for an operation. A cancelled task's fresh call raises; after
  * WAKE_CANCEL the caller cleans up and calls suspend_cancelled. NULL: it goes on catching its cancellation, and has to
  * wait its turn before it hears of it again, or is parked for good: `return lua_yield(L, 0)`. */
-task *suspend_enter(lua_State *, int level, const char *operation, enum wake *);
+task *suspend_enter(lua_State *, const char *operation, enum wake *);
 /* Raises the task's cancellation. */
 int suspend_cancelled(lua_State *, task *);
 /* Pushes what an operation on a closed object returns: one that was waiting, ECANCELED; a fresh one, EBADF. */

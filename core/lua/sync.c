@@ -24,7 +24,7 @@ static int park(lua_State *L) {
     const char *operation = lua_tostring(L, 2);
     double timeout = check_seconds(L, 3, operation);
     enum wake wake;
-    task *t = suspend_enter(L, 2, operation, &wake);
+    task *t = suspend_enter(L, operation, &wake);
     if (!t) {
         return lua_yield(L, 0);
     }
@@ -77,7 +77,7 @@ static int select_park(lua_State *L) {
     wait_set *set = lua_touserdata(L, 1);
     double timeout = check_seconds(L, 3, "select");
     enum wake wake;
-    task *t = suspend_enter(L, 2, "select", &wake);
+    task *t = suspend_enter(L, "select", &wake);
     if (!t) {
         return lua_yield(L, 0);
     }

@@ -90,7 +90,7 @@ task *spawn(lua_State *L, runtime *rt, int first, scope *parent) {
     if (n > ARGUMENTS_SURE && !(lua_checkstack(co, n) && lua_checkstack(L, n))) {
         rt->idle++;
         task_drop(t);
-        throw(L, 1, "spawn: too many arguments");
+        throw(L, "spawn: too many arguments");
     }
     for (int i = 0; i < n; i++) {
         lua_pushvalue(L, first + i);
@@ -115,13 +115,12 @@ task *spawn(lua_State *L, runtime *rt, int first, scope *parent) {
 /* spawn(fn, ...) -> task */
 static int task_spawn(lua_State *L) {
     if (lua_type(L, 1) != LUA_TFUNCTION) {
-        return throw(L, 1, "spawn: argument 1 must be a function, got %s (write spawn(f, x), not spawn(f(x)))",
+        return throw(L, "spawn: argument 1 must be a function, got %s (write spawn(f, x), not spawn(f(x)))",
                      lua_isnoneornil(L, 1) ? "nil" : luaL_typename(L, 1));
     }
     runtime *rt = runtime_of_task(L);
     if (!rt->executor.running) {
-        return throw(L, 1,
-                     "spawn: needs a runtime: call it inside momo.run(main), or run the file with the momo command");
+        return throw(L, "spawn: needs a runtime: call it inside momo.run(main), or run the file with the momo command");
     }
     spawn(L, rt, 1, NULL);
     return 1;
@@ -315,7 +314,7 @@ static int task_yield_now(lua_State *L) {
     executor *ex = executor_running;
     task *t = ex ? ex->current : NULL;
     if (!t || t->top != L || t->cancelled || !lua_isyieldable(L)) {
-        t = suspend_check(L, 1, "yield_now");
+        t = suspend_check(L, "yield_now");
         if (!t->turn.raised_by_yield) {
             t->turn.raised_by_yield = true;
             return suspend_cancelled(L, t);

@@ -176,14 +176,14 @@ static int thread_collect(lua_State *L) {
 }
 
 static lua_thread *self(lua_State *L) {
-    return *(lua_thread **)check_self(L, UP(THREAD), 2, "thread", "join");
+    return *(lua_thread **)check_self(L, UP(THREAD), "thread", "join");
 }
 
 /* thread_join(handle): returns when it has ended */
 static int thread_join(lua_State *L) {
     lua_thread *t = self(L);
     enum wake wake;
-    task *current = suspend_enter(L, 2, "join", &wake);
+    task *current = suspend_enter(L, "join", &wake);
     if (!current) {
         return lua_yield(L, 0);
     }

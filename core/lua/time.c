@@ -27,11 +27,11 @@ static int sleep_to(lua_State *L, task *t, enum wake wake, uint64_t deadline_ms,
 
 static double check_time(lua_State *L, const char *operation) {
     if (lua_type(L, 1) != LUA_TNUMBER) {
-        throw(L, 2, "%s: argument 1 must be a number of seconds, got %s", operation, luaL_typename(L, 1));
+        throw(L, "%s: argument 1 must be a number of seconds, got %s", operation, luaL_typename(L, 1));
     }
     double seconds = lua_tonumber(L, 1);
     if (isnan(seconds)) {
-        throw(L, 2, "%s: argument 1 must be a number of seconds, got NaN", operation);
+        throw(L, "%s: argument 1 must be a number of seconds, got NaN", operation);
     }
     return seconds;
 }
@@ -40,10 +40,10 @@ static double check_time(lua_State *L, const char *operation) {
 static int sleep_for(lua_State *L) {
     double seconds = check_time(L, "sleep");
     if (seconds < 0) {
-        return throw(L, 2, "sleep: argument 1 must not be negative, got %g", seconds);
+        return throw(L, "sleep: argument 1 must not be negative, got %g", seconds);
     }
     enum wake wake;
-    task *t = suspend_enter(L, 2, "sleep", &wake);
+    task *t = suspend_enter(L, "sleep", &wake);
     if (!t) {
         return lua_yield(L, 0);
     }
@@ -54,14 +54,14 @@ static int sleep_for(lua_State *L) {
 static int sleep_until(lua_State *L) {
     double at = check_time(L, "sleep_until");
     enum wake wake;
-    task *t = suspend_enter(L, 2, "sleep_until", &wake);
+    task *t = suspend_enter(L, "sleep_until", &wake);
     if (!t) {
         return lua_yield(L, 0);
     }
     double ahead = at - momo_now(t->executor);
     double years = ahead / YEAR_SECONDS;
     if (years > FAR_AHEAD_YEARS && !isinf(at)) {
-        return throw(L, 2, "sleep_until: %d years ahead; pass momo.time.now() + seconds, not os.time()",
+        return throw(L, "sleep_until: %d years ahead; pass momo.time.now() + seconds, not os.time()",
                      (int)fmin(years, 1e9));
     }
     return sleep_to(L, t, wake, isinf(at) ? DEADLINE_NEVER : (uint64_t)ceil(at > 0 ? at * 1000 : 0), ahead <= 0);

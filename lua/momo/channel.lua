@@ -63,10 +63,9 @@ end
 function Sender:send(value, timeout)
   local channel = self.channel
   if not channel or value == nil then
-    if getmetatable(self) ~= Sender then
-      error("send: call it with a colon: tx:send(value)", 2)
-    elseif value == nil then
-      error("send: nil can't be sent; it stands for the end", 2)
+    check.self(self, Sender, "tx", "send")
+    if value == nil then
+      check.fail("send: nil can't be sent; it stands for the end")
     end
     return nil, "EBADF: the sender is closed", "EBADF"
   end
@@ -94,9 +93,10 @@ end
 ---Another sender of the same channel.
 ---@return momo.Sender
 function Sender:clone()
+  check.self(self, Sender, "tx", "clone")
   local channel = self.channel
   if not channel then
-    error("clone: the sender is closed", 2)
+    check.fail("clone: the sender is closed")
   end
   channel.open = channel.open + 1
   return setmetatable({ channel = channel }, Sender)
@@ -104,6 +104,7 @@ end
 
 ---When the last sender is closed, the receiver gets what was sent, and then EOF. May be repeated.
 function Sender:close()
+  check.self(self, Sender, "tx", "close")
   local channel = self.channel
   if channel then
     self.channel = nil
@@ -140,9 +141,7 @@ end
 function Receiver:recv(timeout)
   local channel = self.channel
   if not channel then
-    if getmetatable(self) ~= Receiver then
-      error("recv: call it with a colon: rx:recv()", 2)
-    end
+    check.self(self, Receiver, "rx", "recv")
     return nil, "EBADF: the receiver is closed", "EBADF"
   end
   if channel.tail - channel.head > channel.promised then
@@ -166,6 +165,7 @@ end
 ---Iterates until the end.
 ---@return fun(): any
 function Receiver:iter()
+  check.self(self, Receiver, "rx", "iter")
   return function()
     return (self:recv())
   end
@@ -173,6 +173,7 @@ end
 
 ---What was not received is dropped; senders get EPIPE. May be repeated.
 function Receiver:close()
+  check.self(self, Receiver, "rx", "close")
   local channel = self.channel
   if channel then
     self.channel = nil

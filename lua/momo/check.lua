@@ -1,6 +1,12 @@
----What a wrong argument is told: errors at the line of the caller's caller.
+---What a wrong argument is told: errors at the line where the user's code called Momo.
+
+local native = require("momo.core").native
 
 local M = {}
+
+---Throws the text at that line.
+---@type fun(text: string)
+M.fail = native.fail
 
 ---@param value any
 ---@return string text as it is shown in an error: strings in quotes, NaN, numbers, else the type
@@ -20,7 +26,17 @@ end
 ---@param value any what came instead
 function M.argument(ok, what, value)
   if not ok then
-    error(what .. ", got " .. M.show(value), 3)
+    M.fail(what .. ", got " .. M.show(value))
+  end
+end
+
+---@param self any
+---@param class table its metatable
+---@param object string such as "stream"
+---@param method string
+function M.self(self, class, object, method)
+  if getmetatable(self) ~= class then
+    M.fail(("%s: call it with a colon: %s:%s()"):format(method, object, method))
   end
 end
 
@@ -31,14 +47,14 @@ function M.options(options, allowed, name)
   if options == nil then
     return {}
   elseif type(options) ~= "table" then
-    error(name .. ": options must be a table, got " .. M.show(options), 3)
+    M.fail(name .. ": options must be a table, got " .. M.show(options))
   end
   for key, value in pairs(options) do
     local wanted = allowed[key]
     if not wanted then
-      error(("%s: there is no option %s"):format(name, M.show(key)), 3)
+      M.fail(("%s: there is no option %s"):format(name, M.show(key)))
     elseif type(value) ~= wanted then
-      error(("%s: option %s must be a %s, got %s"):format(name, key, wanted, M.show(value)), 3)
+      M.fail(("%s: option %s must be a %s, got %s"):format(name, key, wanted, M.show(value)))
     end
   end
   return options

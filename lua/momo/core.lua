@@ -13,6 +13,7 @@ if not path then
 end
 local native = require "momo.native"
 ffi.cdef(native.header)
+native.set_own((debug.getinfo(1, "S").source:gsub("core%.lua$", "")))
 
 local M = {}
 

@@ -26,15 +26,15 @@ local M = { TcpStream = TcpStream, TcpListener = TcpListener }
 
 local function split(address, name)
   if type(address) ~= "string" then
-    error(("%s: the address must be a string such as \"127.0.0.1:8080\", got %s"):format(name, check.show(address)), 3)
+    check.fail(name .. ": the address must be a string such as \"127.0.0.1:8080\", got " .. check.show(address))
   end
   local host, port, literal = native.split(address)
   if not host then
     local digits = address:match "^:?(%d+)$"
     if tonumber(address:match ":(%d+)$" or 0) > 65535 then
-      error(("%s: the port of %q must be a number from 0 to 65535"):format(name, address), 3)
+      check.fail(("%s: the port of %q must be a number from 0 to 65535"):format(name, address))
     end
-    error(("%s: %q is no address; write \"127.0.0.1:%s\""):format(name, address, digits or "8080"), 3)
+    check.fail(("%s: %q is no address; write \"127.0.0.1:%s\""):format(name, address, digits or "8080"))
   end
   return host, port, literal
 end
@@ -61,12 +61,6 @@ local function socket_address(get, self)
     return failure(length)
   end
   return core.string(text, length)
-end
-
-local function check_self(self, class, object, method)
-  if getmetatable(self) ~= class then
-    error(("%s: call it with a colon: %s:%s()"):format(method, object, method), 3)
-  end
 end
 
 local function status(code)
@@ -119,13 +113,13 @@ end
 ---@return string? err
 ---@return string? code
 function TcpListener:local_addr()
-  check_self(self, TcpListener, "listener", "local_addr")
+  check.self(self, TcpListener, "listener", "local_addr")
   return socket_address(C.momo_local_address, self)
 end
 
 ---May be repeated. Those who wait in accept get ECANCELED.
 function TcpListener:close()
-  check_self(self, TcpListener, "listener", "close")
+  check.self(self, TcpListener, "listener", "close")
   C.momo_close(executor, self)
 end
 
@@ -219,7 +213,7 @@ end
 ---@param max integer? bytes of a line; 64 KiB
 ---@return fun(): string?
 function TcpStream:lines(max)
-  check_self(self, TcpStream, "stream", "lines")
+  check.self(self, TcpStream, "stream", "lines")
   check.argument(max == nil or (check.is_whole(max) and max >= 1 and max < 2 ^ 31),
     "lines: max must be a whole number from 1", max)
   return function()
@@ -227,7 +221,7 @@ function TcpStream:lines(max)
     if line then
       return line:sub(-2) == "\r\n" and line:sub(1, -3) or line:sub(1, -2)
     elseif code ~= "EOF" then
-      error(err, 2)
+      check.fail(err)
     end
     return (self:read())
   end
@@ -252,7 +246,7 @@ end
 ---For each later read and write. A read that timed out has lost nothing.
 ---@param seconds number? nil: no limit
 function TcpStream:set_timeout(seconds)
-  check_self(self, TcpStream, "stream", "set_timeout")
+  check.self(self, TcpStream, "stream", "set_timeout")
   check.argument(seconds == nil or (type(seconds) == "number" and seconds >= 0),
     "set_timeout: argument 1 must be a number of seconds, 0 or more, or nil", seconds)
   return status(C.momo_set_timeout(executor, self, seconds or -1))
@@ -260,13 +254,13 @@ end
 
 ---Ends the outgoing side: the peer reads EOF. EBUSY while a write is under way.
 function TcpStream:shutdown()
-  check_self(self, TcpStream, "stream", "shutdown")
+  check.self(self, TcpStream, "stream", "shutdown")
   return status(C.momo_shutdown(executor, self))
 end
 
 ---May be repeated. Those who wait in an operation get ECANCELED.
 function TcpStream:close()
-  check_self(self, TcpStream, "stream", "close")
+  check.self(self, TcpStream, "stream", "close")
   C.momo_close(executor, self)
 end
 
@@ -274,7 +268,7 @@ end
 ---@return string? err
 ---@return string? code
 function TcpStream:local_addr()
-  check_self(self, TcpStream, "stream", "local_addr")
+  check.self(self, TcpStream, "stream", "local_addr")
   return socket_address(C.momo_local_address, self)
 end
 
@@ -282,14 +276,14 @@ end
 ---@return string? err
 ---@return string? code
 function TcpStream:peer_addr()
-  check_self(self, TcpStream, "stream", "peer_addr")
+  check.self(self, TcpStream, "stream", "peer_addr")
   return socket_address(C.momo_peer_address, self)
 end
 
 ---Whether small writes are sent at once.
 ---@param on boolean
 function TcpStream:set_nodelay(on)
-  check_self(self, TcpStream, "stream", "set_nodelay")
+  check.self(self, TcpStream, "stream", "set_nodelay")
   check.argument(type(on) == "boolean", "set_nodelay: argument 1 must be a boolean", on)
   return status(C.momo_set_nodelay(executor, self, on and 1 or 0))
 end
@@ -297,7 +291,7 @@ end
 ---Seconds of silence after which the peer is probed; false: never.
 ---@param seconds integer|false
 function TcpStream:set_keepalive(seconds)
-  check_self(self, TcpStream, "stream", "set_keepalive")
+  check.self(self, TcpStream, "stream", "set_keepalive")
   check.argument(seconds == false or (check.is_whole(seconds) and seconds >= 1 and seconds <= 32767),
     "set_keepalive: argument 1 must be a whole number of seconds from 1, or false", seconds)
   return status(C.momo_set_keepalive(executor, self, seconds or 0))

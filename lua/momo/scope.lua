@@ -42,10 +42,9 @@ end
 ---@param fn function
 ---@return momo.Task
 function Scope:spawn(fn, ...)
-  if getmetatable(self) ~= Scope then
-    error("spawn: call it with a colon: scope:spawn()", 2)
-  elseif self.ended then
-    error("spawn: the scope has ended", 2)
+  check.self(self, Scope, "scope", "spawn")
+  if self.ended then
+    check.fail("spawn: the scope has ended")
   end
   return native.scope_spawn(self.raw, fn, ...)
 end
@@ -54,9 +53,7 @@ end
 ---"ECANCELED".
 ---@param reason any
 function Scope:cancel(reason)
-  if getmetatable(self) ~= Scope then
-    error("cancel: call it with a colon: scope:cancel()", 2)
-  end
+  check.self(self, Scope, "scope", "cancel")
   if not self.cancelled and not self.ended then
     self.cancelled = setmetatable({ reason = reason }, Cancelled)
     native.scope_cancel(self.raw, self.cancelled)
@@ -66,10 +63,9 @@ end
 ---Runs fn when the children have ended, last first, shielded.
 ---@param fn function
 function Scope:defer(fn, ...)
-  if getmetatable(self) ~= Scope then
-    error("defer: call it with a colon: scope:defer()", 2)
-  elseif type(fn) ~= "function" then
-    error("defer: argument 1 must be a function, got " .. check.show(fn), 2)
+  check.self(self, Scope, "scope", "defer")
+  if type(fn) ~= "function" then
+    check.fail("defer: argument 1 must be a function, got " .. check.show(fn))
   end
   self.deferred = { fn = fn, n = select("#", ...), before = self.deferred, ... }
 end

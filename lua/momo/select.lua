@@ -49,8 +49,8 @@ function M.select(entries)
     if entry then
       local methods = waitable[getmetatable(entry)]
       if not methods then
-        error(("select: entry %d must be a receiver, a task, a Notify or momo.time.after(seconds), got %s"):format(i,
-          check.show(entry)), 2)
+        check.fail(("select: entry %d must be a receiver, a task, a Notify or momo.time.after(seconds), got %s")
+          :format(i, check.show(entry)))
       end
       if methods.is_ready(entry) then
         native.check_cancelled()
@@ -60,7 +60,7 @@ function M.select(entries)
     end
   end
   if not some then
-    error("select: there is nothing to wait for", 2)
+    check.fail("select: there is nothing to wait for")
   end
 
   local queues, indices, deadline, last = {}, {}, math.huge, nil

@@ -30,6 +30,7 @@ end
 ---@return string? err
 ---@return string? code
 function Notify:notified(timeout)
+  check.self(self, Notify, "notify", "notified")
   if self.permit then
     self.permit = false
     return true
@@ -42,6 +43,7 @@ end
 
 ---Wakes the first that waits; if nobody does, the next call of `notified` does not wait.
 function Notify:notify_one()
+  check.self(self, Notify, "notify", "notify_one")
   if not wake(self.queue) then
     self.permit = true
   end
@@ -49,6 +51,7 @@ end
 
 ---Wakes all that wait now.
 function Notify:notify_waiters()
+  check.self(self, Notify, "notify", "notify_waiters")
   wake_all(self.queue)
 end
 
@@ -86,6 +89,7 @@ end
 ---@return string? err
 ---@return string? code
 function Semaphore:acquire(timeout)
+  check.self(self, Semaphore, "semaphore", "acquire")
   if self.permits > 0 then
     self.permits = self.permits - 1
     return true
@@ -98,6 +102,7 @@ end
 
 ---Gives a permit back, or hands it to the first that waits.
 function Semaphore:release()
+  check.self(self, Semaphore, "semaphore", "release")
   if not wake(self.queue) then
     self.permits = self.permits + 1
   end
@@ -116,6 +121,7 @@ end
 ---@param fn function
 ---@return any ...
 function Semaphore:with(fn, ...)
+  check.self(self, Semaphore, "semaphore", "with")
   check.argument(type(fn) == "function", "with: argument 1 must be a function", fn)
   self:acquire()
   return give_back(self, self.release, xpcall(fn, native.note, ...))
@@ -136,12 +142,13 @@ end
 ---@return string? err
 ---@return string? code
 function Mutex:lock(timeout)
+  check.self(self, Mutex, "mutex", "lock")
   local me = native.current()
   if self.owner == nil then
     self.owner = me or false
     return true
   elseif self.owner == me then
-    error("lock: this task holds the mutex already", 2)
+    check.fail("lock: this task holds the mutex already")
   end
   if park(self.queue, "lock", timeout) then
     return answer()
@@ -152,8 +159,9 @@ end
 
 ---Hands it to the first that waits.
 function Mutex:unlock()
+  check.self(self, Mutex, "mutex", "unlock")
   if self.owner ~= (native.current() or false) then
-    error("unlock: this task does not hold the mutex", 2)
+    check.fail("unlock: this task does not hold the mutex")
   end
   -- until the one that was woken runs, it belongs to nobody who could ask for it
   self.owner = wake(self.queue) and self or nil
@@ -164,6 +172,7 @@ end
 ---@param fn function
 ---@return any ...
 function Mutex:with(fn, ...)
+  check.self(self, Mutex, "mutex", "with")
   check.argument(type(fn) == "function", "with: argument 1 must be a function", fn)
   self:lock()
   return give_back(self, self.unlock, xpcall(fn, native.note, ...))

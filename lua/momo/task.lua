@@ -35,7 +35,7 @@ end
 ---@param name string
 function methods:set_name(name)
   if type(name) ~= "string" then
-    error("set_name: argument 1 must be a string, got " .. type(name), 2)
+    check.fail("set_name: argument 1 must be a string, got " .. type(name))
   end
   native.fields(self).name = name
 end
@@ -211,14 +211,14 @@ function M.run(options, ...)
   end
   local main = ...
   if type(options) ~= "table" then
-    error("run: argument 1 must be a function, or a table of options and then a function, got "
-      .. type(options) .. " (write run(main), not run(main()))", 2)
+    check.fail("run: argument 1 must be a function, or a table of options and then a function, got "
+      .. type(options) .. " (write run(main), not run(main()))")
   elseif type(main) ~= "function" then
-    error("run: argument 2 must be a function, got " .. type(main), 2)
+    check.fail("run: argument 2 must be a function, got " .. type(main))
   end
   check.options(options, { on_error = "function", clock = "string" }, "run")
   if options.clock and options.clock ~= "virtual" then
-    error(("run: option clock must be \"virtual\", got %q"):format(options.clock), 2)
+    check.fail(("run: option clock must be \"virtual\", got %q"):format(options.clock))
   end
   return results(M.start(options, ...))
 end

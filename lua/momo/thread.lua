@@ -28,7 +28,7 @@ end
 local function dump(fn)
   local info = debug.getinfo(fn, "S")
   if info.what == "C" then
-    error("thread.spawn: a C function can't be copied to another thread; wrap it in a Lua function", 3)
+    check.fail("thread.spawn: a C function can't be copied to another thread; wrap it in a Lua function")
   end
   local modules = {}
   for i = 1, math.huge do
@@ -38,8 +38,8 @@ local function dump(fn)
     end
     modules[i] = module_of(value)
     if not modules[i] then
-      error(("thread.spawn: the function at %s:%d uses the upvalue '%s'; a thread has a Lua state of its own: "
-        .. "pass it as an argument"):format(info.short_src, info.linedefined, name), 3)
+      check.fail(("thread.spawn: the function at %s:%d uses the upvalue '%s'; a thread has a Lua state of its own: "
+        .. "pass it as an argument"):format(info.short_src, info.linedefined, name))
     end
   end
   return string.dump(fn), modules
@@ -48,12 +48,12 @@ end
 local function start(options, fn, ...)
   check.options(options, { name = "string", cpu = "number" }, "thread.spawn")
   if type(fn) ~= "function" and type(fn) ~= "string" then
-    error("thread.spawn: needs a function or the name of a module, got " .. check.show(fn), 2)
+    check.fail("thread.spawn: needs a function or the name of a module, got " .. check.show(fn))
   end
   check.argument(options.cpu == nil or (check.is_whole(options.cpu) and options.cpu >= 0 and options.cpu < 1024),
     "thread.spawn: option cpu must be the number of a CPU", options.cpu)
   if not task.current() then
-    error("thread.spawn: needs a runtime: call it inside momo.run(main), or run the file with the momo command", 2)
+    check.fail("thread.spawn: needs a runtime: call it inside momo.run(main), or run the file with the momo command")
   end
   local code, modules = fn, nil
   if type(fn) == "function" then
@@ -64,7 +64,7 @@ local function start(options, fn, ...)
   local ok, thread, err, errcode = pcall(native.thread_start, started, name, options.cpu, package.path, package.cpath,
     code, modules, select("#", ...), ...)
   if not ok then
-    error("thread.spawn: " .. tostring(thread), 2)
+    check.fail("thread.spawn: " .. tostring(thread))
   end
   return thread, err, errcode
 end
