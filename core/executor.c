@@ -79,6 +79,9 @@ void executor_deinit(executor *ex) {
     slab_deinit(&ex->tasks);
     slab_deinit(&ex->ios);
     free(ex->scratch);
+    list_init(&ex->ready);
+    ex->current = NULL;
+    ex->running = false;
     ex->closed = true;
 }
 
@@ -94,7 +97,10 @@ double executor_wall(void) {
 
 void executor_set_virtual(executor *ex, bool on) {
     ex->virtual = on;
-    ex->virtual_ns = 0;
+    slab_sort(&ex->tasks); /* a run of which nothing depends on those before */
+    slab_sort(&ex->ios);
+    ex->origin_ns = on ? 1000000 : 0; /* the wheel's time begins at 1 ms */
+    ex->virtual_ns = ex->origin_ns;
     ex->virtual_wall = executor_wall();
     wheel_init(&ex->wheel, executor_now_ns(ex) / 1000000);
 }
@@ -103,7 +109,7 @@ uint64_t executor_deadline_ms(const executor *ex, double seconds) {
     if (!(seconds < 1e9)) { /* 31 years */
         return DEADLINE_NEVER;
     }
-    uint64_t duration_ns = (uint64_t)ceil(seconds * 1e9);
+    uint64_t duration_ns = (uint64_t)llround(seconds * 1e9); /* 0.067 is not quite 67 ms; nobody means that */
     return (executor_now_ns(ex) + duration_ns + 999999) / 1000000;
 }
 

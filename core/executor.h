@@ -62,6 +62,7 @@ struct momo_executor {
     unsigned woken;      /* tasks ready since the last poll began, at a guess */
     unsigned skipped;    /* windows since the last poll */
     uint64_t virtual_ns; /* the time, if it is virtual */
+    uint64_t origin_ns;  /* the time that is shown as 0 */
     double virtual_wall; /* seconds since 1970 when that was 0 */
     uint64_t spawned;
     uint64_t resumes;

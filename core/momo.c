@@ -16,11 +16,11 @@ const char *momo_error_name(int code) {
 }
 
 const char *momo_error_text(int code) {
-    return uv_strerror(code);
+    return code == UV_ETIMEDOUT ? "operation timed out" : uv_strerror(code); /* not only connections do */
 }
 
 double momo_now(const momo_executor *ex) {
-    return (double)executor_now_ns(ex) / 1e9;
+    return (double)(executor_now_ns(ex) - ex->origin_ns) / 1e9;
 }
 
 double momo_wall(const momo_executor *ex) {
@@ -70,7 +70,7 @@ int momo_stop_on_signals(momo_executor *ex) {
         if (status == 0) {
             uv_unref((uv_handle_t *)watcher);
             watcher->data = ex;
-            status = uv_signal_start(watcher, on_signal, numbers[i]);
+            status = uv_signal_start_oneshot(watcher, on_signal, numbers[i]); /* the kernel puts the default back */
         }
         if (status < 0) {
             return status;

@@ -4,6 +4,8 @@
  */
 #include "scope.h"
 
+#include <string.h>
+
 static void on_expired(timer *timer) {
     scope *s = list_entry(timer, scope, timer);
     s->expired = true;
@@ -41,6 +43,30 @@ void scope_leave(scope *s) {
         task_refresh(t);
         if (!t->cancelled) {
             t->raises = 0;
+            memset(&t->turn, 0, sizeof t->turn);
+        }
+    }
+}
+
+static void cancel_children(scope *s) {
+    for (list *node = s->children.next; node != &s->children; node = node->next) {
+        task_cancel(list_entry(node, task, sibling));
+    }
+}
+
+/* Whether it is cancelled itself, or from further out. */
+static bool is_cancelled(const scope *s, const task *t) {
+    while (s && !s->cancelled && !s->shield) {
+        s = s->outer;
+    }
+    return s ? s->cancelled : t->asked;
+}
+
+void scope_reach_children(task *t) {
+    for (scope *s = t->scope; s; s = s->outer) {
+        if (!s->reached && !list_empty(&s->children) && is_cancelled(s, t)) {
+            s->reached = true;
+            cancel_children(s);
         }
     }
 }
@@ -51,9 +77,7 @@ void scope_cancel(scope *s, const char *why) {
     }
     s->cancelled = true;
     s->why = why;
-    for (list *node = s->children.next; node != &s->children; node = node->next) {
-        task_cancel(list_entry(node, task, sibling));
-    }
+    cancel_children(s);
     if (s->task) {
         task_refresh(s->task);
     }
@@ -61,7 +85,7 @@ void scope_cancel(scope *s, const char *why) {
 
 void scope_add(scope *s, task *t) {
     t->parent = s;
-    t->asked = s->cancelled;
+    t->asked = s->cancelled || s->reached || (s->task && is_cancelled(s, s->task));
     list_push(&s->children, &t->sibling);
 }
 

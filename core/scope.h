@@ -19,6 +19,7 @@ typedef struct scope {
     bool cancelled;
     bool shield;   /* cancellations from outside do not reach what is inside */
     bool expired;  /* its limit passed */
+    bool reached;  /* a cancellation from outside has reached its children */
     list children; /* tasks, by their sibling */
     list waiters;  /* for the children's end */
 } scope;
@@ -29,6 +30,9 @@ void scope_enter(scope *, task *, uint64_t deadline_ms, bool shield);
 void scope_leave(scope *);
 /* The task's operations in it raise, and its children are cancelled. Doing it again does nothing. */
 void scope_cancel(scope *, const char *why);
+/* A cancellation of the task, or of a scope further out, reaches the children of those of its scopes that no shield
+ * protects. */
+void scope_reach_children(task *);
 /* A task that is about to be started becomes a child; of a cancelled scope, it is cancelled from birth. */
 void scope_add(scope *, task *);
 /* A child has ended: the last one wakes the waiters. */

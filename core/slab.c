@@ -58,6 +58,17 @@ void *slab_next(const slab *s, uint32_t *cursor) {
     return NULL;
 }
 
+void slab_sort(slab *s) {
+    s->free = NULL;
+    for (uint32_t i = s->used; i-- > 0;) {
+        slab_head *head = slab_at(s, i);
+        if (!slab_occupied(head) && head->generation != 0) {
+            head->next = s->free;
+            s->free = head;
+        }
+    }
+}
+
 #define INVARIANT(cond)               \
     do {                              \
         if (!(cond)) return __LINE__; \

@@ -57,6 +57,9 @@ int slab_take_new(slab *, void **item);
  * a cursor of 0. Items may be taken and released on the way; one that is taken meanwhile may be missed. */
 void *slab_next(const slab *, uint32_t *cursor);
 
+/* Puts the free slots in order of their place, so that what is taken next does not depend on the past. O(slots). */
+void slab_sort(slab *);
+
 /* Verifies the invariants: 0, or the line of slab.c whose check failed. O(slots). */
 int slab_check(const slab *);
 

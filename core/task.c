@@ -25,7 +25,7 @@ int task_new(executor *ex, task **out) {
     t->timer.expired = on_expired;
     t->executor = ex;
     t->wake = WAKE_NONE;
-    t->started = t->cancelled = t->asked = t->external = t->noted = false;
+    t->started = t->cancelled = t->asked = t->external = t->noted = t->passing = false;
     t->raises = 0;
     t->set = NULL;
     t->scope = t->parent = NULL;
@@ -103,6 +103,7 @@ void task_refresh(task *t) {
         s = s->outer;
     }
     t->cancelled = s ? s->cancelled : t->asked;
+    scope_reach_children(t);
     if (t->cancelled && t->state == TASK_WAITING) {
         task_wake(t, WAKE_CANCEL);
     }
@@ -117,7 +118,8 @@ void task_cancel(task *t) {
 
 void task_end(task *t) {
     t->state = TASK_ENDED;
-    while (t->scope) {
+    while (t->scope) { /* it was given up inside of them */
+        scope_cancel(t->scope, "its task was given up");
         scope_leave(t->scope);
     }
     if (t->parent) {

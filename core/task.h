@@ -54,7 +54,8 @@ typedef struct task {
     struct {                  /* since it was last resumed */
         uint8_t begun;        /* operations that it has begun */
         bool raised;          /* a cancellation was raised */
-        bool raised_by_yield; /* and by yield_now, which can't wait its turn first */
+        bool raised_by_yield; /* and by yield_now */
+
     } turn;
     void *top; /* what runs now: user, or a coroutine inside of it */
     void *handle;
@@ -62,6 +63,7 @@ typedef struct task {
     int8_t expiry;         /* enum wake: what an expired deadline tells it */
     bool asked;            /* the whole task was cancelled, by task_cancel */
     bool external;         /* what it waits for comes from outside of the executor: see executor.external */
+    bool passing;          /* of those who set user: an error whose traceback was kept is on its way */
     bool noted;            /* of those who set user: its error's traceback was kept */
     uint64_t deadline_ms;  /* of the operation under way; kept over spurious wake-ups */
     uint64_t progress;     /* bytes that the operation under way has moved */

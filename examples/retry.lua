@@ -1,11 +1,11 @@
 -- Retrying: each attempt has a time limit, the pauses double and are spread by chance, and the whole has a deadline.
--- One server here fails twice before it answers; the other does not exist.
+-- A server here fails twice before it answers; then it is gone.
 --
 --    ./dev run examples/retry.lua [SECONDS]      the deadline of each whole (2)
 
 local momo = require "momo"
 
-local EACH, PAUSE, PAUSE_MAX = 0.3, 0.1, 1 -- seconds
+local EACH, PAUSE, PAUSE_MAX = 0.5, 0.1, 1 -- seconds
 
 ---Calls fn until it returns something: for ever, unless its caller sets a deadline.
 ---@async
@@ -25,9 +25,9 @@ end
 
 ---@async
 local function ask(address)
-  local stream, err, code = momo.net.TcpStream.connect(address)
+  local stream, err = momo.net.TcpStream.connect(address)
   if not stream then
-    return nil, err, code
+    return nil, err
   end
   return momo.scope(function(scope)
     scope:defer(stream.close, stream) -- also when the attempt's time is over
@@ -35,24 +35,26 @@ local function ask(address)
   end)
 end
 
----Hangs up on the first visitor, lets the second one wait in vain, and answers the third.
+---Hangs up on the first visitor, lets the second one wait in vain, and answers from the third on.
 ---@async
 local function serve(listener)
   assert(listener:accept()):close()
   assert(listener:accept()):read() -- until the visitor gives up
-  local stream = assert(listener:accept())
-  stream:write "hello, at last\n"
-  stream:close()
-  listener:close()
+  while true do
+    local stream = assert(listener:accept())
+    stream:write "hello, at last\n"
+    stream:close()
+  end
 end
 
 io.stdout:setvbuf "line"
 math.randomseed(os.time())
-local seconds = tonumber(arg[1] or 2)
-local listener = assert(momo.net.TcpListener.bind "127.0.0.1:0")
+local seconds, listener = tonumber(arg[1] or 2), assert(momo.net.TcpListener.bind "127.0.0.1:0")
 local address = listener:local_addr()
 momo.scope(function(scope)
+  scope:defer(listener.close, listener)
   scope:spawn(serve, listener)
   print("the answer: " .. assert(momo.time.timeout(seconds, retry, ask, address)))
-end) -- when the server has ended too: it no longer listens
-print("given up: " .. select(2, momo.time.timeout(seconds, retry, ask, address)))
+  scope:cancel() -- the server would go on
+end)
+print("given up: " .. select(2, momo.time.timeout(seconds, retry, ask, address))) -- nobody listens any more

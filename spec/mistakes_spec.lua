@@ -119,8 +119,8 @@ describe("sleep", function()
 end)
 
 describe("suspending", function()
-  local inside_wrap = "can't suspend inside coroutine.wrap; the runtime can only suspend the task itself: call it "
-    .. "outside the coroutine, or make the coroutine a task with momo.spawn"
+  local inside_wrap = "can't suspend inside coroutine.wrap; use momo.coroutine.wrap, through which it can, or make "
+    .. "the coroutine a task with momo.spawn"
   local beneath = "can't suspend beneath a C function such as require, string.gsub, table.sort or __gc; call it "
     .. "before or after that function"
 

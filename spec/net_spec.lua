@@ -201,7 +201,7 @@ describe("TCP", function()
         local listener, winner = listen(), nil
         local first = waiting(function() return listener:accept(0.01) end)
         waiting(function() winner = assert(listener:accept()) end)
-        assert.same({ true, nil, "ETIMEDOUT: connection timed out", "ETIMEDOUT" }, { first:join() })
+        assert.same({ true, nil, "ETIMEDOUT: operation timed out", "ETIMEDOUT" }, { first:join() })
         local client = assert(TcpStream.connect(listener:local_addr()))
         wait_for(function() return winner end)
         assert.equal(client:local_addr(), winner:peer_addr())
@@ -247,7 +247,7 @@ describe("TCP", function()
           streams[#streams + 1] = stream
         until not stream
         assert.equal("ETIMEDOUT", code)
-        assert.equal("ETIMEDOUT: connection timed out: " .. listener:local_addr(), err)
+        assert.equal("ETIMEDOUT: operation timed out: " .. listener:local_addr(), err)
         assert.equal(1 + #streams, momo.metrics().handles)
         assert.equal(0, momo.metrics().timers)
       end)

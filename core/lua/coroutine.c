@@ -5,34 +5,40 @@
  * An operation parks the task and yields; that yield reaches whoever resumed the coroutine, who sees that the task is
  * parked and hands the wait on by yielding too, outwards until the loop is reached. The answer comes back the same way.
  */
+#include "../scope.h"
 #include "suspend.h"
 
-static task *running_task(lua_State *L) {
-    executor *ex = executor_running;
-    return ex && ex->current && ex->user == runtime_of(L) ? ex->current : NULL;
-}
-
-/* enter(co) -> whether operations in co may suspend the task */
+/* enter(co) -> what leave wants, if operations in co may suspend the task; else nothing */
 static int enter(lua_State *L) {
-    task *t = running_task(L);
-    bool can = t && t->top == L && lua_isyieldable(L);
-    if (can) {
-        t->top = lua_tothread(L, 1);
+    task *t = suspend_running(L);
+    if (!t || t->top != L || !lua_isyieldable(L)) {
+        return 0;
     }
-    lua_pushboolean(L, can);
+    t->top = lua_tothread(L, 1);
+    lua_pushlightuserdata(L, t->scope ? (void *)t->scope : (void *)t);
     return 1;
 }
 
-/* leave(): the caller runs again */
+/* leave(what enter returned) -> whether scopes were left behind, which the coroutine has not left: they are cancelled. The
+ * caller runs again. */
 static int leave(lua_State *L) {
-    running_task(L)->top = L;
-    return 0;
+    task *t = suspend_running(L);
+    void *before = lua_touserdata(L, 1);
+    bool left = false;
+    t->top = L;
+    while (t->scope && t->scope != before) {
+        scope_cancel(t->scope, "its coroutine has yielded");
+        scope_leave(t->scope);
+        left = true;
+    }
+    lua_pushboolean(L, left);
+    return 1;
 }
 
 /* parked() -> whether the task has been parked by what was resumed */
 static int parked(lua_State *L) {
-    task *t = running_task(L);
-    lua_pushboolean(L, t->state != TASK_RUNNING);
+    const task *t = suspend_running(L);
+    lua_pushboolean(L, t && t->state != TASK_RUNNING);
     return 1;
 }
 

@@ -7,7 +7,11 @@
 #include "note.h"
 
 static handle *self(lua_State *L, const char *method) {
-    return check_self(L, UP(TASK), "task", method);
+    handle *h = check_self(L, UP(TASK), "task", method);
+    if (runtime_of(L)->executor.closed) {
+        h->task = NULL; /* its slot is gone */
+    }
+    return h;
 }
 
 /* join(task, timeout): parks until it has ended; outcome tells what came of it */
@@ -20,7 +24,7 @@ static int task_join(lua_State *L) {
         return lua_yield(L, 0);
     }
     if (!h->task) {
-        return 0;
+        return timeout != 0 && suspend_let_others(t, wake) ? lua_yield(L, 0) : 0;
     }
     if (h->task == t) {
         return throw(L, "join: a task can't join itself");

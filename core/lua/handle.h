@@ -36,6 +36,8 @@ void push_fields(lua_State *, int index);
 task *spawn(lua_State *, runtime *, int first, struct scope *parent);
 /* Cancels every task, once. */
 void stop_all(runtime *, const char *why);
+/* Ends every task where it is: those that wait for ever beneath a shield. */
+void give_up_all(runtime *);
 /* Pushes "task 3 'name'". */
 void push_task_name(lua_State *, int index);
 /* The child's scope, whose userdata is on top, is told that it failed (scope.c). */

@@ -10,13 +10,17 @@
 #include "../thread.h"
 #include "runtime.h"
 
+bool is_own(lua_State *L, const lua_Debug *where) {
+    const char *own = runtime_of(L)->own;
+    return own && strncmp(where->source, own, strlen(own)) == 0;
+}
+
 /* Pushes "FILE:LINE: " of the innermost Lua function that is not Momo's own. */
 static void push_place(lua_State *L) {
-    const char *own = runtime_of(L)->own;
     lua_Debug where;
     for (int level = 1; lua_getstack(L, level, &where); level++) {
         lua_getinfo(L, "Sl", &where);
-        if (where.currentline > 0 && !(own && strncmp(where.source, own, strlen(own)) == 0)) {
+        if (where.currentline > 0 && !is_own(L, &where)) {
             lua_pushfstring(L, "%s:%d: ", where.short_src, where.currentline);
             return;
         }
@@ -62,7 +66,7 @@ executor *open_executor(lua_State *L) {
 
 int push_failure(lua_State *L, int code) {
     lua_pushnil(L);
-    lua_pushfstring(L, "%s: %s", uv_err_name(code), uv_strerror(code));
+    lua_pushfstring(L, "%s: %s", momo_error_name(code), momo_error_text(code));
     lua_pushstring(L, uv_err_name(code));
     return 3;
 }
@@ -110,6 +114,9 @@ static int close_runtime(lua_State *L) {
             thread_detach(ex->thread);
         }
         executor_deinit(ex);
+        if (executor_running == ex) { /* os.exit(code, true) in a task */
+            executor_running = NULL;
+        }
     }
     return 0;
 }
@@ -124,6 +131,11 @@ static void make_upvalue(lua_State *L, lua_CFunction call, int place) {
 }
 
 __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
+    lua_settop(L, 0);
+    lua_getfield(L, LUA_REGISTRYINDEX, "momo.native");
+    if (lua_istable(L, 1)) { /* a state has one runtime, however often this is required */
+        return 1;
+    }
     lua_settop(L, 0);
     runtime *rt = lua_newuserdata(L, sizeof *rt);
     memset(rt, 0, sizeof *rt);
@@ -172,5 +184,7 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     register_stream(L);
     register_net(L);
     register_thread(L);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, LUA_REGISTRYINDEX, "momo.native");
     return 1;
 }

@@ -57,7 +57,7 @@ static int net_split(lua_State *L) {
 
 static int push_address_failure(lua_State *L, int code, const char *hint) {
     lua_pushnil(L);
-    lua_pushfstring(L, "%s: %s: %s%s", uv_err_name(code), uv_strerror(code), lua_tostring(L, 1), hint);
+    lua_pushfstring(L, "%s: %s: %s%s", momo_error_name(code), momo_error_text(code), lua_tostring(L, 1), hint);
     lua_pushstring(L, uv_err_name(code));
     return 3;
 }
@@ -92,7 +92,7 @@ static int net_accept(lua_State *L) {
     double timeout = check_seconds(L, 2, "accept");
     enum wake wake;
     task *t = suspend_enter(L, "accept", &wake);
-    if (!t) {
+    if (!t || (timeout != 0 && suspend_let_others(t, wake))) {
         return lua_yield(L, 0);
     }
     if (wake == WAKE_CANCEL) {
@@ -109,10 +109,16 @@ static int net_accept(lua_State *L) {
     address peer;
     /* Those who wait already come first; a task that was woken is the first of them. */
     bool turn = wake == WAKE_READY || list_empty(&o->readers);
+    if (timeout == 0) { /* it won't wait for an event: ask */
+        o->ready |= UV_READABLE;
+    }
     int status = turn ? tcp_accept(o, &accepted, &peer) : UV_EAGAIN;
     if (status == UV_EAGAIN) {
         if (t->cancelled) {
             return suspend_cancelled(L, t);
+        }
+        if (timeout == 0) {
+            return push_failure(L, UV_ETIMEDOUT);
         }
         uint64_t deadline_ms = wake == WAKE_NONE ? suspend_deadline(t, timeout) : t->deadline_ms;
         status = io_wait(o, t, UV_READABLE, "accept", deadline_ms, wake == WAKE_READY);
@@ -163,6 +169,9 @@ static int net_connect_finish(lua_State *L) {
     }
     io *o = io_get(ex, *token);
     int status = o ? wake == WAKE_TIMEOUT ? UV_ETIMEDOUT : tcp_connected(o) : UV_ECANCELED;
+    if (status == UV_EAGAIN && timeout == 0) {
+        status = UV_ETIMEDOUT;
+    }
     bool cancelled = wake == WAKE_CANCEL || (status == UV_EAGAIN && t->cancelled);
     if (status == UV_EAGAIN && !cancelled) {
         o->ready = 0;
@@ -214,7 +223,7 @@ static int net_lookup_finish(lua_State *L) {
     if (wake == WAKE_CANCEL) {
         return suspend_cancelled(L, t);
     }
-    if (!r->done && wake == WAKE_TIMEOUT) {
+    if (!r->done && (wake == WAKE_TIMEOUT || timeout == 0)) {
         return push_address_failure(L, UV_ETIMEDOUT, "");
     }
     if (!r->done) {

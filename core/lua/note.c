@@ -32,13 +32,25 @@ static void keep(lua_State *L, task *t, int err_index) {
     t->noted = true;
 }
 
-int note_error(lua_State *L) {
-    executor *ex = executor_running;
-    task *t = ex ? ex->current : NULL;
+int note_raise(lua_State *L) {
+    task *t = suspend_running(L);
     lua_settop(L, 1);
-    if (t && ex->user == runtime_of(L) && !push_note(L, t, 1)) {
-        luaL_traceback(L, L, NULL, 1);
-        keep(L, t, 1);
+    if (t) {
+        t->passing = true;
+    }
+    return lua_error(L);
+}
+
+int note_error(lua_State *L) {
+    task *t = suspend_running(L);
+    lua_settop(L, 1);
+    if (t) {
+        bool passing = t->passing && push_note(L, t, 1);
+        t->passing = false;
+        if (!passing) {
+            luaL_traceback(L, L, NULL, 1);
+            keep(L, t, 1);
+        }
     }
     lua_settop(L, 1);
     return 1;
@@ -60,10 +72,6 @@ void push_task_name(lua_State *L, int index) {
 }
 
 void note_failure(lua_State *L, task *t, int handle_index, int err_index) {
-    if (push_note(L, t, err_index)) {
-        lua_pop(L, 1);
-        return;
-    }
     lua_pushliteral(L, "in ");
     push_task_name(L, handle_index);
     lua_pushliteral(L, "\n");
@@ -72,4 +80,5 @@ void note_failure(lua_State *L, task *t, int handle_index, int err_index) {
     lua_remove(L, -2);
     lua_concat(L, 4);
     keep(L, t, err_index);
+    t->passing = true;
 }

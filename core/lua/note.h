@@ -10,6 +10,8 @@
 
 /* note(err) -> err: an xpcall handler. */
 int note_error(lua_State *);
+/* raise(err): raises again what was noted, and is passed on. */
+int note_raise(lua_State *);
 /* Notes that the error at err_index is the failure of the task whose handle is at handle_index. */
 void note_failure(lua_State *, task *, int handle_index, int err_index);
 /* Pushes the traceback that was noted for the error at err_index, if there is one. */

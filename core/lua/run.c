@@ -81,6 +81,8 @@ static int task_run(lua_State *L) {
     rt->L = L;
     rt->stopped = false;
     rt->unjoined = 0;
+    rt->why = NULL;
+    rt->random = 1;
     rt->globals = lua_topointer(L, LUA_GLOBALSINDEX);
     ex->user = rt;
     ex->resume = resume_task;
@@ -95,7 +97,10 @@ static int task_run(lua_State *L) {
     } else {
         push_waiting(L, ex);
         stop_all(rt, "deadlock");
-        executor_run(ex);
+        if (!executor_run(ex)) {
+            give_up_all(rt);
+            executor_run(ex);
+        }
     }
     rt->L = NULL;
     if (rt->stopped && ended) {

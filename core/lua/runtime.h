@@ -17,6 +17,7 @@ enum upvalue {
     UP_CANCELLATIONS, /* [slot + 1] = what a cancelled task's operations raise; else false */
     UP_NOTES,         /* [slot + 1] = the traceback of an error that is passed on (note.h); else false */
     UP_PARENTS,       /* [slot + 1] = the userdata of the scope that the slot's task is a child of; else false */
+    UP_WAITS,         /* [slot + 1] = the userdata that the slot's task waits in, or has; else false */
     UP_FAILURES,      /* handles of tasks that failed in this turn */
     UP_TASK,          /* metatables, from here on */
     UP_CANCELLED,
@@ -42,6 +43,7 @@ typedef struct runtime {
     unsigned idle;       /* coroutines that wait for a task */
     unsigned failed;     /* entries of UP_FAILURES */
     unsigned unjoined;   /* tasks and threads that failed and that nobody has joined */
+    uint32_t random;     /* where select begins; the same in every run */
     bool stopped;        /* the run was stopped before main ended */
 } runtime;
 
@@ -78,6 +80,8 @@ void register_stream(lua_State *);
 void register_net(lua_State *);
 void register_thread(lua_State *);
 
+/* Whether a function is of Momo's own Lua modules; `where` has its source. */
+bool is_own(lua_State *, const lua_Debug *where);
 /* Raises "FILE:LINE: text", with the place where the user's code called Momo. */
 int throw(lua_State *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The error on top, for a place where no Lua can run. */

@@ -8,8 +8,7 @@
 
 typedef struct lua_scope {
     scope scope;
-    bool failed;      /* a child has; its handle is environment[1] */
-    bool interrupted; /* its children were cancelled since its owner was */
+    bool failed; /* a child has; its handle is environment[1] */
 } lua_scope;
 
 static lua_scope *check_scope(lua_State *L) {
@@ -28,7 +27,7 @@ static int lua_scope_enter(lua_State *L) {
         lua_pushvalue(L, UP(SCOPE));
         lua_setmetatable(L, -2);
     }
-    s->failed = s->interrupted = false;
+    s->failed = false;
     scope_enter(&s->scope, t, suspend_deadline(t, seconds), lua_toboolean(L, 3));
     return 1;
 }
@@ -44,7 +43,7 @@ static int lua_scope_leave(lua_State *L) {
     }
     lua_pushboolean(L, s->scope.cancelled && t && !t->cancelled);
     lua_pushboolean(L, s->scope.expired);
-    lua_pushboolean(L, s->interrupted);
+    lua_pushboolean(L, s->scope.reached);
     return 3;
 }
 
@@ -85,23 +84,20 @@ static int lua_scope_spawn(lua_State *L) {
         return throw(L, "spawn: argument 1 must be a function, got %s (write spawn(f, x), not spawn(f(x)))",
                      lua_isnoneornil(L, 2) ? "nil" : luaL_typename(L, 2));
     }
+    if (!s->scope.task) {
+        return throw(L, "spawn: the scope has ended");
+    }
     spawn(L, runtime_of_task(L), 2, &s->scope);
     return 1;
 }
 
-/* scope_wait(scope): waits until it has no children; once its task is cancelled, they are. Raises nothing */
+/* scope_wait(scope): waits until it has no children. Raises nothing: a cancellation reaches the children */
 static int lua_scope_wait(lua_State *L) {
     lua_scope *s = check_scope(L);
     task *t = suspend_check(L, "scope");
     t->wake = WAKE_NONE;
     if (list_empty(&s->scope.children)) {
         return 0;
-    }
-    if (t->cancelled && !s->scope.cancelled) {
-        s->interrupted = true;
-        for (list *node = s->scope.children.next; node != &s->scope.children; node = node->next) {
-            task_cancel(list_entry(node, task, sibling));
-        }
     }
     task_park(t, "scope", DEADLINE_NEVER, WAKE_TIMEOUT);
     list_push(&s->scope.waiters, &t->place.link);
@@ -119,7 +115,10 @@ static int lua_scope_failure(lua_State *L) {
     lua_rawgeti(L, 2, 1);
     lua_getfenv(L, 3);
     lua_rawgeti(L, 4, 1);
-    note_failure(L, executor_running->current, 3, 5);
+    task *t = suspend_running(L);
+    if (t) {
+        note_failure(L, t, 3, 5);
+    }
     lua_pushvalue(L, 3);
     lua_pushvalue(L, 5);
     return 2;
@@ -152,6 +151,7 @@ void register_scope(lua_State *L) {
         {"scope_failure", lua_scope_failure},
         {"check_cancelled", lua_check_cancelled},
         {"note", note_error},
+        {"raise", note_raise},
         {NULL, NULL},
     };
     static const function finalizer[] = {{"__gc", lua_scope_collect}, {NULL, NULL}};

@@ -40,11 +40,11 @@ static bool enter_read(lua_State *L, const char *operation, task **out, io **str
     const momo_token *token = lua_touserdata(L, 1);
     enum wake wake;
     task *t = *out = suspend_enter(L, operation, &wake);
-    if (!t) {
+    io *o = *stream = t ? io_get(t->executor, *token) : NULL;
+    if (!t || (o && o->timeout != 0 && suspend_let_others(t, wake))) {
         *result = lua_yield(L, 0);
         return false;
     }
-    io *o = *stream = io_get(t->executor, *token);
     bool mine = o && o->reader == slab_id(&t->head);
     if (mine) {
         o->reader = 0;
@@ -61,6 +61,9 @@ static bool enter_read(lua_State *L, const char *operation, task **out, io **str
         if (!mine) { /* a fresh call */
             t->deadline_ms = suspend_deadline(t, o->timeout);
             t->progress = 0;
+            if (o->timeout == 0) { /* it won't wait for an event: ask */
+                o->ready |= UV_READABLE;
+            }
         }
         return true;
     }
@@ -77,7 +80,7 @@ static bool read_more(lua_State *L, const char *operation, task *t, io *o, size_
         if (t->cancelled) {
             suspend_cancelled(L, t);
         }
-        n = io_wait(o, t, UV_READABLE, operation, t->deadline_ms, false);
+        n = o->timeout == 0 ? UV_ETIMEDOUT : io_wait(o, t, UV_READABLE, operation, t->deadline_ms, false);
         if (n == 0) {
             o->reader = slab_id(&t->head);
             *result = lua_yield(L, 0);
@@ -220,10 +223,10 @@ static int stream_write_all(lua_State *L) {
     size_t total = check_data(L);
     enum wake wake;
     task *t = suspend_enter(L, "write", &wake);
-    if (!t) {
+    io *o = t ? io_get(t->executor, *token) : NULL;
+    if (!t || (o && o->timeout != 0 && suspend_let_others(t, wake))) {
         return lua_yield(L, 0);
     }
-    io *o = io_get(t->executor, *token);
     if (o && wake < WAKE_NONE) {
         stream_cut_write(o, t);
     }
@@ -239,13 +242,16 @@ static int stream_write_all(lua_State *L) {
     if (o->writer != slab_id(&t->head)) { /* a fresh call */
         t->deadline_ms = suspend_deadline(t, o->timeout);
         if (!o->broken && !stream_begin_write(o, t)) {
+            if (o->timeout == 0) {
+                return push_failure(L, UV_ETIMEDOUT);
+            }
             stream_wait_turn(o, t, t->deadline_ms);
             return lua_yield(L, 0);
         }
     }
     ssize_t n = o->broken ? UV_EPIPE : 0;
     for (size_t written = 0; n >= 0 && t->progress < total; written += (size_t)n) {
-        if (written >= WRITE_BURST) { /* the peer keeps up: let the others have a turn */
+        if (written >= WRITE_BURST && o->timeout != 0) { /* the peer keeps up: let the others have a turn */
             task_yield(t, WAKE_READY);
             return lua_yield(L, 0);
         }
@@ -257,7 +263,7 @@ static int stream_write_all(lua_State *L) {
             stream_cut_write(o, t);
             return suspend_cancelled(L, t);
         }
-        n = io_wait(o, t, UV_WRITABLE, "write", t->deadline_ms, true);
+        n = o->timeout == 0 ? UV_ETIMEDOUT : io_wait(o, t, UV_WRITABLE, "write", t->deadline_ms, true);
         if (n == 0) {
             return lua_yield(L, 0);
         }

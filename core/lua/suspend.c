@@ -19,14 +19,19 @@ static int not_here(lua_State *L, const char *operation, const task *t) {
     }
     if (t->top != L) {
         return throw(L,
-                     "%s: can't suspend inside coroutine.wrap; the runtime can only suspend the task itself: call it "
-                     "outside the coroutine, or make the coroutine a task with momo.spawn",
+                     "%s: can't suspend inside coroutine.wrap; use momo.coroutine.wrap, through which it can, or make "
+                     "the coroutine a task with momo.spawn",
                      operation);
     }
     return throw(L,
                  "%s: can't suspend beneath a C function such as require, string.gsub, table.sort or __gc; call it "
                  "before or after that function",
                  operation);
+}
+
+task *suspend_running(lua_State *L) {
+    executor *ex = executor_running;
+    return ex && ex->user == runtime_of(L) ? ex->current : NULL;
 }
 
 task *suspend_check(lua_State *L, const char *operation) {
@@ -54,9 +59,21 @@ task *suspend_enter(lua_State *L, const char *operation, enum wake *wake) {
         }
         suspend_cancelled(L, t);
     }
-    if (woken == WAKE_NONE && ++t->turn.begun > OPERATIONS_MAX) {
-        task_yield(t, WAKE_AGAIN);
-        return NULL;
+    return t;
+}
+
+bool suspend_let_others(task *t, enum wake wake) {
+    if (wake != WAKE_NONE || ++t->turn.begun <= OPERATIONS_MAX) {
+        return false;
+    }
+    task_yield(t, WAKE_AGAIN);
+    return true;
+}
+
+/* The task that this one's cancellation comes from: its scope's owner, when that was cancelled; else itself. */
+static const task *origin(const task *t) {
+    while (t->parent && t->parent->task && !t->parent->cancelled && t->parent->reached) {
+        t = t->parent->task;
     }
     return t;
 }
@@ -67,7 +84,7 @@ static const char *why_cancelled(const task *t) {
             return s->why;
         }
     }
-    return ((const runtime *)t->executor->user)->why;
+    return t->parent && t->parent->cancelled ? t->parent->why : ((const runtime *)t->executor->user)->why;
 }
 
 bool is_cancellation(lua_State *L, int index) {
@@ -82,16 +99,22 @@ bool is_cancellation(lua_State *L, int index) {
 void push_cancellation(lua_State *L, task *t) {
     int slot = (int)t->head.index + 1;
     lua_rawgeti(L, UP(CANCELLATIONS), slot);
+    if (lua_toboolean(L, -1)) {
+        return;
+    }
+    const task *from = origin(t);
+    lua_rawgeti(L, UP(CANCELLATIONS), (int)from->head.index + 1);
     if (!lua_toboolean(L, -1)) {
         lua_pop(L, 1);
         lua_createtable(L, 0, 1);
-        lua_pushstring(L, why_cancelled(t));
+        lua_pushstring(L, why_cancelled(from));
         lua_setfield(L, -2, "reason");
         lua_pushvalue(L, UP(CANCELLED));
         lua_setmetatable(L, -2);
-        lua_pushvalue(L, -1);
-        lua_rawseti(L, UP(CANCELLATIONS), slot);
     }
+    lua_replace(L, -2);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, UP(CANCELLATIONS), slot);
 }
 
 int suspend_cancelled(lua_State *L, task *t) {

@@ -18,12 +18,17 @@
 /* A task that catches its cancellation more often than this will never end by itself. */
 enum { RAISES_MAX = 100 };
 
+/* The task that runs in this state, or NULL. */
+task *suspend_running(lua_State *);
 /* The task that runs L, if it may suspend; else raises why it may not. */
 task *suspend_check(lua_State *, const char *operation);
 /* The same for an operation. A cancelled task's fresh call raises; after
  * WAKE_CANCEL the caller cleans up and calls suspend_cancelled. NULL: it goes on catching its cancellation, and has to
  * wait its turn before it hears of it again, or is parked for good: `return lua_yield(L, 0)`. */
 task *suspend_enter(lua_State *, const char *operation, enum wake *);
+/* Whether the task has begun so many operations in this turn that it must let others have one: `return lua_yield(L, 0)`;
+ * the operation begins anew then. For operations that need not wait as long as the world outside keeps up. */
+bool suspend_let_others(task *, enum wake);
 /* Raises the task's cancellation. */
 int suspend_cancelled(lua_State *, task *);
 /* Pushes what an operation on a closed object returns: one that was waiting, ECANCELED; a fresh one, EBADF. */

@@ -19,6 +19,12 @@ static list *queue_of(lua_State *L, int index) {
     return lua_touserdata(L, index); /* never in the hands of users */
 }
 
+/* What the task is linked in, at index 1, must live as long, even if its coroutine is torn away. */
+static void keep(lua_State *L, const task *t) {
+    lua_pushvalue(L, 1);
+    lua_rawseti(L, UP(WAITS), slot_of(t));
+}
+
 /* park(queue, operation, timeout): returns nothing when it was woken, true when answer() tells */
 static int park(lua_State *L) {
     const char *operation = lua_tostring(L, 2);
@@ -33,6 +39,7 @@ static int park(lua_State *L) {
         lua_pushboolean(L, 1);
         return 1;
     }
+    keep(L, t);
     task_park(t, operation, suspend_deadline(t, timeout), WAKE_TIMEOUT);
     list_push(queue_of(L, 1), &t->place.link);
     return lua_yield(L, 0);
@@ -40,7 +47,7 @@ static int park(lua_State *L) {
 
 /* answer() -> nil, err, code after a timeout; raises a cancellation */
 static int answer(lua_State *L) {
-    task *t = executor_running->current;
+    task *t = suspend_check(L, "answer");
     enum wake wake = (enum wake)t->wake;
     t->wake = WAKE_NONE;
     return wake == WAKE_CANCEL ? suspend_cancelled(L, t) : push_failure(L, UV_ETIMEDOUT);
@@ -92,15 +99,26 @@ static int select_park(lua_State *L) {
         set->places[i].task = t;
         list_push(queue, &set->places[i].link);
     }
+    keep(L, t);
     task_park(t, "select", suspend_deadline(t, timeout), WAKE_TIMEOUT);
     t->set = set;
     return lua_yield(L, 0);
 }
 
+/* random() -> a number below 2^32, in the same order in every run */
+static int next_random(lua_State *L) {
+    uint32_t *x = &runtime_of_task(L)->random;
+    *x ^= *x << 13;
+    *x ^= *x >> 17;
+    *x ^= *x << 5;
+    lua_pushnumber(L, *x);
+    return 1;
+}
+
 /* fired(set) -> the queue's number, or nil: the time is over; raises a cancellation */
 static int fired(lua_State *L) {
     const wait_set *set = lua_touserdata(L, 1);
-    task *t = executor_running->current;
+    task *t = suspend_check(L, "select");
     enum wake wake = (enum wake)t->wake;
     t->wake = WAKE_NONE;
     if (wake == WAKE_CANCEL) {
@@ -120,7 +138,8 @@ void register_sync(lua_State *L) {
         {"answer", answer},     {"wake", wake},
         {"wake_all", wake_all}, {"wait_set", new_wait_set},
         {"waiting", waiting},   {"select_park", select_park},
-        {"fired", fired},       {NULL, NULL},
+        {"fired", fired},       {"random", next_random},
+        {NULL, NULL},
     };
     register_functions(L, functions);
 }

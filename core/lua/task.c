@@ -21,7 +21,7 @@ int make_coroutine(lua_State *L) {
     task *t = lua_touserdata(L, 1);
     lua_State *co = lua_newthread(L);
     lua_rawseti(L, UP(COROUTINES), slot_of(t));
-    for (int up = UP_HANDLES; up <= UP_PARENTS; up++) {
+    for (int up = UP_HANDLES; up <= UP_WAITS; up++) {
         lua_pushboolean(L, 0); /* false keeps the place, so that no later store allocates */
         lua_rawseti(L, lua_upvalueindex(up), slot_of(t));
     }
@@ -128,6 +128,21 @@ static int task_spawn(lua_State *L) {
 
 /* ---- from the ready queue to the end ---- */
 
+/* Its handle is at index 3. */
+static void report_given_up(lua_State *L, const task *t) {
+    lua_Debug where, outermost = {.short_src = "?"};
+    for (int level = 0; lua_getstack(t->top, level, &where); level++) {
+        lua_getinfo(t->top, "Sl", &where);
+        if (where.currentline > 0 && !is_own(L, &where)) {
+            outermost = where;
+        }
+    }
+    push_task_name(L, 3);
+    fprintf(stderr, "momo: %s at %s:%d goes on catching its cancellation and was given up (use momo.pcall)\n",
+            lua_tostring(L, -1), outermost.short_src, outermost.currentline);
+    lua_pop(L, 1);
+}
+
 /* (task as light userdata, status of its coroutine): stores how it ended in its handle. Called protected. */
 int store_outcome(lua_State *L) {
     task *t = lua_touserdata(L, 1);
@@ -150,6 +165,9 @@ int store_outcome(lua_State *L) {
         lua_pushvalue(co, -1);
         lua_xmove(co, L, 1);
     } else if (h->outcome == OUTCOME_CANCELLED) {
+        if (t->raises >= RAISES_MAX) {
+            report_given_up(L, t);
+        }
         push_cancellation(L, t);
     } else {
         lua_pushliteral(L, "the task's coroutine was resumed by somebody else than the runtime");
@@ -164,7 +182,7 @@ int store_outcome(lua_State *L) {
     lua_rawseti(L, 4, 1);
     if (h->outcome == OUTCOME_FAILED) {
         runtime *rt = runtime_of(L);
-        if (t->parent) {
+        if (t->parent && t->parent->task) {
             lua_rawgeti(L, UP(PARENTS), slot_of(t));
             scope_failed(L, t);
         } else if (t != rt->main || rt->executor.stopping) {
@@ -224,7 +242,7 @@ static void end(runtime *rt, task *t, int status) {
         forget(L, UP_NOTES, t);
     }
     if (t->parent) {
-        if (h->outcome == OUTCOME_FAILED) {
+        if (h->outcome == OUTCOME_FAILED && t->parent->task) {
             h->joined = true;
             scope_cancel(t->parent, "another child failed");
         }
@@ -246,21 +264,20 @@ static void end(runtime *rt, task *t, int status) {
 
 /* Parked for good: it went on catching its cancellation. */
 static void give_up(runtime *rt, task *t) {
-    handle *h = t->handle;
-    h->outcome = OUTCOME_CANCELLED;
-    lua_Debug where;
-    const char *source = "?";
-    int line = 0;
-    for (int level = 0; lua_getstack(t->top, level, &where); level++) {
-        lua_getinfo(t->top, "Sl", &where);
-        if (where.currentline > 0) {
-            source = where.short_src;
-            line = where.currentline;
-        }
-    }
-    fprintf(stderr, "momo: task %llu at %s:%d goes on catching its cancellation and was given up (use momo.pcall)\n",
-            (unsigned long long)h->id, source, line);
+    ((handle *)t->handle)->outcome = OUTCOME_CANCELLED;
     end(rt, t, LUA_YIELD);
+}
+
+void give_up_all(runtime *rt) {
+    uint32_t cursor = 0;
+    for (task *t; (t = slab_next(&rt->executor.tasks, &cursor));) {
+        if (t->state == TASK_WAITING) {
+            task_wake(t, WAKE_CANCEL);
+        }
+        list_remove(&t->place.link);
+        ((handle *)t->handle)->outcome = OUTCOME_CANCELLED;
+        end(rt, t, LUA_YIELD);
+    }
 }
 
 /* Its coroutine was resumed by somebody else. */
@@ -309,7 +326,8 @@ void resume_task(task *t) {
     }
 }
 
-/* yield_now(): it is not called again, so it has no answer to wait for */
+/* yield_now(): it is not called again when its turn has come; so where a cancelled task calls it twice in a row, the
+ * second call only waits for the turn in which the third will raise. */
 static int task_yield_now(lua_State *L) {
     executor *ex = executor_running;
     task *t = ex ? ex->current : NULL;
@@ -326,9 +344,9 @@ static int task_yield_now(lua_State *L) {
 
 /* current() -> task or nil */
 static int task_current(lua_State *L) {
-    executor *ex = executor_running;
-    if (ex && ex->current && ex->user == runtime_of(L)) {
-        lua_rawgeti(L, UP(HANDLES), slot_of(ex->current));
+    const task *t = suspend_running(L);
+    if (t) {
+        lua_rawgeti(L, UP(HANDLES), slot_of(t));
     } else {
         lua_pushnil(L);
     }

@@ -179,29 +179,40 @@ static lua_thread *self(lua_State *L) {
     return *(lua_thread **)check_self(L, UP(THREAD), "thread", "join");
 }
 
-/* thread_join(handle): returns when it has ended */
+/* thread_join(handle, timeout): parks until it has ended; thread_outcome tells what came of it */
 static int thread_join(lua_State *L) {
     lua_thread *t = self(L);
+    double timeout = check_seconds(L, 2, "join");
     enum wake wake;
     task *current = suspend_enter(L, "join", &wake);
     if (!current) {
         return lua_yield(L, 0);
     }
-    if (wake == WAKE_CANCEL) {
-        return suspend_cancelled(L, current);
-    }
     if (thread_seen(&t->thread)) {
         return 0;
     }
-    task_park(current, "join", DEADLINE_NEVER, WAKE_TIMEOUT);
+    if (timeout == 0) {
+        current->wake = WAKE_TIMEOUT;
+        return 0;
+    }
+    task_park(current, "join", suspend_deadline(current, timeout), WAKE_TIMEOUT);
     list_push(&t->thread.joiners, &current->place.link);
     return lua_yield(L, 0);
 }
 
-/* thread_outcome(handle) -> true, results... | false, error */
+/* thread_outcome(handle) -> true, results... | false, error | nil, err, code: what join returns */
 static int thread_outcome(lua_State *L) {
     lua_thread *t = self(L);
     runtime *rt = runtime_of(L);
+    task *current = suspend_check(L, "join");
+    enum wake wake = (enum wake)current->wake;
+    current->wake = WAKE_NONE;
+    if (wake == WAKE_CANCEL) {
+        return suspend_cancelled(L, current);
+    }
+    if (wake == WAKE_TIMEOUT) {
+        return push_failure(L, UV_ETIMEDOUT);
+    }
     if (t->unjoined) {
         t->unjoined = false;
         rt->unjoined--;

@@ -64,7 +64,11 @@ static int sleep_until(lua_State *L) {
         return throw(L, "sleep_until: %d years ahead; pass momo.time.now() + seconds, not os.time()",
                      (int)fmin(years, 1e9));
     }
-    return sleep_to(L, t, wake, isinf(at) ? DEADLINE_NEVER : (uint64_t)ceil(at > 0 ? at * 1000 : 0), ahead <= 0);
+    return sleep_to(L, t, wake,
+                    isinf(at) ? DEADLINE_NEVER
+                    : at > 0  ? ((uint64_t)llround(at * 1e9) + t->executor->origin_ns + 999999) / 1000000
+                              : 0,
+                    ahead <= 0);
 }
 
 void register_time(lua_State *L) {

@@ -53,6 +53,45 @@ local function push(channel, value)
   end
 end
 
+---Wakes the first sender that waits, if there is room for its value.
+local function admit(channel)
+  if channel.sending and channel.tail - channel.head + channel.reserved < channel.capacity then
+    channel.sending = wake(channel.senders)
+    if channel.sending then
+      channel.reserved = channel.reserved + 1 -- a place is kept for it
+    end
+  end
+end
+
+---Whether nothing more will come, though what has come may still be there.
+local function ended(channel)
+  return channel.open == 0 and channel.reserved == 0 and not (channel.sending and waiting(channel.senders))
+end
+
+---Those who wait for a value hear that there will be none.
+local function announce_end(channel)
+  if channel.receiving and ended(channel) then
+    channel.receiving = false
+    wake_all(channel.receivers)
+  end
+end
+
+---Sends when its turn comes.
+local function send_in_turn(channel, value, timeout)
+  channel.sending = true
+  if park(channel.senders, "send", timeout) then
+    announce_end(channel)
+    return answer()
+  elseif channel.deaf then
+    return broken_pipe()
+  end
+  channel.reserved = channel.reserved - 1
+  push(channel, value)
+  admit(channel)
+  announce_end(channel)
+  return true
+end
+
 ---Waits, as long as the channel is full.
 ---@async
 ---@param value any but nil
@@ -61,33 +100,34 @@ end
 ---@return string? err "EPIPE: broken pipe" when nobody will receive
 ---@return string? code
 function Sender:send(value, timeout)
-  local channel = self.channel
-  if not channel or value == nil then
+  if getmetatable(self) ~= Sender then
     check.self(self, Sender, "tx", "send")
-    if value == nil then
-      check.fail("send: nil can't be sent; it stands for the end")
-    end
+  end
+  local channel = self.channel
+  if value == nil then
+    check.fail("send: nil can't be sent; it stands for the end")
+  elseif not channel then
     return nil, "EBADF: the sender is closed", "EBADF"
+  elseif timeout ~= nil then
+    check.seconds(timeout, "send")
   end
   if channel.deaf then
     return broken_pipe()
   end
-  if channel.tail - channel.head + channel.reserved >= channel.capacity
+  local ok, err, code = true, nil, nil
+  if channel.tail - channel.head + channel.reserved >= channel.capacity or channel.reserved > 0
     or channel.sending and waiting(channel.senders) then
-    channel.sending = true
-    if park(channel.senders, "send", timeout) then
-      return answer()
-    end
-    if channel.deaf then
-      return broken_pipe()
-    end
-    channel.reserved = channel.reserved - 1
+    ok, err, code = send_in_turn(channel, value, timeout)
+  else
+    push(channel, value)
   end
-  push(channel, value)
-  if self.once then
-    self:close()
+  if ok then
+    if self.once then
+      self:close()
+    end
+    return true
   end
-  return true
+  return nil, err, code
 end
 
 ---Another sender of the same channel.
@@ -109,10 +149,7 @@ function Sender:close()
   if channel then
     self.channel = nil
     channel.open = channel.open - 1
-    if channel.open == 0 and channel.receiving then
-      channel.receiving = false
-      wake_all(channel.receivers)
-    end
+    announce_end(channel)
   end
 end
 
@@ -125,12 +162,20 @@ local function take(channel)
   ring[i] = false
   channel.head = head + 1
   if channel.sending then
-    channel.sending = wake(channel.senders)
-    if channel.sending then
-      channel.reserved = channel.reserved + 1 -- a place is kept for the one that was woken
-    end
+    admit(channel)
   end
   return value
+end
+
+---What being woken has brought.
+local function woken(channel)
+  if channel.deaf then
+    return nil, "ECANCELED: operation canceled", "ECANCELED"
+  elseif channel.promised > 0 then
+    channel.promised = channel.promised - 1
+    return take(channel)
+  end
+  return eof()
 end
 
 ---@async
@@ -139,27 +184,25 @@ end
 ---@return string? err "EOF: end of file" when nobody will send
 ---@return string? code
 function Receiver:recv(timeout)
+  if getmetatable(self) ~= Receiver then
+    check.self(self, Receiver, "rx", "recv")
+  end
   local channel = self.channel
   if not channel then
-    check.self(self, Receiver, "rx", "recv")
     return nil, "EBADF: the receiver is closed", "EBADF"
+  elseif timeout ~= nil then
+    check.seconds(timeout, "recv")
   end
   if channel.tail - channel.head > channel.promised then
     return take(channel)
-  elseif channel.open == 0 then
+  elseif ended(channel) then
     return eof()
   end
   channel.receiving = true
   if park(channel.receivers, "recv", timeout) then
     return answer()
   end
-  if channel.promised > 0 then
-    channel.promised = channel.promised - 1
-    return take(channel)
-  elseif channel.deaf then
-    return nil, "ECANCELED: operation canceled", "ECANCELED"
-  end
-  return eof()
+  return woken(channel)
 end
 
 ---Iterates until the end.
@@ -179,33 +222,29 @@ function Receiver:close()
     self.channel = nil
     channel.deaf = true
     channel.ring, channel.head, channel.tail = {}, 0, 0
-    channel.sending, channel.receiving = false, false
+    channel.sending, channel.receiving, channel.promised = false, false, 0
     wake_all(channel.senders)
     wake_all(channel.receivers)
   end
 end
 
----Whether recv would not wait (for select).
+-- What select asks (see select.lua).
+
 function Receiver:is_ready()
   local channel = self.channel
-  return not channel or channel.tail - channel.head > channel.promised or channel.open == 0
+  return not channel or channel.tail - channel.head > channel.promised or ended(channel)
 end
 
----The queue to wait in until is_ready (for select).
-function Receiver:waiters()
-  self.channel.receiving = true
-  return self.channel.receivers
-end
-
----What select got by being woken.
-function Receiver:collect()
-  local channel = self.channel
-  if channel and channel.promised > 0 then
-    channel.promised = channel.promised - 1
-    return take(channel)
-  end
+function Receiver:consume()
   return self:recv(0)
 end
+
+function Receiver:waiters()
+  self.channel.receiving = true
+  return self.channel.receivers, self.channel
+end
+
+Receiver.woken = woken
 
 local function new_channel(capacity)
   return {

@@ -30,6 +30,14 @@ function M.argument(ok, what, value)
   end
 end
 
+---@param timeout any nil, or a number of seconds
+---@param name string of the function
+function M.seconds(timeout, name)
+  if timeout ~= nil and not (type(timeout) == "number" and timeout >= 0) then
+    M.fail(name .. ": the timeout must be a number of seconds, 0 or more, got " .. M.show(timeout))
+  end
+end
+
 ---@param self any
 ---@param class table its metatable
 ---@param object string such as "stream"

@@ -93,6 +93,11 @@ local function run(options)
     complain(name)
     return FAILED
   end
+  local _, problem = loadstring(source, name)
+  if problem then
+    complain(problem)
+    return FAILED
+  end
   options.words[0] = options.file or "-e"
 
   local core = require "momo.core"

@@ -12,7 +12,9 @@ if not path then
   error("momo: its library is not on package.cpath:" .. problem, 0)
 end
 local native = require "momo.native"
-ffi.cdef(native.header)
+if not pcall(ffi.typeof, "momo_token") then -- declared once, however often this is required
+  ffi.cdef(native.header)
+end
 native.set_own((debug.getinfo(1, "S").source:gsub("core%.lua$", "")))
 
 local M = {}

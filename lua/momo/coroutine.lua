@@ -1,25 +1,50 @@
 ---Coroutines inside of a task: as the standard library's, but an operation inside may suspend the task, so that
 ---generators can do I/O.
+---
+---A coroutine that waits in an operation can't be resumed by another task. One that yields must have left every scope
+---and timeout that it entered: they would go on, and cancel who resumed it.
 
+local check = require "momo.check"
 local native = require("momo.core").native
 
 local enter, leave, parked, pass = native.enter, native.leave, native.parked, native.pass
-local create, resume = coroutine.create, coroutine.resume
+local current, resume = native.current, coroutine.resume
 
 local M = {
-  create = create,
   yield = coroutine.yield,
-  status = coroutine.status,
   running = coroutine.running,
 }
 
-local function settle(co, ok, ...)
+---Coroutines that wait in an operation.
+local waiting = setmetatable({}, { __mode = "k" })
+
+---@param fn function
+---@return thread
+function M.create(fn)
+  check.argument(type(fn) == "function", "create: argument 1 must be a function", fn)
+  return coroutine.create(fn)
+end
+
+---@param co thread
+---@return string "suspended", "running", "normal" (also while it waits in an operation) or "dead"
+function M.status(co)
+  return waiting[co] and "normal" or coroutine.status(co)
+end
+
+local function settle(co, before, ok, ...)
   if parked() then -- by an operation inside: wait with it
-    local hand_on = pass()
-    native.enter(co)
-    return settle(co, resume(co, hand_on))
+    local task = current()
+    waiting[co] = true
+    local answer = pass()
+    waiting[co] = nil
+    if current() ~= task then
+      return false, "the task's coroutine was resumed by somebody else than the runtime"
+    end
+    return settle(co, before, resume(co, answer))
   end
-  leave()
+  if leave(before) then
+    return false, "a coroutine can't yield beneath a scope or a timeout that it has entered; leave that first"
+  end
   return ok, ...
 end
 
@@ -27,8 +52,13 @@ end
 ---@return boolean ok
 ---@return any ...
 function M.resume(co, ...)
-  if type(co) == "thread" and enter(co) then
-    return settle(co, resume(co, ...))
+  check.argument(type(co) == "thread", "resume: argument 1 must be a coroutine", co)
+  if waiting[co] then
+    return false, "cannot resume a coroutine that waits in an operation"
+  end
+  local before = enter(co)
+  if before then
+    return settle(co, before, resume(co, ...))
   end
   return resume(co, ...)
 end
@@ -43,7 +73,8 @@ end
 ---@param fn function
 ---@return fun(...: any): ...
 function M.wrap(fn)
-  local co = create(fn)
+  check.argument(type(fn) == "function", "wrap: argument 1 must be a function", fn)
+  local co = coroutine.create(fn)
   return function(...)
     return results(M.resume(co, ...))
   end

@@ -7,7 +7,7 @@ local check = require "momo.check"
 local native = require("momo.core").native
 local task = require "momo.task"
 
-local note = native.note
+local note, raise = native.note, native.raise
 local is_cancelled, Cancelled = task.is_cancelled, task.Cancelled
 
 ---@class momo.Scope
@@ -64,8 +64,9 @@ end
 ---@param fn function
 function Scope:defer(fn, ...)
   check.self(self, Scope, "scope", "defer")
-  if type(fn) ~= "function" then
-    check.fail("defer: argument 1 must be a function, got " .. check.show(fn))
+  check.argument(type(fn) == "function", "defer: argument 1 must be a function", fn)
+  if self.left then
+    check.fail "defer: the scope has ended"
   end
   self.deferred = { fn = fn, n = select("#", ...), before = self.deferred, ... }
 end
@@ -73,7 +74,7 @@ end
 local function unshield(raw, ok, ...)
   leave(raw)
   if not ok then
-    error((...), 0)
+    raise((...))
   end
   return ...
 end
@@ -90,15 +91,15 @@ end
 ---The error of the first deferred call that failed; those of later ones are shown at once.
 local function run_deferred(scope)
   local failed, err = false, nil
-  local entry = scope.deferred
-  while entry do
+  while scope.deferred do
+    local entry = scope.deferred
+    scope.deferred = entry.before
     local ok, problem = pcall(M.shield, entry.fn, unpack(entry, 1, entry.n))
     if not ok and failed then
       io.stderr:write("momo: while a scope was left: ", task.describe(problem), "\n")
     elseif not ok then
       failed, err = true, problem
     end
-    entry = entry.before
   end
   return failed, err
 end
@@ -106,26 +107,27 @@ end
 local function conclude(scope, ok, ...)
   local raw = scope.raw
   local err = ...
+  local failed = not ok and not is_cancelled(err) and not native.scope_failure(raw) -- else a child was first
   if not ok then
     native.scope_cancel(raw, is_cancelled(err) and err or setmetatable({ reason = "the scope failed" }, Cancelled))
   end
   while native.scope_wait(raw) do end
   scope.ended = true
   local defer_failed, defer_err = run_deferred(scope)
-  local failed, failure = native.scope_failure(raw)
+  local child, failure = native.scope_failure(raw)
+  scope.left = true
   local mine, _, interrupted = leave(raw)
-  if not ok and not is_cancelled(err) then
-    error(err, 0)
-  end
   if failed then
-    error(failure, 0)
+    raise(err)
+  elseif child then
+    raise(failure)
   elseif defer_failed then
-    error(defer_err, 0)
+    raise(defer_err)
   elseif scope.cancelled and (ok or mine) then
     local reason = scope.cancelled.reason
     return nil, "ECANCELED: " .. (reason == nil and "the scope was cancelled" or tostring(reason)), "ECANCELED"
   elseif not ok then
-    error(err, 0)
+    raise(err)
   elseif interrupted then
     native.check_cancelled()
   end
@@ -139,6 +141,7 @@ end
 ---@return any ... or nil, "ECANCELED: reason", "ECANCELED" after scope:cancel
 function M.scope(fn, ...)
   check.argument(type(fn) == "function", "scope: argument 1 must be a function", fn)
+  native.check_cancelled()
   local scope = setmetatable({ raw = enter "scope" }, Scope)
   return conclude(scope, xpcall(fn, note, scope, ...))
 end
@@ -150,7 +153,7 @@ local function time_is_over(raw, seconds, ok, ...)
   elseif mine and expired and is_cancelled((...)) then
     return nil, ("ETIMEDOUT: not done within %g s"):format(seconds), "ETIMEDOUT"
   end
-  error((...), 0)
+  raise((...))
 end
 
 ---Cancels what fn is doing when the time is over. Timeouts nest; the earliest wins. See momo.time.timeout.
@@ -173,6 +176,16 @@ local function pack(...)
   return { n = select("#", ...), ... }
 end
 
+---A task that nobody but itself has cancelled.
+local function raise_cancelled(tasks)
+  for _, child in ipairs(tasks) do
+    local ok, err = child:join(0)
+    if not ok then
+      raise(err)
+    end
+  end
+end
+
 ---Runs the functions as tasks; the first to return wins, the others are cancelled and waited for.
 ---@async
 ---@param fns function[]
@@ -181,9 +194,10 @@ end
 function M.race(fns)
   check_functions(fns, "race")
   local winner, results
+  local tasks = {}
   M.scope(function(scope)
     for i, fn in ipairs(fns) do
-      scope:spawn(function()
+      tasks[i] = scope:spawn(function()
         local returned = pack(fn())
         if not winner then
           winner, results = i, returned
@@ -192,6 +206,9 @@ function M.race(fns)
       end)
     end
   end)
+  if not winner then
+    raise_cancelled(tasks)
+  end
   return winner, unpack(results, 1, results.n)
 end
 
@@ -201,14 +218,15 @@ end
 ---@return {n: integer, [integer]: any} ... for each, what it returned
 function M.all(fns)
   check_functions(fns, "all")
-  local results = {}
+  local results, tasks = {}, {}
   M.scope(function(scope)
     for i, fn in ipairs(fns) do
-      scope:spawn(function()
+      tasks[i] = scope:spawn(function()
         results[i] = pack(fn())
       end)
     end
   end)
+  raise_cancelled(tasks)
   return unpack(results, 1, #fns)
 end
 

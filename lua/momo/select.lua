@@ -11,24 +11,27 @@ local After = time.After
 
 local M = {}
 
--- What select asks of a waitable: whether it is ready, where to wait for it, and what it then gives.
+-- What select asks of a waitable: whether it is ready, and then to consume it; where to wait for it, and (of the source
+-- that `waiters` gives) what being woken there has brought.
 local waitable = {
   [sync.classes.Receiver] = sync.classes.Receiver,
   [sync.classes.Notify] = sync.classes.Notify,
   [After] = After,
   [Task] = {
     is_ready = function(self)
+      if self == native.current() then
+        check.fail "select: a task can't wait for itself"
+      end
       local status = native.status(self)
       return status == "done" or status == "failed" or status == "cancelled"
     end,
+    consume = native.outcome,
     waiters = function(self)
-      return self
+      return self, self
     end,
-    collect = native.outcome,
+    woken = native.outcome,
   },
 }
-
-local first = 0
 
 ---Waits for a receiver, a oneshot's receiver, a task, a Notify or momo.time.after(seconds). Of several that are
 ---ready, each has its turn. Entries that are false are skipped.
@@ -38,11 +41,14 @@ local first = 0
 ---@return any ... what its recv, join or notified returns
 function M.select(entries)
   check.argument(type(entries) == "table", "select: argument 1 must be an array of waitables", entries)
+  if waitable[getmetatable(entries)] then
+    check.fail "select: argument 1 must be an array of waitables: write select{rx}, not select(rx)"
+  end
   local n, some = 0, false
   for i in pairs(entries) do
     n = type(i) == "number" and math.max(n, i) or n
   end
-  first = first + 1
+  local first = native.random()
   for k = 1, n do
     local i = (first + k) % n + 1
     local entry = entries[i]
@@ -54,7 +60,7 @@ function M.select(entries)
       end
       if methods.is_ready(entry) then
         native.check_cancelled()
-        return i, methods.collect(entry)
+        return i, methods.consume(entry)
       end
       some = true
     end
@@ -63,7 +69,7 @@ function M.select(entries)
     check.fail("select: there is nothing to wait for")
   end
 
-  local queues, indices, deadline, last = {}, {}, math.huge, nil
+  local queues, sources, indices, deadline, last = {}, {}, {}, math.huge, nil
   for i = 1, n do
     local entry = entries[i]
     if entry and getmetatable(entry) == After then
@@ -71,22 +77,18 @@ function M.select(entries)
         deadline, last = entry.deadline, i
       end
     elseif entry then
-      queues[#queues + 1] = waitable[getmetatable(entry)].waiters(entry)
-      indices[#indices + 1] = i
+      local k = #indices + 1
+      indices[k], queues[k], sources[k] = i, waitable[getmetatable(entry)].waiters(entry)
     end
   end
   local set = native.wait_set(#queues)
-  local fired
-  if native.select_park(set, queues, last and math.max(0, deadline - time.now()) or nil) then
-    fired = native.fired(set)
-    if not fired then
-      return last, true
-    end
-  else
-    fired = native.fired(set)
+  native.select_park(set, queues, last and math.max(0, deadline - time.now()) or nil)
+  local fired = native.fired(set)
+  if not fired then
+    return last, true
   end
   local i = indices[fired]
-  return i, waitable[getmetatable(entries[i])].collect(entries[i])
+  return i, waitable[getmetatable(entries[i])].woken(sources[fired])
 end
 
 return M

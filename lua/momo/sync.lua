@@ -31,6 +31,7 @@ end
 ---@return string? code
 function Notify:notified(timeout)
   check.self(self, Notify, "notify", "notified")
+  check.seconds(timeout, "notified")
   if self.permit then
     self.permit = false
     return true
@@ -60,11 +61,15 @@ function Notify:is_ready()
 end
 
 function Notify:waiters()
-  return self.queue
+  return self.queue, self
 end
 
-function Notify:collect()
+function Notify:consume()
   self.permit = false
+  return true
+end
+
+function Notify.woken()
   return true
 end
 
@@ -90,6 +95,7 @@ end
 ---@return string? code
 function Semaphore:acquire(timeout)
   check.self(self, Semaphore, "semaphore", "acquire")
+  check.seconds(timeout, "acquire")
   if self.permits > 0 then
     self.permits = self.permits - 1
     return true
@@ -143,6 +149,7 @@ end
 ---@return string? code
 function Mutex:lock(timeout)
   check.self(self, Mutex, "mutex", "lock")
+  check.seconds(timeout, "lock")
   local me = native.current()
   if self.owner == nil then
     self.owner = me or false

@@ -34,6 +34,7 @@ end
 ---The name that errors and reports show beside the task's number.
 ---@param name string
 function methods:set_name(name)
+  check.self(self, Task, "task", "set_name")
   if type(name) ~= "string" then
     check.fail("set_name: argument 1 must be a string, got " .. type(name))
   end
@@ -133,7 +134,10 @@ function M.describe(err, traceback)
   return text
 end
 
-local function report_on_stderr(err, traceback)
+local function report_on_stderr(err, traceback, task)
+  if native.fields(task).name then
+    traceback = "in " .. native.task_name(task) .. "\n" .. traceback
+  end
   io.stderr:write("momo: ", M.describe(err, traceback), "\n")
 end
 
@@ -174,9 +178,13 @@ end
 function M.start(options, main, ...)
   local on_error = options.on_error
   local report = on_error and function(err, _, task) on_error(err, task) end or report_on_stderr
-  native.set_virtual(options.clock == "virtual")
+  if options.clock == "virtual" then
+    native.set_virtual(true)
+  end
   local handle, deadlock = native.run(report, main, ...)
-  native.set_virtual(false)
+  if options.clock == "virtual" then
+    native.set_virtual(false)
+  end
   if deadlock then
     return false, describe_deadlock(deadlock)
   elseif handle then

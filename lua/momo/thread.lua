@@ -110,10 +110,11 @@ end
 
 ---Waits for the thread's end.
 ---@async
----@return boolean ok
----@return any ... what its function returned, or the error, with its traceback
-function Thread:join()
-  while native.thread_join(self) do end
+---@param timeout number? seconds; 0 only tries
+---@return boolean? ok
+---@return any ... what its function returned, or the error, with its traceback; nil, err, "ETIMEDOUT" when time is over
+function Thread:join(timeout)
+  native.thread_join(self, timeout)
   return native.thread_outcome(self)
 end
 

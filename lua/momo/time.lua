@@ -55,12 +55,13 @@ end
 ---@return number scheduled when it was due, a time of `now`
 ---@return integer missed how many ticks were skipped before it
 function Interval:tick()
+  check.self(self, Interval, "interval", "tick")
   local due = self.n + 1
   local passed = math.floor((M.now() - self.start) / self.period)
   local missed = math.max(0, passed - due)
-  self.n = due + missed
-  local scheduled = self.start + self.n * self.period
+  local scheduled = self.start + (due + missed) * self.period
   M.sleep_until(scheduled)
+  self.n = due + missed -- a tick that was given up is still to come
   return scheduled, missed
 end
 
@@ -82,7 +83,7 @@ function After:is_ready()
   return M.now() >= self.deadline
 end
 
-function After.collect()
+function After.consume()
   return true
 end
 

@@ -1,0 +1,110 @@
+---For specs that busted runs: after `require "momo.busted"` at the top of a spec file the body of each `it` runs as a
+---task, in a runtime of its own, with its before_each, after_each and `finally`.
+---
+---    require("momo.busted").timeout = 2 -- seconds for each test; 10 where nothing is said
+---
+---A test also fails when a task that it started failed and nobody joined that. Tasks that still run at its end are
+---cancelled. after_each and `finally` run last first, whatever happened before.
+
+local momo = require "momo"
+
+---@class momo.busted
+---@field timeout number seconds that a test may take, and each after_each again
+local M = { timeout = 10 }
+
+local env = getfenv(3) -- of the spec file: 1 is this one, 2 is require. What is set there, busted drops at its end
+local it = env.it
+if not it or env == _G then
+  error("momo.busted: require it at the top of a spec file that busted runs", 3)
+end
+
+---The error with the frames that led to it. What busted raises itself stays its own; other tables are not touched.
+local function with_traceback(err, traceback)
+  err = momo.is_cancelled(err) and tostring(err) or err
+  local kind = type(err) == "table" and (getmetatable(err) or {}).__type
+  local own = kind == "failure" or kind == "pending"
+  local message, frames = own and err.message or err, {}
+  if type(message) ~= "string" then
+    return err
+  end
+  for frame in traceback:gmatch "\n%s*([^\n]-:%d+: [^\n]+)" do
+    local inner = frame:find "/luassert/" or frame:find "/busted/" or frame:find "/momo/%w+%.lua:"
+    frames[#frames + 1] = not inner and frame or nil
+  end
+  if frames[1] and not message:find "^[^\n]-:%d+: " then
+    message = frames[1]:match "^.-:%d+: " .. message
+  end
+  if frames[2] then
+    message = message .. "\nstack traceback:\n\t" .. table.concat(frames, "\n\t")
+  end
+  if own then
+    err.message = message
+  end
+  return own and err or message
+end
+
+---Runs fn as a task, and raises what failed first.
+local function run(fn)
+  local failed, err = false, nil
+  local function fail(problem, task)
+    if not failed then
+      failed, err = true, with_traceback(problem, task:traceback())
+    end
+    momo.stop()
+  end
+  momo.run({ on_error = fail }, momo.shield, function()
+    local test = momo.spawn(fn)
+    local ok, problem = test:join(M.timeout)
+    if not ok then
+      fail(ok == nil and ("not done within %g s"):format(M.timeout) or problem, test)
+    end
+    momo.stop()
+  end)
+  if failed then
+    error(err, 0)
+  end
+end
+
+---Calls f for each hook, those of outer blocks first.
+local function each(hook, f)
+  if hook then
+    each(hook.outer, f)
+    f(hook.fn)
+  end
+end
+
+---The body of `it`, with its hooks.
+local function test(fn)
+  local function in_scope(scope)
+    local function defer(hook)
+      scope:defer(function()
+        assert(momo.time.timeout(M.timeout, function() hook() return true end))
+      end)
+    end
+    env.finally = defer
+    each(env["momo after_each"], defer)
+    each(env["momo before_each"], function(hook) hook() end)
+    fn()
+  end
+  local function body()
+    run(function() momo.scope(in_scope) end)
+  end
+  return setfenv(body, getfenv(fn)) -- by which busted knows the functions of specs
+end
+
+---Hooks are kept in the environment, which each block inherits from the one around it.
+for _, name in ipairs { "before_each", "after_each" } do
+  env[name] = function(title, fn)
+    env["momo " .. name] = { fn = fn or title, outer = env["momo " .. name] }
+  end
+end
+
+---A tail call, so that busted finds the line it was called from.
+for _, name in ipairs { "it", "spec", "test" } do
+  local original = env[name]
+  env[name] = function(title, fn)
+    return original(title, fn and test(fn))
+  end
+end
+
+return M

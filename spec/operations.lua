@@ -1,0 +1,323 @@
+---Every operation of Momo that suspends, for operations_spec.lua: a feature that brings one adds a row.
+---
+---A row is a name and a function, called in a task, which makes something to wait for and returns
+---    wait(timeout)   waits until it is given up
+---    own             it takes a timeout of its own: wait's argument
+---    limit(seconds)  or that is set beforehand
+---    children        it waits for tasks that it has started, even when it is cancelled
+---    yields          it is always ready again at once; wait goes on for ever
+---    check(began)    fails unless giving it up has left everything as it should be; began: it had waited or tried
+
+local momo = require "momo"
+local tcp = require "spec.tcp"
+
+local net, sync, time, thread = momo.net, momo.sync, momo.time, momo.thread
+local assert_failed, waiting = tcp.assert_failed, tcp.waiting
+
+local MUCH = 32 * 1024 * 1024 -- bytes: more than two sockets hold
+
+local function sleep_for_ever()
+  time.sleep(math.huge)
+end
+
+-- A listener whose queue is full: connects to it wait.
+local function full_listener()
+  local listener, streams = tcp.listen { backlog = 1 }, {}
+  repeat
+    local stream, _, code = net.TcpStream.connect(listener:local_addr(), 0.02)
+    streams[#streams + 1] = stream
+  until code == "ETIMEDOUT"
+  return listener, streams
+end
+
+-- A row of a stream's read operation: first is there already, rest makes it complete.
+local function reading(method, argument, first, rest, whole)
+  return function()
+    local one, other = tcp.pair()
+    if first ~= "" then other:write(first) end
+    return {
+      wait = function() return one[method](one, argument) end,
+      limit = function(seconds) one:set_timeout(seconds) end,
+      check = function() -- no byte is lost
+        one:set_timeout(10)
+        other:write(rest)
+        assert(one[method](one, argument) == whole)
+      end,
+    }
+  end
+end
+
+local rows = {}
+
+function rows.yield_now()
+  return { yields = true, wait = function() while true do momo.yield_now() end end }
+end
+
+rows["sleep(0)"] = function()
+  return { yields = true, wait = function() while true do time.sleep(0) end end }
+end
+
+function rows.sleep()
+  return { wait = function() time.sleep(1000) end }
+end
+
+rows["sleep for ever"] = function()
+  return { wait = sleep_for_ever }
+end
+
+function rows.sleep_until()
+  return { wait = function() time.sleep_until(time.now() + 1000) end }
+end
+
+rows["task:join"] = function()
+  local task = waiting(sleep_for_ever)
+  return {
+    own = true,
+    wait = function(timeout) return task:join(timeout) end,
+    check = function() assert(task:status() == "waiting") end,
+  }
+end
+
+rows["thread:join"] = function()
+  local child = thread.spawn(function() momo.time.sleep(math.huge) end)
+  return {
+    own = true,
+    wait = function(timeout) return child:join(timeout) end,
+    check = function() assert(momo.metrics().threads == 1) end,
+  }
+end
+
+function rows.accept()
+  local listener = tcp.listen()
+  return {
+    own = true,
+    wait = function(timeout) return listener:accept(timeout) end,
+    check = function() -- it has taken no connection from who comes next
+      local client = net.TcpStream.connect(listener:local_addr(), 10)
+      local _, peer = assert(listener:accept(10))
+      assert(peer == client:local_addr())
+    end,
+  }
+end
+
+function rows.connect()
+  local listener, streams = full_listener()
+  return {
+    own = true,
+    wait = function(timeout) return net.TcpStream.connect(listener:local_addr(), timeout) end,
+    check = function() assert(streams[1]:peer_addr() == listener:local_addr()) end,
+  }
+end
+
+rows["connect by name"] = function()
+  local listener, streams = full_listener()
+  local address = listener:local_addr():gsub("^.*:", "localhost:")
+  return {
+    own = true,
+    wait = function(timeout) return net.TcpStream.connect(address, timeout) end,
+    check = function() assert(streams[1]:peer_addr() == listener:local_addr()) end,
+  }
+end
+
+rows.read = reading("read", nil, "", "abc", "abc")
+rows.read_exact = reading("read_exact", 5, "ab", "cde", "abcde")
+rows.read_until = reading("read_until", "\r\n", "ab\r", "\n", "ab\r\n")
+
+function rows.lines()
+  local one, other = tcp.pair()
+  other:write "be"
+  local lines = one:lines()
+  return {
+    wait = lines,
+    check = function()
+      other:write "gun\n"
+      assert(lines() == "begun")
+    end,
+  }
+end
+
+function rows.write()
+  local one, other = tcp.pair()
+  return {
+    wait = function() return one:write(("x"):rep(MUCH)) end,
+    limit = function(seconds) one:set_timeout(seconds) end,
+    check = function(began)
+      one:set_timeout(10)
+      if began then
+        assert_failed("EPIPE", one:write "after an unknown part")
+      else
+        assert(one:write "first" == 5)
+        assert(other:read_exact(5) == "first")
+      end
+      other:write "the other way"
+      assert(one:read_exact(13) == "the other way")
+    end,
+  }
+end
+
+rows["write behind another"] = function()
+  local one, other = tcp.pair()
+  local first = waiting(one.write, one, ("x"):rep(MUCH))
+  return {
+    wait = function() return one:write "queued" end,
+    limit = function(seconds) one:set_timeout(seconds) end,
+    check = function() -- it has sent nothing, and the first one all
+      one:set_timeout(10)
+      local rest = MUCH
+      while rest > 0 do
+        local bytes = assert(other:read(rest))
+        assert(not bytes:find "[^x]")
+        rest = rest - #bytes
+      end
+      assert(select(2, first:join()) == MUCH)
+      assert(one:write "next" == 4)
+      assert(other:read_exact(4) == "next")
+    end,
+  }
+end
+
+function rows.recv()
+  local tx, rx = sync.channel()
+  return {
+    own = true,
+    wait = function(timeout) return rx:recv(timeout) end,
+    check = function()
+      tx:send "value"
+      assert(rx:recv(0) == "value")
+    end,
+  }
+end
+
+function rows.iter()
+  local tx, rx = sync.channel()
+  return {
+    wait = rx:iter(),
+    check = function()
+      tx:send "value"
+      assert(rx:recv(0) == "value")
+    end,
+  }
+end
+
+function rows.send()
+  local tx, rx = sync.channel(1)
+  tx:send "first"
+  return {
+    own = true,
+    wait = function(timeout) return tx:send("given up", timeout) end,
+    check = function()
+      assert(rx:recv(0) == "first")
+      assert_failed("ETIMEDOUT", rx:recv(0))
+      assert(tx:send("next", 0) and rx:recv(0) == "next")
+    end,
+  }
+end
+
+rows["recv of a oneshot"] = function()
+  local tx, rx = sync.oneshot()
+  return {
+    own = true,
+    wait = function(timeout) return rx:recv(timeout) end,
+    check = function()
+      tx:send "value"
+      assert(rx:recv(0) == "value")
+    end,
+  }
+end
+
+function rows.notified()
+  local notify = sync.Notify()
+  return {
+    own = true,
+    wait = function(timeout) return notify:notified(timeout) end,
+    check = function()
+      notify:notify_one()
+      assert(notify:notified(0))
+      assert_failed("ETIMEDOUT", notify:notified(0))
+    end,
+  }
+end
+
+-- Rows of a semaphore without permits: its user waits for one.
+local function of_semaphore(own, use)
+  return function()
+    local semaphore = sync.Semaphore(0)
+    return {
+      own = own,
+      wait = function(timeout) return use(semaphore, timeout) end,
+      check = function()
+        semaphore:release()
+        assert(semaphore:acquire(0))
+        assert_failed("ETIMEDOUT", semaphore:acquire(0))
+      end,
+    }
+  end
+end
+
+-- Rows of a mutex that somebody else holds.
+local function of_mutex(own, use)
+  return function()
+    local mutex, go = sync.Mutex(), sync.Notify()
+    local holder = waiting(mutex.with, mutex, go.notified, go)
+    return {
+      own = own,
+      wait = function(timeout) return use(mutex, timeout) end,
+      check = function()
+        assert_failed("ETIMEDOUT", mutex:lock(0))
+        go:notify_one()
+        holder:join()
+        assert(mutex:lock(0))
+      end,
+    }
+  end
+end
+
+local function with(object)
+  object:with(error, "it has got in")
+end
+
+rows.acquire = of_semaphore(true, function(semaphore, timeout) return semaphore:acquire(timeout) end)
+rows["semaphore:with"] = of_semaphore(false, with)
+rows.lock = of_mutex(true, function(mutex, timeout) return mutex:lock(timeout) end)
+rows["mutex:with"] = of_mutex(false, with)
+
+function rows.select()
+  local tx, rx = sync.channel()
+  local notify, task = sync.Notify(), waiting(sleep_for_ever)
+  return {
+    wait = function() return momo.select { rx, notify, task, time.after(1000) } end,
+    check = function()
+      tx:send "value"
+      notify:notify_one()
+      assert(rx:recv(0) == "value" and notify:notified(0))
+      assert(task:status() == "waiting")
+    end,
+  }
+end
+
+rows["interval:tick"] = function()
+  local interval = time.interval(1000)
+  return { wait = function() return interval:tick() end }
+end
+
+function rows.scope()
+  return { children = true, wait = function() momo.scope(function(scope) scope:spawn(sleep_for_ever) end) end }
+end
+
+rows["scope's function"] = function()
+  return { wait = function() momo.scope(sleep_for_ever) end }
+end
+
+function rows.timeout()
+  return { wait = function() time.timeout(1000, sleep_for_ever) end }
+end
+
+function rows.race()
+  return { children = true, wait = function() momo.race { sleep_for_ever, sleep_for_ever } end }
+end
+
+function rows.all()
+  return { children = true, wait = function() momo.all { momo.yield_now, sleep_for_ever } end }
+end
+
+return rows
