@@ -26,6 +26,7 @@ typedef struct io {
     list writers;    /* the task whose write is under way, then those whose turn comes after it */
     uint64_t reader; /* id of the task whose read is parked or about to go on, or 0 */
     uint64_t writer; /* id of the task whose write is under way, or 0 */
+    ssize_t writing; /* its bytes in all */
     double timeout;  /* seconds for each read and write, or negative */
     char *data;      /* unread bytes: data[start..end) of capacity bytes; data is NULL when there are none */
     size_t start, end, capacity;

@@ -71,6 +71,16 @@ void scope_reach_children(task *t) {
     }
 }
 
+void scope_break_shields(executor *ex) {
+    uint32_t cursor = 0;
+    for (task *t; (t = slab_next(&ex->tasks, &cursor));) {
+        for (scope *s = t->scope; s; s = s->outer) {
+            s->shield = false;
+        }
+        task_refresh(t);
+    }
+}
+
 void scope_cancel(scope *s, const char *why) {
     if (s->cancelled) {
         return;

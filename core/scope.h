@@ -33,6 +33,8 @@ void scope_cancel(scope *, const char *why);
 /* A cancellation of the task, or of a scope further out, reaches the children of those of its scopes that no shield
  * protects. */
 void scope_reach_children(task *);
+/* Cancellations reach through every shield of every task from now on. */
+void scope_break_shields(executor *);
 /* A task that is about to be started becomes a child; of a cancelled scope, it is cancelled from birth. */
 void scope_add(scope *, task *);
 /* A child has ended: the last one wakes the waiters. */

@@ -25,7 +25,7 @@ int task_new(executor *ex, task **out) {
     t->timer.expired = on_expired;
     t->executor = ex;
     t->wake = WAKE_NONE;
-    t->started = t->cancelled = t->asked = t->external = t->noted = t->passing = false;
+    t->started = t->cancelled = t->asked = t->external = t->noted = false;
     t->raises = 0;
     t->set = NULL;
     t->scope = t->parent = NULL;

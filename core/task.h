@@ -63,7 +63,6 @@ typedef struct task {
     int8_t expiry;         /* enum wake: what an expired deadline tells it */
     bool asked;            /* the whole task was cancelled, by task_cancel */
     bool external;         /* what it waits for comes from outside of the executor: see executor.external */
-    bool passing;          /* of those who set user: an error whose traceback was kept is on its way */
     bool noted;            /* of those who set user: its error's traceback was kept */
     uint64_t deadline_ms;  /* of the operation under way; kept over spurious wake-ups */
     uint64_t progress;     /* bytes that the operation under way has moved */

@@ -67,7 +67,7 @@ int thread_start(thread *t, executor *parent) {
     t->executor = NULL;
     t->stop = parent->stopping;
     t->ended = false;
-    t->references = 1;
+    t->references = 0;
     list_init(&t->joiners);
     list_init(&t->link);
     pthread_mutex_init(&t->lock, NULL);
@@ -81,15 +81,16 @@ int thread_start(thread *t, executor *parent) {
             CPU_SET(t->cpu, &cpus);
         }
         error = pthread_attr_setaffinity_np(&attributes, sizeof cpus, &cpus);
+        if (error == 0) {
+            error = pthread_create(&t->os, &attributes, thread_main, t);
+        }
+        pthread_attr_destroy(&attributes);
     }
-    if (error == 0) {
-        error = pthread_create(&t->os, &attributes, thread_main, t);
-    }
-    pthread_attr_destroy(&attributes);
     if (error != 0) {
         pthread_mutex_destroy(&t->lock);
         return uv_translate_sys_error(error);
     }
+    t->references = 1;
     parent->on_wake = on_wake;
     parent->on_stop = on_stop;
     list_push(&parent->threads, &t->link);

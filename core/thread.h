@@ -29,7 +29,7 @@ typedef struct thread {
     bool ended;
 } thread;
 
-/* Starts it: 0, or a negative UV_E*, and *thread is as it was. main, seen, free and cpu are set by the caller. */
+/* Starts it, with one reference: 0; or a negative UV_E*, and it has none. main, seen, free and cpu are set by the caller. */
 int thread_start(thread *, executor *parent);
 void thread_release(thread *);
 

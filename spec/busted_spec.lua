@@ -97,6 +97,17 @@ describe("momo.busted", function()
     assert.matches(":4: not done within 0.05 s", text)
   end)
 
+  it("fails a test that momo.stop has ended", function()
+    assert_counts(busted("", [[
+      local momo = require "momo"
+      require "momo.busted"
+      it("stops", function()
+        momo.stop()
+        momo.yield_now()
+      end)
+    ]]), 0, 0, 1)
+  end)
+
   it("fails a test whose task failed, and cancels tasks that still run", function()
     local text = busted("", [[
       local momo = require "momo"

@@ -65,6 +65,17 @@ describe("a channel", function()
     last:join()
   end))
 
+  it("does not let a sender overtake one that was woken and has not run yet", on(function()
+    local tx, rx = channel(2)
+    send_all(tx, 1, 2)
+    local first = waiting(tx.send, tx, 3)
+    for i = 1, 2 do assert.equal(i, rx:recv()) end -- there is room for two now
+    assert_failed("ETIMEDOUT", tx:send("overtakes", 0))
+    tx:send(4)
+    for i = 3, 4 do assert.equal(i, rx:recv()) end
+    first:join()
+  end))
+
   it("serves waiting receivers first come, first served, before those who come later", on(function()
     local tx, rx = channel()
     local order = {}
@@ -153,6 +164,18 @@ describe("the end of a channel", function()
     local _, sent = sender:join()
     assert_failed("EOF", rx:recv())
     assert.same(sent and { 1, 2 } or { 1 }, received)
+  end))
+
+  it("comes to all who wait when the last sender that waited has sent", on(function()
+    local tx, rx = channel(1)
+    tx:send(1)
+    local sender = waiting(tx.send, tx, 2)
+    tx:close()
+    local other = momo.spawn(rx.recv, rx)
+    assert.equal(1, rx:recv()) -- the sender's turn comes after the other receiver's
+    assert.equal(2, rx:recv())
+    assert_failed("EOF", select(2, other:join()))
+    assert.same({ true, true }, { sender:join() })
   end))
 
   it("is EPIPE for those who send when nobody will receive, waiting ones too", on(function()

@@ -209,9 +209,10 @@ describe("a coroutine of momo.coroutine", function()
       co.yield "value"
     end)
     local first = waiting(co.resume, thread)
+    assert.equal("normal", co.status(thread))
     local ok, err = co.resume(thread)
     assert.is_false(ok)
-    assert.equal("string", type(err))
+    assert.matches("^cannot resume", err)
     assert.equal("waiting", first:status())
     assert.same({ true, true, "value" }, { first:join() })
     assert.equal(1, now())
@@ -245,7 +246,7 @@ describe("a coroutine of momo.coroutine", function()
     assert.equal("for another", rx:recv(0))
   end))
 
-  it("with a timeout or a scope around a yield does not reach into who resumed it", on(function()
+  it("must leave a timeout or scope before it yields, or that would go on in who resumed it", on(function()
     for _, around in ipairs {
       function(fn) return momo.time.timeout(1, fn) end,
       function(fn)
@@ -254,13 +255,20 @@ describe("a coroutine of momo.coroutine", function()
           fn()
         end)
       end,
+      momo.shield,
     } do
-      local thread = co.create(function() around(function() co.yield "out" end) end)
-      local ok = co.resume(thread) -- it may throw here, or keep its limits to itself
-      assert.is_boolean(ok)
-      sleep(5)
-      assert.is_true((co.resume(co.create(sleep), 1)))
+      local ok, err = co.resume(co.create(function() around(co.yield) end))
+      assert.is_false(ok)
+      assert.matches("a coroutine can't yield beneath", err)
+      sleep(5) -- nothing is left of it
+      local task = waiting(sleep, 100)
+      task:cancel()
+      assert.is_false((task:join()))
     end
+    assert.same({ true, "left" }, { co.resume(co.create(function()
+      momo.time.timeout(1, sleep, 0.5)
+      co.yield "left"
+    end)) })
   end))
 end)
 

@@ -5,6 +5,7 @@
 ---    own             it takes a timeout of its own: wait's argument
 ---    limit(seconds)  or that is set beforehand
 ---    children        it waits for tasks that it has started, even when it is cancelled
+---    brief           it may be over before a timeout
 ---    yields          it is always ready again at once; wait goes on for ever
 ---    check(began)    fails unless giving it up has left everything as it should be; began: it had waited or tried
 
@@ -117,6 +118,10 @@ rows["connect by name"] = function()
     wait = function(timeout) return net.TcpStream.connect(address, timeout) end,
     check = function() assert(streams[1]:peer_addr() == listener:local_addr()) end,
   }
+end
+
+rows["bind by name"] = function()
+  return { brief = true, wait = function() return net.TcpListener.bind "localhost:0" end }
 end
 
 rows.read = reading("read", nil, "", "abc", "abc")

@@ -10,22 +10,29 @@
 #include "../thread.h"
 #include "runtime.h"
 
-bool is_own(lua_State *L, const lua_Debug *where) {
+void find_place(lua_State *L, lua_State *co, bool outermost, lua_Debug *place) {
     const char *own = runtime_of(L)->own;
-    return own && strncmp(where->source, own, strlen(own)) == 0;
-}
-
-/* Pushes "FILE:LINE: " of the innermost Lua function that is not Momo's own. */
-static void push_place(lua_State *L) {
     lua_Debug where;
-    for (int level = 1; lua_getstack(L, level, &where); level++) {
-        lua_getinfo(L, "Sl", &where);
-        if (where.currentline > 0 && !is_own(L, &where)) {
-            lua_pushfstring(L, "%s:%d: ", where.short_src, where.currentline);
-            return;
+    *place = (lua_Debug){.short_src = "?"};
+    for (int level = 0; lua_getstack(co, level, &where); level++) {
+        lua_getinfo(co, "Sl", &where);
+        if (where.currentline > 0 && !(own && strncmp(where.source, own, strlen(own)) == 0)) {
+            *place = where;
+            if (!outermost) {
+                return;
+            }
         }
     }
-    lua_pushliteral(L, "");
+}
+
+static void push_place(lua_State *L) {
+    lua_Debug place;
+    find_place(L, L, false, &place);
+    if (place.currentline > 0) {
+        lua_pushfstring(L, "%s:%d: ", place.short_src, place.currentline);
+    } else {
+        lua_pushliteral(L, "");
+    }
 }
 
 int throw(lua_State * L, const char *format, ...) {

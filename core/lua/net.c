@@ -18,7 +18,10 @@ static momo_token *push_token(lua_State *L, int metatable) {
 /* __gc of streams and listeners */
 static int collect(lua_State *L) {
     executor *ex = &runtime_of(L)->executor;
-    io *o = io_get(ex, *(momo_token *)lua_touserdata(L, 1));
+    const momo_token *token = lua_touserdata(L, 1);
+    bool mine =
+        token && lua_getmetatable(L, 1) && (lua_rawequal(L, -1, UP(STREAM)) || lua_rawequal(L, -1, UP(LISTENER)));
+    io *o = mine ? io_get(ex, *token) : NULL;
     if (o) {
         ex->collected++;
         io_close(o);

@@ -14,5 +14,5 @@ int note_error(lua_State *);
 int note_raise(lua_State *);
 /* Notes that the error at err_index is the failure of the task whose handle is at handle_index. */
 void note_failure(lua_State *, task *, int handle_index, int err_index);
-/* Pushes the traceback that was noted for the error at err_index, if there is one. */
-bool push_note(lua_State *, const task *, int err_index);
+/* Pushes the traceback that was noted for the error at err_index, if that is what co raises at this level of its stack. */
+bool push_note(lua_State *, const task *, lua_State *co, int level, int err_index);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "../scope.h"
 #include "handle.h"
 
 /* At the end of a turn: tells of failed tasks that nobody joins, through the reporter at index 1 of run's frame. */
@@ -54,7 +55,7 @@ static void survive_sigpipe(void) {
     }
 }
 
-/* Pushes an array of {task, operation, traceback}: who waits for what, and where. */
+/* Pushes an array of {task, operation, place}: who waits for what, and where. */
 static void push_waiting(lua_State *L, executor *ex) {
     uint32_t cursor = 0;
     int n = 0;
@@ -65,7 +66,9 @@ static void push_waiting(lua_State *L, executor *ex) {
         lua_rawseti(L, -2, 1);
         lua_pushstring(L, t->waits_for);
         lua_rawseti(L, -2, 2);
-        luaL_traceback(L, t->top, NULL, 0);
+        lua_Debug place;
+        find_place(L, t->top, false, &place);
+        lua_pushfstring(L, "%s:%d", place.short_src, place.currentline);
         lua_rawseti(L, -2, 3);
         lua_rawseti(L, -2, ++n);
     }
@@ -97,6 +100,7 @@ static int task_run(lua_State *L) {
     } else {
         push_waiting(L, ex);
         stop_all(rt, "deadlock");
+        scope_break_shields(ex); /* what they hold off the cancellation for will never come */
         if (!executor_run(ex)) {
             give_up_all(rt);
             executor_run(ex);

@@ -80,8 +80,8 @@ void register_stream(lua_State *);
 void register_net(lua_State *);
 void register_thread(lua_State *);
 
-/* Whether a function is of Momo's own Lua modules; `where` has its source. */
-bool is_own(lua_State *, const lua_Debug *where);
+/* Where a coroutine is, in the innermost or the outermost Lua function that is not Momo's own: "?" and 0 if in none. */
+void find_place(lua_State *, lua_State *co, bool outermost, lua_Debug *place);
 /* Raises "FILE:LINE: text", with the place where the user's code called Momo. */
 int throw(lua_State *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The error on top, for a place where no Lua can run. */

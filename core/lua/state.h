@@ -21,6 +21,11 @@ static void *state_allocate(void *unused, void *block, size_t old_size, size_t s
 }
 #endif
 
+static int state_open_libraries(lua_State *L) {
+    luaL_openlibs(L);
+    return 0;
+}
+
 /* With the standard libraries open; NULL: out of memory. */
 static inline lua_State *state_new(void) {
 #ifdef MOMO_MALLOC_STATES
@@ -28,8 +33,9 @@ static inline lua_State *state_new(void) {
 #else
     lua_State *L = luaL_newstate();
 #endif
-    if (L) {
-        luaL_openlibs(L);
+    if (L && lua_cpcall(L, state_open_libraries, NULL) != 0) {
+        lua_close(L);
+        return NULL;
     }
     return L;
 }

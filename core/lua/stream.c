@@ -171,22 +171,24 @@ static int stream_read_until(lua_State *L) {
 
 /* ---- writing ---- */
 
-/* The bytes of the data at index 2, a string or an array of strings; throws on anything else. */
-static size_t check_data(lua_State *L) {
+/* The bytes of the data at index 2, a string or an array of strings; or -1, and a text that says what is wrong is pushed. */
+static ssize_t measure_data(lua_State *L) {
     if (lua_type(L, 2) == LUA_TSTRING) {
-        return lua_objlen(L, 2);
+        return (ssize_t)lua_objlen(L, 2);
     }
     if (lua_type(L, 2) != LUA_TTABLE) {
-        throw(L, "write: data must be a string or an array of strings, got %s", luaL_typename(L, 2));
+        lua_pushfstring(L, "write: data must be a string or an array of strings, got %s", luaL_typename(L, 2));
+        return -1;
     }
-    size_t total = 0;
+    ssize_t total = 0;
     int n = (int)lua_objlen(L, 2);
     for (int i = 1; i <= n; i++) {
         lua_rawgeti(L, 2, i);
         if (lua_type(L, -1) != LUA_TSTRING) {
-            throw(L, "write: piece %d must be a string, got %s", i, luaL_typename(L, -1));
+            lua_pushfstring(L, "write: piece %d must be a string, got %s", i, luaL_typename(L, -1));
+            return -1;
         }
-        total += lua_objlen(L, -1);
+        total += (ssize_t)lua_objlen(L, -1);
         lua_pop(L, 1);
     }
     return total;
@@ -220,16 +222,25 @@ static ssize_t write_once(lua_State *L, io *o, size_t offset) {
 /* write(stream, data) */
 static int stream_write_all(lua_State *L) {
     const momo_token *token = check_stream(L, "write");
-    size_t total = check_data(L);
+    ssize_t measured = measure_data(L);
     enum wake wake;
     task *t = suspend_enter(L, "write", &wake);
     io *o = t ? io_get(t->executor, *token) : NULL;
     if (!t || (o && o->timeout != 0 && suspend_let_others(t, wake))) {
         return lua_yield(L, 0);
     }
-    if (o && wake < WAKE_NONE) {
+    bool mine = o && o->writer == slab_id(&t->head); /* it goes on; else the call is fresh, or still in the queue */
+    bool changed = mine && t->progress > 0 && measured != o->writing;
+    if (mine && (wake < WAKE_NONE || changed)) {
         stream_cut_write(o, t);
     }
+    if (changed) {
+        return throw(L, "write: the data was changed while it was written");
+    }
+    if (measured < 0) {
+        return throw(L, "%s", lua_tostring(L, -1));
+    }
+    size_t total = (size_t)measured;
     if (wake == WAKE_CANCEL) {
         return suspend_cancelled(L, t);
     }
@@ -239,7 +250,7 @@ static int stream_write_all(lua_State *L) {
     if (wake == WAKE_TIMEOUT) {
         return push_failure(L, UV_ETIMEDOUT);
     }
-    if (o->writer != slab_id(&t->head)) { /* a fresh call */
+    if (!mine && wake == WAKE_NONE) {
         t->deadline_ms = suspend_deadline(t, o->timeout);
         if (!o->broken && !stream_begin_write(o, t)) {
             if (o->timeout == 0) {
@@ -249,6 +260,7 @@ static int stream_write_all(lua_State *L) {
             return lua_yield(L, 0);
         }
     }
+    o->writing = measured;
     ssize_t n = o->broken ? UV_EPIPE : 0;
     for (size_t written = 0; n >= 0 && t->progress < total; written += (size_t)n) {
         if (written >= WRITE_BURST && o->timeout != 0) { /* the peer keeps up: let the others have a turn */

@@ -99,6 +99,8 @@ static int select_park(lua_State *L) {
         set->places[i].task = t;
         list_push(queue, &set->places[i].link);
     }
+    lua_pushvalue(L, 2);
+    lua_setfenv(L, 1); /* the set keeps the queues that its places are in */
     keep(L, t);
     task_park(t, "select", suspend_deadline(t, timeout), WAKE_TIMEOUT);
     t->set = set;

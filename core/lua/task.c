@@ -16,14 +16,22 @@ enum {
 
 /* ---- from Lua to the ready queue ---- */
 
-/* (task as light userdata): gives it a coroutine of its own. Called protected. */
-int make_coroutine(lua_State *L) {
-    task *t = lua_touserdata(L, 1);
+static lua_State *new_coroutine(lua_State *L, const task *t) {
     lua_State *co = lua_newthread(L);
     lua_rawseti(L, UP(COROUTINES), slot_of(t));
     for (int up = UP_HANDLES; up <= UP_WAITS; up++) {
         lua_pushboolean(L, 0); /* false keeps the place, so that no later store allocates */
         lua_rawseti(L, lua_upvalueindex(up), slot_of(t));
+    }
+    return co;
+}
+
+/* (task as light userdata, n): gives it a coroutine of its own, with room for n values. Called protected. */
+int make_coroutine(lua_State *L) {
+    task *t = lua_touserdata(L, 1);
+    lua_State *co = t->user ? t->user : new_coroutine(L, t);
+    if (!lua_checkstack(co, (int)lua_tointeger(L, 2))) {
+        return luaL_error(L, "too many arguments");
     }
     t->user = co;
     return 0;
@@ -72,26 +80,25 @@ task *spawn(lua_State *L, runtime *rt, int first, scope *parent) {
         inherit_locals(L, spawner);
     }
 
+    if (n > ARGUMENTS_SURE) {
+        luaL_checkstack(L, n, "too many arguments");
+    }
     task *t;
     if (task_new(&rt->executor, &t) < 0) {
         luaL_error(L, "not enough memory");
     }
-    if (t->user) {
-        rt->idle--;
-    } else {
+    bool fresh = !t->user;
+    if (fresh || n > ARGUMENTS_SURE) {
         lua_pushvalue(L, UP(MAKE_COROUTINE));
         lua_pushlightuserdata(L, t);
-        if (lua_pcall(L, 1, 0, 0) != 0) {
+        lua_pushinteger(L, n);
+        if (lua_pcall(L, 2, 0, 0) != 0) {
             task_drop(t);
-            lua_error(L);
+            throw(L, "spawn: %s", error_text(L));
         }
     }
+    rt->idle -= !fresh;
     lua_State *co = t->user;
-    if (n > ARGUMENTS_SURE && !(lua_checkstack(co, n) && lua_checkstack(L, n))) {
-        rt->idle++;
-        task_drop(t);
-        throw(L, "spawn: too many arguments");
-    }
     for (int i = 0; i < n; i++) {
         lua_pushvalue(L, first + i);
     }
@@ -130,16 +137,11 @@ static int task_spawn(lua_State *L) {
 
 /* Its handle is at index 3. */
 static void report_given_up(lua_State *L, const task *t) {
-    lua_Debug where, outermost = {.short_src = "?"};
-    for (int level = 0; lua_getstack(t->top, level, &where); level++) {
-        lua_getinfo(t->top, "Sl", &where);
-        if (where.currentline > 0 && !is_own(L, &where)) {
-            outermost = where;
-        }
-    }
+    lua_Debug where;
     push_task_name(L, 3);
+    find_place(L, t->top, true, &where);
     fprintf(stderr, "momo: %s at %s:%d goes on catching its cancellation and was given up (use momo.pcall)\n",
-            lua_tostring(L, -1), outermost.short_src, outermost.currentline);
+            lua_tostring(L, -1), where.short_src, where.currentline);
     lua_pop(L, 1);
 }
 
@@ -175,7 +177,7 @@ int store_outcome(lua_State *L) {
     if ((t->cancelled || t->asked) && is_cancellation(L, 5)) {
         h->outcome = OUTCOME_CANCELLED;
     }
-    if (!push_note(L, t, 5)) {
+    if (!push_note(L, t, co, 0, 5)) {
         luaL_traceback(L, co, NULL, 0);
     }
     lua_rawseti(L, 4, 2);

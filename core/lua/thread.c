@@ -75,16 +75,10 @@ static int child_main(lua_State *L) {
     return lua_gettop(L) - 1;
 }
 
-static void run_child(thread *base) {
-    lua_thread *t = (lua_thread *)base;
-    char short_name[16];
-    snprintf(short_name, sizeof short_name, "%.15s", t->name); /* what the system takes */
-    pthread_setname_np(pthread_self(), short_name);
-    lua_State *L = state_new();
-    t->failed = true;
-    if (!L) {
-        return;
-    }
+/* (t): runs it, and keeps its results or its error. Called protected. */
+static int child_protected(lua_State *L) {
+    lua_thread *t = lua_touserdata(L, 1);
+    lua_settop(L, 0);
     lua_pushcfunction(L, store_results);
     lua_pushlightuserdata(L, t);
     lua_pushcfunction(L, child_main);
@@ -95,9 +89,24 @@ static void run_child(thread *base) {
         lua_pushcfunction(L, store_results);
         lua_pushlightuserdata(L, t);
         lua_pushstring(L, lua_tostring(L, -3));
-        (void)lua_pcall(L, 2, 0, 0); /* without memory for that, the outcome is a failure that says nothing */
+        lua_call(L, 2, 0);
     }
-    lua_close(L);
+    return 0;
+}
+
+static void run_child(thread *base) {
+    lua_thread *t = (lua_thread *)base;
+    char short_name[16];
+    snprintf(short_name, sizeof short_name, "%.15s", t->name); /* what the system takes */
+    pthread_setname_np(pthread_self(), short_name);
+    lua_State *L = state_new();
+    t->failed = true; /* without memory to say why, this is all that is known */
+    if (L) {
+        if (lua_cpcall(L, child_protected, t) != 0) {
+            t->failed = true;
+        }
+        lua_close(L);
+    }
 }
 
 /* ---- on the parent's ---- */
@@ -161,7 +170,7 @@ static int thread_start_child(lua_State *L) {
 
 /* __gc of handles */
 static int thread_collect(lua_State *L) {
-    lua_thread **handle = lua_touserdata(L, 1);
+    lua_thread **handle = check_self(L, UP(THREAD), "thread", "__gc");
     lua_thread *t = *handle;
     *handle = NULL;
     if (!t) {

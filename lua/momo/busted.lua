@@ -13,34 +13,26 @@ local momo = require "momo"
 local M = { timeout = 10 }
 
 local env = getfenv(3) -- of the spec file: 1 is this one, 2 is require. What is set there, busted drops at its end
-local it = env.it
-if not it or env == _G then
+if not env.it or env == _G then
   error("momo.busted: require it at the top of a spec file that busted runs", 3)
 end
+local own_files = debug.getinfo(1, "S").source:match "^@(.*)busted%.lua$"
 
 ---The error with the frames that led to it. What busted raises itself stays its own; other tables are not touched.
 local function with_traceback(err, traceback)
   err = momo.is_cancelled(err) and tostring(err) or err
   local kind = type(err) == "table" and (getmetatable(err) or {}).__type
-  local own = kind == "failure" or kind == "pending"
-  local message, frames = own and err.message or err, {}
-  if type(message) ~= "string" then
-    return err
+  local bearer = (kind == "failure" or kind == "pending") and err or { message = err }
+  local text, frames = bearer.message, {}
+  if type(text) == "string" then
+    for frame in traceback:gmatch "\n%s*([^\n]-:%d+: [^\n]+)" do
+      local inner = frame:find "/luassert/" or frame:find "/busted/" or frame:find(own_files, 1, true)
+      frames[#frames + 1] = not inner and frame or nil
+    end
+    local place = frames[1] and not text:find "^[^\n]-:%d+: " and frames[1]:match "^.-:%d+: " or ""
+    bearer.message = place .. text .. (frames[2] and "\nstack traceback:\n\t" .. table.concat(frames, "\n\t") or "")
   end
-  for frame in traceback:gmatch "\n%s*([^\n]-:%d+: [^\n]+)" do
-    local inner = frame:find "/luassert/" or frame:find "/busted/" or frame:find "/momo/%w+%.lua:"
-    frames[#frames + 1] = not inner and frame or nil
-  end
-  if frames[1] and not message:find "^[^\n]-:%d+: " then
-    message = frames[1]:match "^.-:%d+: " .. message
-  end
-  if frames[2] then
-    message = message .. "\nstack traceback:\n\t" .. table.concat(frames, "\n\t")
-  end
-  if own then
-    err.message = message
-  end
-  return own and err or message
+  return kind and err or bearer.message
 end
 
 ---Runs fn as a task, and raises what failed first.
@@ -76,20 +68,14 @@ end
 ---The body of `it`, with its hooks.
 local function test(fn)
   local function in_scope(scope)
-    local function defer(hook)
-      scope:defer(function()
-        assert(momo.time.timeout(M.timeout, function() hook() return true end))
-      end)
+    env.finally = function(hook)
+      scope:defer(function() assert(momo.time.timeout(M.timeout, function() hook() return true end)) end)
     end
-    env.finally = defer
-    each(env["momo after_each"], defer)
+    each(env["momo after_each"], env.finally)
     each(env["momo before_each"], function(hook) hook() end)
     fn()
   end
-  local function body()
-    run(function() momo.scope(in_scope) end)
-  end
-  return setfenv(body, getfenv(fn)) -- by which busted knows the functions of specs
+  return setfenv(function() run(function() momo.scope(in_scope) end) end, getfenv(fn)) -- busted knows its own by that
 end
 
 ---Hooks are kept in the environment, which each block inherits from the one around it.

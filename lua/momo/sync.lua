@@ -117,7 +117,7 @@ end
 local function give_back(held, release, ok, ...)
   release(held)
   if not ok then
-    error((...), 0)
+    native.raise((...))
   end
   return ...
 end

@@ -148,19 +148,11 @@ local function with_traceback(handle, ok, ...)
   return ok, ..., native.traceback(handle)
 end
 
----Who waits for what, and where: the first line of a task's traceback that is not Momo's own.
+---Who waits for what, and where.
 local function describe_deadlock(waiting)
   local lines = { "run: every task waits for another one, and nothing can wake any of them:" }
   for i, entry in ipairs(waiting) do
-    local task, operation, traceback = unpack(entry)
-    local place = "?"
-    for line in traceback:gmatch "\n%s*([^\n]+)" do
-      local at = line:match "^(.-:%d+): in "
-      if at and not at:find("/momo/%w+%.lua:%d+$") then
-        place = at
-        break
-      end
-    end
+    local task, operation, place = unpack(entry)
     lines[#lines + 1] = ("  %s in %s at %s"):format(native.task_name(task), operation, place)
     if i == 20 and #waiting > i then
       lines[#lines + 1] = ("  and %d more"):format(#waiting - i)
