@@ -64,7 +64,7 @@ local function summary(list, scale)
   return (minimum >= 200 and "%.0f (%.0f)" or format):format(minimum, median), minimum
 end
 
-local LINE = "%-32s %5s  %-15s %5s  %-20s  %s\n"
+local LINE = "%-36s %5s  %-15s %5s  %-20s  %s\n"
 
 local function head(title)
   io.write("\n", LINE:format(title, "", "momo", "ratio", "goal", "beside it"))
@@ -116,12 +116,28 @@ function benches.tasks()
     row("spawn", "spawn + run, bursts of 1000", "<= 3 x floor"),
     row("yield_1", "yield_now, 1 task", "<= 1.3 x floor"),
     row("yield_1000", "yield_now, 1000 tasks", "<= 1.3 x floor"),
-    row("join", "spawn + join", "<= 150 ns"),
     row("spawn off", "JIT off: spawn + run"),
     row("yield_1 off", "JIT off: yield_now, 1 task"),
     row("yield_1000 off", "JIT off: yield_now, 1000 tasks"),
-    row("join off", "JIT off: spawn + join"),
   })
+end
+
+function benches.sync()
+  local rows = {
+    { "channel", "a value through a channel, unbounded", "ns", "<= 10 ns" },
+    { "channel_128", "a value through a channel of 128", "ns", "<= 20 ns" },
+    { "ping_pong", "ping-pong of two tasks, round trip", "ns", "<= 200 ns" },
+    { "spawn_join", "spawn + join", "ns", "<= 200 ns" },
+    { "timeout", "a timeout that does not fire", "ns", "<= 150 ns" },
+    { "scope", "a scope with 1000 children, a child", "ns", "<= 150 ns" },
+  }
+  for _ = 1, ROUNDS do
+    for _, row in ipairs(rows) do
+      row.contenders = {}
+      add_lines("momo", output(("%s %s/sync.lua %s"):format(momo, bench, row[1])))
+    end
+  end
+  show("Tasks with each other, CPU time", rows)
 end
 
 function benches.echo()
@@ -166,7 +182,7 @@ benches.executor = program "executor"
 benches.slab = program "slab"
 benches.wheel = program("wheel", "1000000")
 
-local order = { "tasks", "echo", "memory", "executor", "slab", "wheel" }
+local order = { "tasks", "sync", "echo", "memory", "executor", "slab", "wheel" }
 local wanted = ...
 if wanted and not benches[wanted] then
   io.stderr:write(("bench: there is no '%s', but %s\n"):format(wanted, table.concat(order, ", ")))

@@ -37,14 +37,6 @@ bench("yield_1", 500000, function(count)
   end
 end)
 
-if not floor then
-  bench("join", 200000, function(count)
-    for _ = 1, count do
-      spawn(noop):join()
-    end
-  end)
-end
-
 -- While this task yields once, each of the others does.
 local over = false
 for _ = 1, 999 do

@@ -72,6 +72,7 @@ typedef struct task {
     struct scope *scope;   /* the innermost that it is in, or NULL */
     struct scope *parent;  /* that it is a child of, or NULL */
     list sibling;          /* in parent->children */
+    void *kept;            /* of those who set user, with the slot as well: what it waits in is kept alive */
 } task;
 
 /* Makes a task without putting it in the queue: user is what the slot's last task left. UV_ENOMEM: *task is NULL. */

@@ -7,7 +7,8 @@
 ---    children        it waits for tasks that it has started, even when it is cancelled
 ---    brief           it may be over before a timeout
 ---    yields          it is always ready again at once; wait goes on for ever
----    check(began)    fails unless giving it up has left everything as it should be; began: it had waited or tried
+---    check(began)    called in another task: fails unless giving it up has left everything as it should be; began: it
+---                    had waited or tried
 
 local momo = require "momo"
 local tcp = require "spec.tcp"
@@ -15,7 +16,7 @@ local tcp = require "spec.tcp"
 local net, sync, time, thread = momo.net, momo.sync, momo.time, momo.thread
 local assert_failed, waiting = tcp.assert_failed, tcp.waiting
 
-local MUCH = 32 * 1024 * 1024 -- bytes: more than two sockets hold
+local MUCH = ("x"):rep(16 * 1024 * 1024) -- more than two sockets hold
 
 local function sleep_for_ever()
   time.sleep(math.huge)
@@ -144,7 +145,7 @@ end
 function rows.write()
   local one, other = tcp.pair()
   return {
-    wait = function() return one:write(("x"):rep(MUCH)) end,
+    wait = function() return one:write(MUCH) end,
     limit = function(seconds) one:set_timeout(seconds) end,
     check = function(began)
       one:set_timeout(10)
@@ -162,19 +163,19 @@ end
 
 rows["write behind another"] = function()
   local one, other = tcp.pair()
-  local first = waiting(one.write, one, ("x"):rep(MUCH))
+  local first = waiting(one.write, one, MUCH)
   return {
     wait = function() return one:write "queued" end,
     limit = function(seconds) one:set_timeout(seconds) end,
     check = function() -- it has sent nothing, and the first one all
       one:set_timeout(10)
-      local rest = MUCH
+      local rest = #MUCH
       while rest > 0 do
         local bytes = assert(other:read(rest))
         assert(not bytes:find "[^x]")
         rest = rest - #bytes
       end
-      assert(select(2, first:join()) == MUCH)
+      assert(select(2, first:join()) == #MUCH)
       assert(one:write "next" == 4)
       assert(other:read_exact(4) == "next")
     end,

@@ -21,7 +21,8 @@ local function prepared(prepare, fn)
       local began = fn(subject)
       assert.same(before, counts())
       if subject.check then
-        subject.check(began)
+        local ok, err = momo.spawn(subject.check, began):join()
+        if not ok then error(err, 0) end
       end
       momo.stop()
     end)

@@ -232,7 +232,6 @@ describe("a scope that is cancelled from outside", function()
           scope:cancel "inner"
           sleep(1)
         end)
-        momo.yield_now()
         error "reached"
       end)
       sleep(2)

@@ -190,6 +190,7 @@ local function leave_timeout(task, frame, results)
   if ok and value ~= TOKEN then
     expect(value == nil and results[4] == "ETIMEDOUT", task, "the timeout returned", tostring(value))
     expect(momo.time.now() >= frame.deadline, task, "the timeout was early")
+    expect(not is_cancelled(task, task.frame), task, "the timeout returned, though its task was cancelled")
     count "timeout"
   elseif not ok then
     expect(value == frame.raised, task, "the timeout raised", tostring(value))

@@ -5,7 +5,7 @@ local tree = require "spec.tree"
 
 local SANITIZED = (os.getenv "MOMO_SANITIZE" or "") ~= ""
 local ONE_SEED = tonumber(os.getenv "MOMO_SEED")
-local SEEDS = SANITIZED and 1000 or 10000
+local SEEDS = SANITIZED and 3000 or 10000
 
 -- The first line in which two traces differ, both ways.
 local function difference(a, b)

@@ -8,7 +8,7 @@
 
 static handle *self(lua_State *L, const char *method) {
     handle *h = check_self(L, UP(TASK), "task", method);
-    if (runtime_of(L)->executor.closed) {
+    if (h->task && !executor_running && runtime_of(L)->executor.closed) {
         h->task = NULL; /* its slot is gone */
     }
     return h;
@@ -40,7 +40,7 @@ static int task_join(lua_State *L) {
 
 /* outcome(task) -> true, results... | false, error | nil, err, code: what join returns */
 static int task_outcome(lua_State *L) {
-    handle *h = self(L, "join");
+    handle *h = lua_touserdata(L, 1); /* which join, or select, has checked */
     runtime *rt = runtime_of_task(L);
     task *t = rt->executor.current;
     enum wake wake = t ? (enum wake)t->wake : WAKE_NONE;

@@ -20,9 +20,13 @@ static list *queue_of(lua_State *L, int index) {
 }
 
 /* What the task is linked in, at index 1, must live as long, even if its coroutine is torn away. */
-static void keep(lua_State *L, const task *t) {
-    lua_pushvalue(L, 1);
-    lua_rawseti(L, UP(WAITS), slot_of(t));
+static void keep(lua_State *L, task *t) {
+    void *waits_in = lua_touserdata(L, 1);
+    if (t->kept != waits_in) { /* else it is kept since the last time */
+        lua_pushvalue(L, 1);
+        lua_rawseti(L, UP(WAITS), slot_of(t));
+        t->kept = waits_in;
+    }
 }
 
 /* park(queue, operation, timeout): returns nothing when it was woken, true when answer() tells */

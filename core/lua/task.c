@@ -16,8 +16,9 @@ enum {
 
 /* ---- from Lua to the ready queue ---- */
 
-static lua_State *new_coroutine(lua_State *L, const task *t) {
+static lua_State *new_coroutine(lua_State *L, task *t) {
     lua_State *co = lua_newthread(L);
+    t->kept = NULL;
     lua_rawseti(L, UP(COROUTINES), slot_of(t));
     for (int up = UP_HANDLES; up <= UP_WAITS; up++) {
         lua_pushboolean(L, 0); /* false keeps the place, so that no later store allocates */

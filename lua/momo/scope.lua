@@ -159,9 +159,11 @@ end
 ---Cancels what fn is doing when the time is over. Timeouts nest; the earliest wins. See momo.time.timeout.
 ---@async
 function M.timeout(seconds, fn, ...)
-  check.argument(type(seconds) == "number" and seconds >= 0,
-    "timeout: argument 1 must be a number of seconds, 0 or more", seconds)
-  check.argument(type(fn) == "function", "timeout: argument 2 must be a function", fn)
+  if not (type(seconds) == "number" and seconds >= 0 and type(fn) == "function") then
+    check.argument(type(seconds) == "number" and seconds >= 0,
+      "timeout: argument 1 must be a number of seconds, 0 or more", seconds)
+    check.argument(false, "timeout: argument 2 must be a function", fn)
+  end
   return time_is_over(enter("timeout", seconds), seconds, xpcall(fn, note, ...))
 end
 
