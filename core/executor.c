@@ -4,7 +4,6 @@
  */
 #include "executor.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -109,7 +108,7 @@ uint64_t executor_deadline_ms(const executor *ex, double seconds) {
     if (!(seconds < 1e9)) { /* 31 years */
         return DEADLINE_NEVER;
     }
-    uint64_t duration_ns = (uint64_t)llround(seconds * 1e9); /* 0.067 is not quite 67 ms; nobody means that */
+    uint64_t duration_ns = (uint64_t)(seconds * 1e9 + 0.5); /* 0.067 s is a little more than 67 ms; nobody means that */
     return (executor_now_ns(ex) + duration_ns + 999999) / 1000000;
 }
 

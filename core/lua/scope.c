@@ -18,7 +18,7 @@ static lua_scope *check_scope(lua_State *L) {
 /* scope_enter(operation, seconds or nil, shield, scope that was left or nil) -> scope */
 static int lua_scope_enter(lua_State *L) {
     const char *operation = lua_tostring(L, 1);
-    double seconds = check_seconds(L, 2, operation);
+    double seconds = lua_isnil(L, 2) ? -1 : lua_tonumber(L, 2); /* which scope.lua has checked */
     task *t = suspend_check(L, operation);
     lua_scope *s = lua_touserdata(L, 4);
     if (!s) {
