@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the border offers for the executor and the process. For sockets, see the end of tcp.c.
+ * What the border offers for the executor and the process. For sockets, see token.c.
  */
 #include <pthread.h>
-#include <signal.h>
 
 #include "io.h"
 
@@ -52,31 +51,6 @@ void momo_get_metrics(const momo_executor *ex, momo_metrics *m) {
 
 void momo_stop(momo_executor *ex) {
     executor_stop(ex);
-}
-
-static void on_signal(uv_signal_t *watcher, int number) {
-    (void)number;
-    executor *ex = watcher->data;
-    uv_signal_stop(&ex->signals[0]);
-    uv_signal_stop(&ex->signals[1]);
-    executor_stop(ex);
-}
-
-int momo_stop_on_signals(momo_executor *ex) {
-    static const int numbers[] = {SIGINT, SIGTERM};
-    for (int i = 0; i < 2; i++) {
-        uv_signal_t *watcher = &ex->signals[i];
-        int status = uv_signal_init(&ex->loop, watcher);
-        if (status == 0) {
-            uv_unref((uv_handle_t *)watcher);
-            watcher->data = ex;
-            status = uv_signal_start_oneshot(watcher, on_signal, numbers[i]); /* the kernel puts the default back */
-        }
-        if (status < 0) {
-            return status;
-        }
-    }
-    return 0;
 }
 
 int momo_usable_cpu(const momo_executor *ex, int i) {

@@ -48,10 +48,24 @@ void scope_leave(scope *s) {
     }
 }
 
-static void cancel_children(scope *s) {
+/* Trees of tasks may be deep, so this does not recurse: a child is put on the executor's list, and whom its cancellation
+ * reaches in turn follows it there. */
+static void cancel_children(scope *s, executor *ex) {
     for (list *node = s->children.next; node != &s->children; node = node->next) {
-        task_cancel(list_entry(node, task, sibling));
+        task *t = list_entry(node, task, sibling);
+        if (!t->asked) {
+            t->asked = true;
+            list_push(&ex->cancelling, &t->cancelling);
+        }
     }
+    if (ex->reaching) {
+        return;
+    }
+    ex->reaching = true;
+    while (!list_empty(&ex->cancelling)) {
+        task_refresh(list_entry(list_pop_front(&ex->cancelling), task, cancelling));
+    }
+    ex->reaching = false;
 }
 
 /* Whether it is cancelled itself, or from further out. */
@@ -66,7 +80,7 @@ void scope_reach_children(task *t) {
     for (scope *s = t->scope; s; s = s->outer) {
         if (!s->reached && !list_empty(&s->children) && is_cancelled(s, t)) {
             s->reached = true;
-            cancel_children(s);
+            cancel_children(s, t->executor);
         }
     }
 }
@@ -87,7 +101,9 @@ void scope_cancel(scope *s, const char *why) {
     }
     s->cancelled = true;
     s->why = why;
-    cancel_children(s);
+    if (!list_empty(&s->children)) {
+        cancel_children(s, list_entry(list_first(&s->children), task, sibling)->executor);
+    }
     if (s->task) {
         task_refresh(s->task);
     }

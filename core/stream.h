@@ -33,7 +33,7 @@ void stream_consume(io *, size_t n);
 int stream_settle(io *);
 
 /* Writing: one task's write at a time, the others queue.
- *   begin -> true: it's the task's turn, until stream_end_write or stream_cut_write; false: wait with io_wait_turn */
+ *   begin -> true: it's the task's turn, until stream_end_write or stream_cut_write; false: wait with stream_wait_turn */
 bool stream_begin_write(io *, task *);
 void stream_end_write(io *);
 /* The write stops after t->progress bytes. If there are any, nothing can be written after them: UV_EPIPE from now on. */

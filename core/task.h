@@ -72,6 +72,7 @@ typedef struct task {
     struct scope *scope;   /* the innermost that it is in, or NULL */
     struct scope *parent;  /* that it is a child of, or NULL */
     list sibling;          /* in parent->children */
+    list cancelling;       /* in executor.cancelling, until its cancellation has reached it */
     void *kept;            /* of those who set user, with the slot as well: what it waits in is kept alive */
 } task;
 

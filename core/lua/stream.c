@@ -252,6 +252,9 @@ static int stream_write_all(lua_State *L) {
     }
     if (!mine && wake == WAKE_NONE) {
         t->deadline_ms = suspend_deadline(t, o->timeout);
+        if (o->timeout == 0) { /* it won't wait for an event: ask */
+            o->ready |= UV_WRITABLE;
+        }
         if (!o->broken && !stream_begin_write(o, t)) {
             if (o->timeout == 0) {
                 return push_failure(L, UV_ETIMEDOUT);

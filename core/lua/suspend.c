@@ -70,14 +70,6 @@ bool suspend_let_others(task *t, enum wake wake) {
     return true;
 }
 
-/* The task that this one's cancellation comes from: its scope's owner, when that was cancelled; else itself. */
-static const task *origin(const task *t) {
-    while (t->parent && t->parent->task && !t->parent->cancelled && t->parent->reached) {
-        t = t->parent->task;
-    }
-    return t;
-}
-
 static const char *why_cancelled(const task *t) {
     for (const scope *s = t->scope; s; s = s->outer) {
         if (s->cancelled) {
@@ -96,25 +88,40 @@ bool is_cancellation(lua_State *L, int index) {
     return same;
 }
 
-void push_cancellation(lua_State *L, task *t) {
-    int slot = (int)t->head.index + 1;
-    lua_rawgeti(L, UP(CANCELLATIONS), slot);
-    if (lua_toboolean(L, -1)) {
-        return;
-    }
-    const task *from = origin(t);
-    lua_rawgeti(L, UP(CANCELLATIONS), (int)from->head.index + 1);
+/* The owner of the scope that t is a child of, when t's cancellation came from there; else NULL. */
+static const task *cancelled_by(const task *t) {
+    const scope *s = t->parent;
+    return s && s->task && !s->cancelled && s->reached ? s->task : NULL;
+}
+
+static bool push_known_cancellation(lua_State *L, const task *t) {
+    lua_rawgeti(L, UP(CANCELLATIONS), (int)t->head.index + 1);
     if (!lua_toboolean(L, -1)) {
         lua_pop(L, 1);
+        return false;
+    }
+    return true;
+}
+
+void push_cancellation(lua_State *L, task *t) {
+    const task *from = t, *owner;
+    bool known = push_known_cancellation(L, t);
+    while (!known && (owner = cancelled_by(from))) {
+        from = owner;
+        known = push_known_cancellation(L, from);
+    }
+    if (!known) {
         lua_createtable(L, 0, 1);
         lua_pushstring(L, why_cancelled(from));
         lua_setfield(L, -2, "reason");
         lua_pushvalue(L, UP(CANCELLED));
         lua_setmetatable(L, -2);
     }
-    lua_replace(L, -2);
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, UP(CANCELLATIONS), slot);
+    /* All between share it, so that none has to look for it as far again. */
+    for (const task *each = t; each; each = each == from ? NULL : cancelled_by(each)) {
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, UP(CANCELLATIONS), (int)each->head.index + 1);
+    }
 }
 
 int suspend_cancelled(lua_State *L, task *t) {

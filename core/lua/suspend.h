@@ -2,15 +2,15 @@
  *
  * How a C function suspends the task that called it.
  *
- * LuaJIT has no continuations, and nothing may be raised or allocated on a parked coroutine. So an operation is a C
- * function that Lua calls again for as long as it returns true:
+ * LuaJIT has no continuations, and nothing may be raised or allocated on a parked coroutine. So an operation
  *
- *      while operation(...) == true do end
+ *   1. is entered: suspend_enter says whether this call is fresh or comes after a wake-up, and why;
+ *   2. tries. Done: it returns its results;
+ *   3. can't go on yet: it parks the task and ends in lua_yield. As soon as there is an answer, the loop resumes the
+ *      coroutine with `true`, in which case the Lua wrapper asks for it, inside the task, where C may raise.
  *
- *   1. It is entered: suspend_enter says whether this call is fresh or comes after a wake-up, and why.
- *   2. It tries. Done: it returns its results.
- *   3. It can't go on yet: it parks the task and ends in lua_yield. The loop resumes the coroutine with `true` as soon as
- *      there is an answer, which makes the wrapper call the operation again, inside the task, where it may raise.
+ * Where a system call is to be tried again, asking is calling the operation once more (`while read(...) == true do end`).
+ * Where the task was woken by another one, it is a call of a function that takes the answer (outcome, answer, fired).
  */
 #pragma once
 #include "runtime.h"
