@@ -18,17 +18,16 @@ int task_new(executor *ex, task **out) {
     if (status < 0) {
         return UV_ENOMEM;
     }
-    list_init(&t->place.link);
-    t->place.task = t;
-    list_init(&t->joiners);
-    wheel_timer_init(&t->timer.wheel);
-    t->timer.expired = on_expired;
-    t->executor = ex;
+    if (!t->executor) { /* the slot's first */
+        t->executor = ex;
+        t->place.task = t;
+        list_init(&t->joiners);
+        wheel_timer_init(&t->timer.wheel);
+        t->timer.expired = on_expired;
+    }
     t->wake = WAKE_NONE;
-    t->started = t->cancelled = t->asked = t->external = t->noted = false;
     t->raises = 0;
-    t->set = NULL;
-    t->scope = t->parent = NULL;
+    t->started = t->cancelled = t->asked = t->noted = false;
     return 0;
 }
 
@@ -125,6 +124,8 @@ void task_end(task *t) {
     if (t->parent) {
         scope_remove(t);
     }
-    task_wake_all(&t->joiners, WAKE_READY);
+    if (!list_empty(&t->joiners)) {
+        task_wake_all(&t->joiners, WAKE_READY);
+    }
     slab_release(&t->executor->tasks, t);
 }

@@ -40,7 +40,8 @@ typedef struct wait_set {
     waiter places[];
 } wait_set;
 
-/* What a switch touches comes first, within one line of the cache. */
+/* In lines of the cache: what a switch touches, what a spawn and an end touch besides, what a wait does, the rest. At its
+ * end a task leaves what it waited in, what waited for it, and its scopes, so those fields are clean for the next one. */
 typedef struct task {
     slab_head head;
     waiter place; /* READY: in the executor's queue; WAITING: in what it waits for, or alone */
@@ -55,25 +56,27 @@ typedef struct task {
         uint8_t begun;        /* operations that it has begun */
         bool raised;          /* a cancellation was raised */
         bool raised_by_yield; /* and by yield_now */
-
     } turn;
+
     void *top; /* what runs now: user, or a coroutine inside of it */
     void *handle;
+    list joiners;         /* waiters for its end */
+    struct scope *scope;  /* the innermost that it is in, or NULL */
+    struct scope *parent; /* that it is a child of, or NULL */
+    uint64_t progress;    /* bytes that the operation under way has moved */
+    int8_t expiry;        /* enum wake: what an expired deadline tells it */
+    bool asked;           /* the whole task was cancelled, by task_cancel */
+    bool external;        /* what it waits for comes from outside of the executor: see executor.external */
+    bool noted;           /* of those who set user: its error's traceback was kept */
+
     timer timer;           /* pending while it waits with a deadline */
-    int8_t expiry;         /* enum wake: what an expired deadline tells it */
-    bool asked;            /* the whole task was cancelled, by task_cancel */
-    bool external;         /* what it waits for comes from outside of the executor: see executor.external */
-    bool noted;            /* of those who set user: its error's traceback was kept */
     uint64_t deadline_ms;  /* of the operation under way; kept over spurious wake-ups */
-    uint64_t progress;     /* bytes that the operation under way has moved */
     const char *waits_for; /* the operation's name, while WAITING */
     wait_set *set;         /* while it waits in several queues; owned by the operation */
-    list joiners;          /* waiters for its end */
-    struct scope *scope;   /* the innermost that it is in, or NULL */
-    struct scope *parent;  /* that it is a child of, or NULL */
-    list sibling;          /* in parent->children */
-    list cancelling;       /* in executor.cancelling, until its cancellation has reached it */
     void *kept;            /* of those who set user, with the slot as well: what it waits in is kept alive */
+
+    list sibling;    /* in parent->children */
+    list cancelling; /* in executor.cancelling, until its cancellation has reached it */
 } task;
 
 /* Makes a task without putting it in the queue: user is what the slot's last task left. UV_ENOMEM: *task is NULL. */

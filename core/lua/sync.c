@@ -20,8 +20,7 @@ static list *queue_of(lua_State *L, int index) {
 }
 
 /* What the task is linked in, at index 1, must live as long, even if its coroutine is torn away. */
-static void keep(lua_State *L, task *t) {
-    void *waits_in = lua_touserdata(L, 1);
+static void keep(lua_State *L, task *t, void *waits_in) {
     if (t->kept != waits_in) { /* else it is kept since the last time */
         lua_pushvalue(L, 1);
         lua_rawseti(L, UP(WAITS), slot_of(t));
@@ -31,6 +30,7 @@ static void keep(lua_State *L, task *t) {
 
 /* park(queue, operation, timeout): returns nothing when it was woken, true when answer() tells */
 static int park(lua_State *L) {
+    list *queue = queue_of(L, 1);
     const char *operation = lua_tostring(L, 2);
     double timeout = check_seconds(L, 3, operation);
     enum wake wake;
@@ -43,9 +43,9 @@ static int park(lua_State *L) {
         lua_pushboolean(L, 1);
         return 1;
     }
-    keep(L, t);
+    keep(L, t, queue);
     task_park(t, operation, suspend_deadline(t, timeout), WAKE_TIMEOUT);
-    list_push(queue_of(L, 1), &t->place.link);
+    list_push(queue, &t->place.link);
     return lua_yield(L, 0);
 }
 
@@ -105,7 +105,7 @@ static int select_park(lua_State *L) {
     }
     lua_pushvalue(L, 2);
     lua_setfenv(L, 1); /* the set keeps the queues that its places are in */
-    keep(L, t);
+    keep(L, t, set);
     task_park(t, "select", suspend_deadline(t, timeout), WAKE_TIMEOUT);
     t->set = set;
     return lua_yield(L, 0);
