@@ -8,6 +8,7 @@ local native = require("momo.core").native
 local task = require "momo.task"
 
 local note, raise = native.note, native.raise
+local scope_enter, scope_leave = native.scope_enter, native.scope_leave
 local is_cancelled, Cancelled = task.is_cancelled, task.Cancelled
 
 ---@class momo.Scope
@@ -26,11 +27,11 @@ local function enter(operation, seconds, shield)
     kept[n_kept] = nil
     n_kept = n_kept - 1
   end
-  return native.scope_enter(operation, seconds, shield, raw)
+  return scope_enter(operation, seconds, shield, raw)
 end
 
 local function leave(raw)
-  local mine, expired, interrupted = native.scope_leave(raw)
+  local mine, expired, interrupted = scope_leave(raw)
   if n_kept < KEEP then
     n_kept = n_kept + 1
     kept[n_kept] = raw
