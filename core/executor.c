@@ -14,6 +14,12 @@
 /* A poll that nothing but a signal or another thread could use is made once in so many windows. */
 enum { IDLE_WINDOWS = 16 };
 
+/* The first window of a run is short: nobody knows yet how long its tasks compute. */
+enum { FIRST_WINDOW = 8 };
+
+/* Resumes between two looks at the clock within a window. */
+enum { CLOCK_RESUMES = 64 };
+
 _Thread_local executor *executor_running;
 
 static void close_handle(uv_handle_t *handle, void *unused) {
@@ -113,8 +119,9 @@ uint64_t executor_deadline_ms(const executor *ex, double seconds) {
     return (executor_now_ns(ex) + duration_ns + 999999) / 1000000;
 }
 
-static void run_window(executor *ex) {
-    unsigned left = EXECUTOR_WINDOW;
+/* Resumes ready tasks, at most n: how many. */
+static unsigned resume_some(executor *ex, unsigned n) {
+    unsigned left = n;
     for (; left && !list_empty(&ex->ready); left--) {
         task *t = list_entry(list_take_first(&ex->ready), task, place.link);
         t->state = TASK_RUNNING;
@@ -122,8 +129,33 @@ static void run_window(executor *ex) {
         ex->current = t;
         ex->resume(t);
     }
-    ex->resumes += EXECUTOR_WINDOW - left;
     ex->current = NULL;
+    return n - left;
+}
+
+/* Runs a window: at most EXECUTOR_WINDOW resumes, and no more than about EXECUTOR_WINDOW_NS. The clock is read now and then,
+ * so a window whose tasks compute for long makes the next one shorter. Virtual time knows no such hurry, nor may the order
+ * depend on it. Returns whether it took long. */
+static bool run_window(executor *ex) {
+    if (ex->virtual) {
+        ex->resumes += resume_some(ex, EXECUTOR_WINDOW);
+        return false;
+    }
+    uint64_t begin_ns = uv_hrtime(), elapsed_ns = 0;
+    unsigned done = 0;
+    while (done < ex->window && !list_empty(&ex->ready) && elapsed_ns <= EXECUTOR_WINDOW_NS) {
+        unsigned left = ex->window - done;
+        done += resume_some(ex, left < CLOCK_RESUMES ? left : CLOCK_RESUMES);
+        elapsed_ns = uv_hrtime() - begin_ns;
+    }
+    ex->resumes += done;
+    if (elapsed_ns <= EXECUTOR_WINDOW_NS) {
+        ex->window = 2 * ex->window < EXECUTOR_WINDOW ? 2 * ex->window : EXECUTOR_WINDOW;
+        return false;
+    }
+    ex->window = (unsigned)(done * EXECUTOR_WINDOW_NS / elapsed_ns);
+    ex->window += ex->window == 0;
+    return true;
 }
 
 /* Returns whether the wheel has done all its work up to now. */
@@ -173,8 +205,9 @@ bool executor_run(executor *ex) {
     bool ended = false;
     executor_running = ex;
     ex->running = true;
+    ex->window = FIRST_WINDOW;
     for (;;) {
-        run_window(ex);
+        bool took_long = run_window(ex);
         if (ex->turn_end) {
             ex->turn_end(ex);
         }
@@ -184,7 +217,7 @@ bool executor_run(executor *ex) {
         }
         bool timers_done = expire_timers(ex);
         if (!list_empty(&ex->ready) || !timers_done) {
-            if (ex->ios.live || ex->external || ++ex->skipped >= IDLE_WINDOWS) {
+            if (took_long || ex->ios.live || ex->external || ++ex->skipped >= IDLE_WINDOWS) {
                 poll_events(ex, false);
             }
         } else if (ex->virtual && ex->wheel.count) {

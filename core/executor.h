@@ -24,7 +24,8 @@
 #include "wheel.h"
 
 enum {
-    EXECUTOR_WINDOW = 128,        /* resumes before I/O and timers get their turn */
+    EXECUTOR_WINDOW = 128,        /* resumes before I/O and timers get their turn, */
+    EXECUTOR_WINDOW_NS = 1000000, /* or fewer, when they take longer than this */
     EXECUTOR_TIMER_BUDGET = 4096, /* timers moved in one turn */
     EXECUTOR_SCRATCH = 64 * 1024, /* the most that one read takes */
 };
@@ -60,6 +61,7 @@ struct momo_executor {
     bool closed;         /* deinit has been called */
     bool stopping;       /* until the run ends: tasks are cancelled from birth */
     bool waits;          /* this poll waits: no task is ready */
+    unsigned window;     /* resumes in the next one */
     unsigned external;   /* tasks that wait for what comes from outside: descriptors, look-ups */
     unsigned woken;      /* tasks ready since the last poll began, at a guess */
     unsigned skipped;    /* windows since the last poll */

@@ -14,7 +14,8 @@ describe("close", function()
       local listener = listen()
       tcp.fill(other)
       other:set_timeout(nil)
-      local unbroken, reader = pair()
+      local unbroken, unread = pair()
+      local reader, silent = pair()
       local waiters = {
         waiting(function() return listener:accept() end),
         waiting(function() return listener:accept(60) end),
@@ -23,7 +24,7 @@ describe("close", function()
         waiting(function() return unbroken:write(("x"):rep(32 * 1024 * 1024)) end),
         waiting(function() return unbroken:write "behind the first one" end),
       }
-      for _, object in ipairs { listener, other, reader, unbroken, one } do
+      for _, object in ipairs { listener, other, reader, unbroken, one, unread, silent } do
         object:close()
       end
       for _, task in ipairs(waiters) do

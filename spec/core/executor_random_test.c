@@ -221,7 +221,7 @@ static void random_resume(task *t) {
 }
 
 static void random_turn_end(executor *of) {
-    CHECK(of == ex && ex->current == NULL && (in_window == EXECUTOR_WINDOW || queued == 0));
+    CHECK(of == ex && ex->current == NULL && (in_window > 0 || queued == 0));
     in_window = 0;
     turn_end_ms = executor_now_ns(ex) / 1000000;
     timers_due = true;
