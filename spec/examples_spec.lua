@@ -239,7 +239,7 @@ describe("examples", function()
         assert.equal("* Bob left", receive(ada))
         ada:write "still here\n"
       end)
-      assert.truthy(stop(server):find "ENOBUFS: no buffer space available")
+      assert.truthy(stop(server):find "ENOBUFS: no delimiter within")
     end)
   end)
 

@@ -160,7 +160,10 @@ static int stream_read_until(lua_State *L) {
             return push_bytes(L, o, (size_t)(found - bytes) + size);
         }
         if (unread == max) {
-            return push_failure(L, UV_ENOBUFS);
+            lua_pushnil(L);
+            lua_pushfstring(L, "ENOBUFS: no delimiter within %d bytes", (int)max);
+            lua_pushliteral(L, "ENOBUFS");
+            return 3;
         }
         t->progress = unread >= size ? unread - size + 1 : 0;
         if (!read_more(L, "read_until", t, o, 1, &result)) {
