@@ -15,12 +15,13 @@ static lua_scope *check_scope(lua_State *L) {
     return lua_touserdata(L, 1); /* never in the hands of users */
 }
 
-/* scope_enter(operation, seconds or nil, shield, scope that was left or nil) -> scope */
+/* scope_enter(kind, scope that was left or nil) -> scope; kind: seconds of a timeout, nil for a scope, false for a shield */
 static int lua_scope_enter(lua_State *L) {
-    const char *operation = lua_tostring(L, 1);
-    double seconds = lua_isnil(L, 2) ? -1 : lua_tonumber(L, 2); /* which scope.lua has checked */
-    task *t = suspend_check(L, operation);
-    lua_scope *s = lua_touserdata(L, 4);
+    int kind = lua_type(L, 1);
+    bool shield = kind == LUA_TBOOLEAN;
+    double seconds = kind == LUA_TNUMBER ? lua_tonumber(L, 1) : -1;
+    task *t = suspend_check(L, kind == LUA_TNUMBER ? "timeout" : shield ? "shield" : "scope");
+    lua_scope *s = lua_touserdata(L, 2);
     if (!s) {
         s = lua_newuserdata(L, sizeof *s);
         s->scope.task = NULL;
@@ -28,7 +29,7 @@ static int lua_scope_enter(lua_State *L) {
         lua_setmetatable(L, -2);
     }
     s->failed = false;
-    scope_enter(&s->scope, t, suspend_deadline(t, seconds), lua_toboolean(L, 3));
+    scope_enter(&s->scope, t, suspend_deadline(t, seconds), shield);
     return 1;
 }
 
@@ -40,6 +41,9 @@ static int lua_scope_leave(lua_State *L) {
     if (t && s->scope.cancelled && !t->asked) {
         lua_pushboolean(L, 0);
         lua_rawseti(L, UP(CANCELLATIONS), slot_of(t));
+    }
+    if (!s->scope.cancelled && !s->scope.reached) {
+        return 0;
     }
     lua_pushboolean(L, s->scope.cancelled && t && !t->cancelled);
     lua_pushboolean(L, s->scope.expired);

@@ -6,16 +6,23 @@
  */
 #include "handle.h"
 
-/* queue() -> queue */
+typedef struct queue {
+    list waiters;
+    const char *operation; /* what they do: a string that Momo's own code holds */
+} queue;
+
+/* queue(operation) -> queue */
 static int new_queue(lua_State *L) {
-    list *queue = lua_newuserdata(L, sizeof *queue);
-    list_init(queue);
+    const char *operation = lua_tostring(L, 1);
+    queue *q = lua_newuserdata(L, sizeof *q);
+    list_init(&q->waiters);
+    q->operation = operation;
     lua_pushvalue(L, UP(QUEUE));
     lua_setmetatable(L, -2);
     return 1;
 }
 
-static list *queue_of(lua_State *L, int index) {
+static queue *queue_of(lua_State *L, int index) {
     return lua_touserdata(L, index); /* never in the hands of users */
 }
 
@@ -28,13 +35,12 @@ static void keep(lua_State *L, task *t, void *waits_in) {
     }
 }
 
-/* park(queue, operation, timeout): returns nothing when it was woken, true when answer() tells */
+/* park(queue, timeout): returns nothing when it was woken, true when answer() tells */
 static int park(lua_State *L) {
-    list *queue = queue_of(L, 1);
-    const char *operation = lua_tostring(L, 2);
-    double timeout = check_seconds(L, 3, operation);
+    queue *q = queue_of(L, 1);
+    double timeout = check_seconds(L, 2, q->operation);
     enum wake wake;
-    task *t = suspend_enter(L, operation, &wake);
+    task *t = suspend_enter(L, q->operation, &wake);
     if (!t) {
         return lua_yield(L, 0);
     }
@@ -43,9 +49,9 @@ static int park(lua_State *L) {
         lua_pushboolean(L, 1);
         return 1;
     }
-    keep(L, t, queue);
-    task_park(t, operation, suspend_deadline(t, timeout), WAKE_TIMEOUT);
-    list_push(queue, &t->place.link);
+    keep(L, t, q);
+    task_park(t, q->operation, suspend_deadline(t, timeout), WAKE_TIMEOUT);
+    list_push(&q->waiters, &t->place.link);
     return lua_yield(L, 0);
 }
 
@@ -59,19 +65,19 @@ static int answer(lua_State *L) {
 
 /* wake(queue) -> whether there was someone to wake */
 static int wake(lua_State *L) {
-    lua_pushboolean(L, task_wake_first(queue_of(L, 1), WAKE_NONE) != NULL);
+    lua_pushboolean(L, task_wake_first(&queue_of(L, 1)->waiters, WAKE_NONE) != NULL);
     return 1;
 }
 
 /* waiting(queue) -> whether anyone waits */
 static int waiting(lua_State *L) {
-    lua_pushboolean(L, !list_empty(queue_of(L, 1)));
+    lua_pushboolean(L, !list_empty(&queue_of(L, 1)->waiters));
     return 1;
 }
 
 /* wake_all(queue) */
 static int wake_all(lua_State *L) {
-    task_wake_all(queue_of(L, 1), WAKE_NONE);
+    task_wake_all(&queue_of(L, 1)->waiters, WAKE_NONE);
     return 0;
 }
 
@@ -98,10 +104,10 @@ static int select_park(lua_State *L) {
         lua_getmetatable(L, -1);
         bool is_task = lua_rawequal(L, -1, UP(TASK));
         lua_pop(L, 1);
-        list *queue = is_task ? &((handle *)lua_touserdata(L, -1))->task->joiners : queue_of(L, -1);
+        list *waiters = is_task ? &((handle *)lua_touserdata(L, -1))->task->joiners : &queue_of(L, -1)->waiters;
         lua_pop(L, 1);
         set->places[i].task = t;
-        list_push(queue, &set->places[i].link);
+        list_push(waiters, &set->places[i].link);
     }
     lua_pushvalue(L, 2);
     lua_setfenv(L, 1); /* the set keeps the queues that its places are in */

@@ -79,7 +79,7 @@ end
 ---Sends when its turn comes.
 local function send_in_turn(channel, value, timeout)
   channel.sending = true
-  if park(channel.senders, "send", timeout) then
+  if park(channel.senders, timeout) then
     announce_end(channel)
     return answer()
   elseif channel.deaf then
@@ -199,7 +199,7 @@ function Receiver:recv(timeout)
     return eof()
   end
   channel.receiving = true
-  if park(channel.receivers, "recv", timeout) then
+  if park(channel.receivers, timeout) then
     return answer()
   end
   return woken(channel)
@@ -255,10 +255,10 @@ local function new_channel(capacity)
     capacity = capacity,
     open = 1,     -- senders
     deaf = false, -- the receiver is closed
-    senders = queue(),
+    senders = queue "send",
     sending = false, -- there may be tasks in `senders`
     reserved = 0,    -- places for senders that were woken
-    receivers = queue(),
+    receivers = queue "recv",
     receiving = false, -- there may be tasks in `receivers`
     promised = 0,      -- values for receivers that were woken
   }

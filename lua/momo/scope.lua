@@ -21,13 +21,14 @@ local M = {}
 local KEEP = 64
 local kept, n_kept = {}, 0
 
-local function enter(operation, seconds, shield)
+---kind: seconds of a timeout, nil for a scope, false for a shield
+local function enter(kind)
   local raw = kept[n_kept]
   if raw then
     kept[n_kept] = nil
     n_kept = n_kept - 1
   end
-  return scope_enter(operation, seconds, shield, raw)
+  return scope_enter(kind, raw)
 end
 
 local function leave(raw)
@@ -86,7 +87,7 @@ end
 ---@return any ...
 function M.shield(fn, ...)
   check.argument(type(fn) == "function", "shield: argument 1 must be a function", fn)
-  return unshield(enter("shield", nil, true), xpcall(fn, note, ...))
+  return unshield(enter(false), xpcall(fn, note, ...))
 end
 
 ---The error of the first deferred call that failed; those of later ones are shown at once.
@@ -143,7 +144,7 @@ end
 function M.scope(fn, ...)
   check.argument(type(fn) == "function", "scope: argument 1 must be a function", fn)
   native.check_cancelled()
-  local scope = setmetatable({ raw = enter "scope" }, Scope)
+  local scope = setmetatable({ raw = enter(nil) }, Scope)
   return conclude(scope, xpcall(fn, note, scope, ...))
 end
 
@@ -165,7 +166,7 @@ function M.timeout(seconds, fn, ...)
       "timeout: argument 1 must be a number of seconds, 0 or more", seconds)
     check.argument(false, "timeout: argument 2 must be a function", fn)
   end
-  return time_is_over(enter("timeout", seconds), seconds, xpcall(fn, note, ...))
+  return time_is_over(enter(seconds), seconds, xpcall(fn, note, ...))
 end
 
 local function check_functions(fns, name)

@@ -20,7 +20,7 @@ Notify.__index = Notify
 ---Wakes who waits for notified, one task, or all.
 ---@return momo.Notify
 function M.Notify()
-  return setmetatable({ permit = false, queue = queue() }, Notify)
+  return setmetatable({ permit = false, queue = queue "notified" }, Notify)
 end
 
 ---Waits for a notification.
@@ -36,7 +36,7 @@ function Notify:notified(timeout)
     self.permit = false
     return true
   end
-  if park(self.queue, "notified", timeout) then
+  if park(self.queue, timeout) then
     return answer()
   end
   return true
@@ -84,7 +84,7 @@ Semaphore.__index = Semaphore
 function M.Semaphore(permits)
   check.argument(check.is_whole(permits) and permits >= 0,
     "Semaphore: argument 1 must be a whole number of permits, 0 or more", permits)
-  return setmetatable({ permits = permits, queue = queue() }, Semaphore)
+  return setmetatable({ permits = permits, queue = queue "acquire" }, Semaphore)
 end
 
 ---Takes a permit, waiting for one.
@@ -100,7 +100,7 @@ function Semaphore:acquire(timeout)
     self.permits = self.permits - 1
     return true
   end
-  if park(self.queue, "acquire", timeout) then
+  if park(self.queue, timeout) then
     return answer()
   end
   return true -- release has handed its permit over
@@ -139,7 +139,7 @@ Mutex.__index = Mutex
 
 ---@return momo.Mutex
 function M.Mutex()
-  return setmetatable({ queue = queue(), owner = nil }, Mutex)
+  return setmetatable({ queue = queue "lock", owner = nil }, Mutex)
 end
 
 ---@async
@@ -157,7 +157,7 @@ function Mutex:lock(timeout)
   elseif self.owner == me then
     check.fail("lock: this task holds the mutex already")
   end
-  if park(self.queue, "lock", timeout) then
+  if park(self.queue, timeout) then
     return answer()
   end
   self.owner = me
