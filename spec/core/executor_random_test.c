@@ -4,33 +4,9 @@
  * but an array of tasks and one queue says which of them must be next, and what it must be told. */
 #include "task.h"
 
-#include "check.h"
+#include "fixture.h"
 
 #include <string.h>
-
-static executor own, *const ex = &own;
-
-static void begin(void (*resume)(task *)) {
-    CHECK(executor_init(ex) == 0);
-    ex->resume = resume;
-}
-
-/* Nothing is left behind. */
-static void finish(void) {
-    CHECK(ex->tasks.live == 0 && ex->wheel.count == 0 && ex->external == 0 && list_empty(&ex->ready));
-    CHECK(!ex->running && !ex->stopping && ex->current == NULL && executor_running == NULL);
-    CHECK_INVARIANTS(slab_check(&ex->tasks));
-    CHECK_INVARIANTS(slab_check(&ex->ios));
-    CHECK_INVARIANTS(wheel_check(&ex->wheel));
-    executor_deinit(ex);
-}
-
-static task *spawn(void) {
-    task *t;
-    CHECK(task_new(ex, &t) == 0);
-    task_start(t);
-    return t;
-}
 
 enum { TASKS = 64, STEPS = 1000000 };
 enum state { FREE, READY, WAITING };
