@@ -91,6 +91,12 @@ static inline void task_yield(task *t, enum wake wake) {
     t->wake = (int8_t)wake;
     list_push(&t->executor->ready, &t->place.link);
 }
+/* Why the task was woken; it is told once. */
+static inline enum wake task_take_wake(task *t) {
+    enum wake wake = (enum wake)t->wake;
+    t->wake = WAKE_NONE;
+    return wake;
+}
 /* The task that runs waits until task_wake, or until the deadline tells it `expiry`. Its place is the caller's to
  * insert where the wake will come from. */
 void task_park(task *, const char *waits_for, uint64_t deadline_ms, enum wake expiry);

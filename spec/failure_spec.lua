@@ -1,26 +1,9 @@
 local momo = require "momo"
 local support = require "spec.support"
 
+local pack, yield_times, failures_of = support.pack, support.yield_times, support.failures_of
+
 local WINDOW = 128
-
-local function pack(...)
-  return { n = select("#", ...), ... }
-end
-
-local function yield_times(n)
-  for _ = 1, n do
-    momo.yield_now()
-  end
-end
-
--- Runs main(failures), where failures is the list of what on_error was told, and returns the list.
-local function failures_of(main)
-  local failures = {}
-  momo.run({ on_error = function(...)
-    failures[#failures + 1] = pack(...)
-  end }, main, failures)
-  return failures
-end
 
 describe("main's error", function()
   it("is raised with its traceback, at the place where it happened", function()

@@ -1,18 +1,7 @@
 local momo = require "momo"
 local support = require "spec.support"
 
-local function pack(...)
-  return { n = select("#", ...), ... }
-end
-
--- Runs main(failures), where failures is the list of what on_error was told, and returns the list.
-local function failures_of(main)
-  local failures = {}
-  momo.run({ on_error = function(...)
-    failures[#failures + 1] = pack(...)
-  end }, main, failures)
-  return failures
-end
+local pack, failures_of = support.pack, support.failures_of
 
 describe("run", function()
   it("passes arguments to main and returns its results, nils too", function()

@@ -1,5 +1,7 @@
 ---What specs share: running programs, each in a process of its own that a spec can't hang on.
 
+local momo = require "momo"
+
 local M = {}
 
 local LIMIT_SECONDS = 120
@@ -73,6 +75,27 @@ function M.luajit(code, options)
   local path = M.tmpfile(code)
   local loader = ("assert(loadstring(io.open(%q, 'rb'):read '*a', '@app.lua'))()"):format(path)
   return M.shell(("exec %s -e %s"):format(assert(os.getenv "MOMO_LUAJIT"), M.quote(loader)), options)
+end
+
+---@return {n: integer, [integer]: any}
+function M.pack(...)
+  return { n = select("#", ...), ... }
+end
+
+---Lets the others have n turns.
+function M.yield_times(n)
+  for _ = 1, n do
+    momo.yield_now()
+  end
+end
+
+---Runs main(failures), where failures is the list of what on_error was told, and returns the list.
+function M.failures_of(main)
+  local failures = {}
+  momo.run({ on_error = function(...)
+    failures[#failures + 1] = M.pack(...)
+  end }, main, failures)
+  return failures
 end
 
 return M

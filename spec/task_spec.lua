@@ -1,16 +1,9 @@
 local momo = require "momo"
+local support = require "spec.support"
+
+local pack, yield_times = support.pack, support.yield_times
 
 local WINDOW = 128
-
-local function pack(...)
-  return { n = select("#", ...), ... }
-end
-
-local function yield_times(n)
-  for _ = 1, n do
-    momo.yield_now()
-  end
-end
 
 describe("spawn", function()
   it("puts the task at the tail of the ready queue: first in, first out, across windows", function()

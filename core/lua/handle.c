@@ -43,10 +43,7 @@ static int task_outcome(lua_State *L) {
     handle *h = lua_touserdata(L, 1); /* which join, or select, has checked */
     runtime *rt = runtime_of_task(L);
     task *t = rt->executor.current;
-    enum wake wake = t ? (enum wake)t->wake : WAKE_NONE;
-    if (t) {
-        t->wake = WAKE_NONE;
-    }
+    enum wake wake = t ? task_take_wake(t) : WAKE_NONE;
     if (wake == WAKE_CANCEL) {
         return suspend_cancelled(L, t);
     }
@@ -125,6 +122,21 @@ static int task_traceback(lua_State *L) {
         lua_rawgeti(L, -1, 2);
     }
     return 1;
+}
+
+void push_task_name(lua_State *L, int index) {
+    const handle *h = lua_touserdata(L, index);
+    lua_pushfstring(L, "task %d", (int)h->id);
+    if (h->fields) {
+        lua_getfenv(L, index);
+        lua_getfield(L, -1, "name");
+        lua_remove(L, -2);
+        if (lua_isstring(L, -1)) {
+            lua_pushfstring(L, "%s '%s'", lua_tostring(L, -2), lua_tostring(L, -1));
+            lua_replace(L, -3);
+        }
+        lua_pop(L, 1);
+    }
 }
 
 /* task_name(task) -> "task 3 'name'" */

@@ -64,21 +64,6 @@ int note_error(lua_State *L) {
     return 1;
 }
 
-void push_task_name(lua_State *L, int index) {
-    const handle *h = lua_touserdata(L, index);
-    lua_pushfstring(L, "task %d", (int)h->id);
-    if (h->fields) {
-        lua_getfenv(L, index);
-        lua_getfield(L, -1, "name");
-        lua_remove(L, -2);
-        if (lua_isstring(L, -1)) {
-            lua_pushfstring(L, "%s '%s'", lua_tostring(L, -2), lua_tostring(L, -1));
-            lua_replace(L, -3);
-        }
-        lua_pop(L, 1);
-    }
-}
-
 void note_failure(lua_State *L, task *t, int handle_index, int err_index) {
     lua_pushliteral(L, "in ");
     push_task_name(L, handle_index);

@@ -13,10 +13,10 @@
 enum {
     READ_MAX = EXECUTOR_SCRATCH, /* bytes, where the caller names no other limit */
     WRITE_BURST = 1024 * 1024,   /* bytes after which a write that never waits lets others have a turn */
-    IOV_PIECES = 64,             /* pieces in one writev */
+    IOV_PIECES = 64,             /* pieces in one send */
 };
 
-/* An optional positive whole number; level 2. */
+/* A positive whole number; optional where there is a standard. */
 static size_t check_count(lua_State *L, int index, const char *function, const char *what, size_t standard) {
     if (standard && lua_isnoneornil(L, index)) {
         return standard;
@@ -35,7 +35,8 @@ static momo_token *check_stream(lua_State *L, const char *method) {
     return check_self(L, UP(STREAM), "stream", method);
 }
 
-/* Enters a read operation, of a stream that was checked. True: go on, with its task and its open stream. False: return *result. */
+/* Enters a read operation, of a stream that was checked. True: go on, with its task and its open stream. False: return
+ * *result. */
 static bool enter_read(lua_State *L, const char *operation, task **out, io **stream, int *result) {
     const momo_token *token = lua_touserdata(L, 1);
     enum wake wake;
@@ -174,7 +175,8 @@ static int stream_read_until(lua_State *L) {
 
 /* ---- writing ---- */
 
-/* The bytes of the data at index 2, a string or an array of strings; or -1, and a text that says what is wrong is pushed. */
+/* The bytes of the data at index 2, a string or an array of strings; or -1, and a text that says what is wrong is
+ * pushed. */
 static ssize_t measure_data(lua_State *L) {
     if (lua_type(L, 2) == LUA_TSTRING) {
         return (ssize_t)lua_objlen(L, 2);

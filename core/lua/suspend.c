@@ -45,8 +45,7 @@ task *suspend_check(lua_State *L, const char *operation) {
 
 task *suspend_enter(lua_State *L, const char *operation, enum wake *wake) {
     task *t = suspend_check(L, operation);
-    enum wake woken = (enum wake)t->wake;
-    t->wake = WAKE_NONE;
+    enum wake woken = task_take_wake(t);
     *wake = woken == WAKE_AGAIN ? WAKE_NONE : woken;
     if (t->cancelled && *wake == WAKE_NONE) {
         if (t->raises >= RAISES_MAX) {

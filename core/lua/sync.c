@@ -58,8 +58,7 @@ static int park(lua_State *L) {
 /* answer() -> nil, err, code after a timeout; raises a cancellation */
 static int answer(lua_State *L) {
     task *t = suspend_check(L, "answer");
-    enum wake wake = (enum wake)t->wake;
-    t->wake = WAKE_NONE;
+    enum wake wake = task_take_wake(t);
     return wake == WAKE_CANCEL ? suspend_cancelled(L, t) : push_failure(L, UV_ETIMEDOUT);
 }
 
@@ -89,7 +88,7 @@ static int new_wait_set(lua_State *L) {
     return 1;
 }
 
-/* select_park(set, queues, timeout): queues and tasks; returns nothing when fired() tells which, true when answer() does */
+/* select_park(set, queues, timeout): of queues and tasks; fired() tells what came of it */
 static int select_park(lua_State *L) {
     wait_set *set = lua_touserdata(L, 1);
     double timeout = check_seconds(L, 3, "select");
@@ -131,8 +130,7 @@ static int next_random(lua_State *L) {
 static int fired(lua_State *L) {
     const wait_set *set = lua_touserdata(L, 1);
     task *t = suspend_check(L, "select");
-    enum wake wake = (enum wake)t->wake;
-    t->wake = WAKE_NONE;
+    enum wake wake = task_take_wake(t);
     if (wake == WAKE_CANCEL) {
         return suspend_cancelled(L, t);
     }

@@ -214,8 +214,7 @@ static int thread_outcome(lua_State *L) {
     lua_thread *t = self(L);
     runtime *rt = runtime_of(L);
     task *current = suspend_check(L, "join");
-    enum wake wake = (enum wake)current->wake;
-    current->wake = WAKE_NONE;
+    enum wake wake = task_take_wake(current);
     if (wake == WAKE_CANCEL) {
         return suspend_cancelled(L, current);
     }
