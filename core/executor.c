@@ -40,11 +40,11 @@ static void on_alarm(uv_timer_t *alarm) {
     uv_stop(alarm->loop);
 }
 
-static void on_async(uv_async_t *async) {
-    executor *ex = async->data;
-    if (ex->on_wake) {
-        ex->on_wake(ex);
-    }
+/* Mail is taken after each poll: this only ends one. */
+static void on_wake(uv_poll_t *poll, int status, int events) {
+    (void)status;
+    (void)events;
+    inbox_quiet(&((executor *)poll->data)->inbox);
 }
 
 int executor_init(executor *ex) {
@@ -56,13 +56,22 @@ int executor_init(executor *ex) {
         return status;
     }
     uv_timer_init(&ex->loop, &ex->alarm);
-    status = uv_async_init(&ex->loop, &ex->wake, on_async);
+    status = inbox_init(&ex->inbox);
+    if (status == 0) {
+        status = uv_poll_init(&ex->loop, &ex->wake, ex->inbox.wake);
+        if (status == 0) {
+            ex->wake.data = ex;
+            status = uv_poll_start(&ex->wake, UV_READABLE, on_wake);
+        }
+        if (status < 0) {
+            inbox_deinit(&ex->inbox);
+        }
+    }
     if (status < 0) {
         close_loop(&ex->loop);
         free(ex->scratch);
         return status;
     }
-    ex->wake.data = ex;
     if (sched_getaffinity(0, sizeof ex->cpus, &ex->cpus) < 0) {
         CPU_ZERO(&ex->cpus);
         CPU_SET(0, &ex->cpus);
@@ -70,6 +79,8 @@ int executor_init(executor *ex) {
     list_init(&ex->ready);
     list_init(&ex->cancelling);
     list_init(&ex->io_open);
+    list_init(&ex->touched);
+    list_init(&ex->ends);
     list_init(&ex->threads);
     slab_init(&ex->tasks, sizeof(task));
     slab_init(&ex->ios, sizeof(io));
@@ -82,6 +93,7 @@ void executor_deinit(executor *ex) {
         io_close(list_entry(list_first(&ex->io_open), io, open));
     }
     close_loop(&ex->loop);
+    inbox_deinit(&ex->inbox);
     slab_deinit(&ex->tasks);
     slab_deinit(&ex->ios);
     free(ex->scratch);
@@ -119,7 +131,14 @@ uint64_t executor_deadline_ms(const executor *ex, double seconds) {
     return (executor_now_ns(ex) + duration_ns + 999999) / 1000000;
 }
 
-/* Resumes ready tasks, at most n: how many. */
+/* What the tasks that ran have written for other threads is told them. */
+static void flush_touched(executor *ex) {
+    if (!list_empty(&ex->touched)) {
+        inbox_flush(&ex->touched);
+    }
+}
+
+/* Resumes ready tasks, at most n: how many. Mail is taken between them. */
 static unsigned resume_some(executor *ex, unsigned n) {
     unsigned left = n;
     for (; left && !list_empty(&ex->ready); left--) {
@@ -128,6 +147,11 @@ static unsigned resume_some(executor *ex, unsigned n) {
         memset(&t->turn, 0, sizeof t->turn);
         ex->current = t;
         ex->resume(t);
+        flush_touched(ex);
+        if (inbox_has_mail(&ex->inbox)) {
+            ex->current = NULL;
+            inbox_take(&ex->inbox);
+        }
     }
     ex->current = NULL;
     return n - left;
@@ -186,8 +210,16 @@ static void poll_events(executor *ex, bool wait) {
         uv_update_time(&ex->loop);
         uv_timer_start(&ex->alarm, on_alarm, due_ms > now_ms ? due_ms - now_ms : 0, 0);
     }
-    uv_run(&ex->loop, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    flush_touched(ex);
+    bool sleeps = wait && inbox_sleep(&ex->inbox);
+    uv_run(&ex->loop, sleeps ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     uv_timer_stop(&ex->alarm);
+    if (sleeps) {
+        inbox_awake(&ex->inbox);
+    }
+    if (inbox_has_mail(&ex->inbox)) {
+        inbox_take(&ex->inbox);
+    }
 }
 
 /* Virtual time moves on to the next deadline, unless something from outside has come meanwhile. */
@@ -243,8 +275,4 @@ void executor_stop(executor *ex) {
     if (ex->on_stop) {
         ex->on_stop(ex);
     }
-}
-
-void executor_wake(executor *ex) {
-    uv_async_send(&ex->wake);
 }

@@ -9,7 +9,7 @@
  *        +------------------------------------------------------------------------+
  *
  * It knows a task as a slot and one function that runs it, and so runs without Lua. Nothing here is shared: every
- * function belongs to the thread that calls executor_run, except executor_wake.
+ * function belongs to the thread that calls executor_run; other threads have its inbox.
  */
 #pragma once
 #include <sched.h>
@@ -19,6 +19,7 @@
 #include <uv.h>
 
 #include "include/momo.h"
+#include "inbox.h"
 #include "list.h"
 #include "slab.h"
 #include "wheel.h"
@@ -77,17 +78,20 @@ struct momo_executor {
     char *scratch;             /* EXECUTOR_SCRATCH bytes: where reads land */
     struct io *scratch_holder; /* whose unread bytes lie in it, or NULL */
 
+    inbox inbox;  /* what other threads tell this one */
+    list touched; /* what its tasks have written for other threads, and not yet looked at the bells of */
+    list ends;    /* of channels between threads */
+
     struct thread *thread;       /* that this executor runs on, where another one started it */
     list threads;                /* that this executor started and whose end it has not seen yet */
     unsigned thread_count;       /* of these: they keep a run alive */
-    void (*on_wake)(executor *); /* after executor_wake, on the executor's own thread; may be NULL */
     void (*on_stop)(executor *); /* may be NULL */
 
     cpu_set_t cpus; /* that the process may use; a pinned thread's own set is smaller */
 
     uv_loop_t loop;
-    uv_timer_t alarm; /* bounds a poll by the wheel's next deadline */
-    uv_async_t wake;
+    uv_timer_t alarm;       /* bounds a poll by the wheel's next deadline */
+    uv_poll_t wake;         /* of the inbox: not uv_async_t, whose receiver spins until its sender has left the call */
     uv_signal_t signals[2]; /* SIGINT, SIGTERM (momo_stop_on_signals) */
 };
 
@@ -106,8 +110,6 @@ void executor_set_virtual(executor *, bool);
 bool executor_run(executor *);
 
 void executor_stop(executor *);
-/* From any thread, as long as the executor lives. */
-void executor_wake(executor *);
 
 uint64_t executor_now_ns(const executor *);
 /* Seconds since 1970, of the real clock. */

@@ -5,27 +5,29 @@
 #include "thread.h"
 
 #include <sched.h>
+#include <time.h>
+
+/* How long a state that is closed waits for its threads, all together. */
+enum { FINISH_SECONDS = 3 };
 
 static void stop(thread *t) {
     pthread_mutex_lock(&t->lock);
-    t->stop = true;
+    t->stopped = true;
     if (t->executor) {
-        executor_wake(t->executor);
+        inbox_post(&t->executor->inbox, &t->stop);
     }
     pthread_mutex_unlock(&t->lock);
 }
 
-static bool read_flag(thread *t, const bool *flag) {
-    pthread_mutex_lock(&t->lock);
-    bool value = *flag;
-    pthread_mutex_unlock(&t->lock);
-    return value;
+/* Mail to the thread. */
+static void on_stop_mail(mail *m) {
+    executor_stop(list_entry(m, thread, stop)->executor);
 }
 
-/* The parent has seen the thread's end. */
+/* The parent has seen its end. */
 static void reap(thread *t) {
     executor *parent = t->parent;
-    pthread_join(t->os, NULL);
+    inbox_withdraw(&parent->inbox, &t->ended);
     list_remove(&t->link);
     parent->thread_count--;
     t->seen(t);
@@ -33,17 +35,11 @@ static void reap(thread *t) {
     thread_release(t);
 }
 
-static void on_wake(executor *ex) {
-    if (ex->thread && read_flag(ex->thread, &ex->thread->stop)) {
-        executor_stop(ex);
-    }
-    for (list *node = ex->threads.next, *next; node != &ex->threads; node = next) {
-        thread *t = list_entry(node, thread, link);
-        next = node->next;
-        if (read_flag(t, &t->ended)) {
-            reap(t);
-        }
-    }
+/* Mail to the parent. */
+static void on_ended_mail(mail *m) {
+    thread *t = list_entry(m, thread, ended);
+    pthread_join(t->os, NULL);
+    reap(t);
 }
 
 static void on_stop(executor *ex) {
@@ -56,21 +52,27 @@ static void *thread_main(void *argument) {
     thread *t = argument;
     t->main(t);
     pthread_mutex_lock(&t->lock);
-    t->ended = true;
-    executor_wake(t->parent);
+    t->over = true;
+    if (!t->orphaned) {
+        inbox_post(&t->parent->inbox, &t->ended);
+    }
     pthread_mutex_unlock(&t->lock);
+    thread_release(t);
     return NULL;
 }
 
 int thread_start(thread *t, executor *parent) {
     t->parent = parent;
     t->executor = NULL;
-    t->stop = parent->stopping;
-    t->ended = false;
-    t->references = 0;
+    t->cpus = parent->cpus;
+    t->stopped = parent->stopping;
+    t->over = t->orphaned = false;
+    t->stop = (mail){.arrived = on_stop_mail};
+    t->ended = (mail){.arrived = on_ended_mail};
     list_init(&t->joiners);
     list_init(&t->link);
     pthread_mutex_init(&t->lock, NULL);
+    t->references = 3;
 
     pthread_attr_t attributes;
     int error = pthread_attr_init(&attributes);
@@ -87,11 +89,10 @@ int thread_start(thread *t, executor *parent) {
         pthread_attr_destroy(&attributes);
     }
     if (error != 0) {
+        t->references = 0;
         pthread_mutex_destroy(&t->lock);
         return uv_translate_sys_error(error);
     }
-    t->references = 1;
-    parent->on_wake = on_wake;
     parent->on_stop = on_stop;
     list_push(&parent->threads, &t->link);
     parent->thread_count++;
@@ -99,7 +100,10 @@ int thread_start(thread *t, executor *parent) {
 }
 
 void thread_release(thread *t) {
-    if (--t->references == 0) {
+    pthread_mutex_lock(&t->lock);
+    bool last = --t->references == 0;
+    pthread_mutex_unlock(&t->lock);
+    if (last) {
         pthread_mutex_destroy(&t->lock);
         t->free(t);
     }
@@ -107,11 +111,10 @@ void thread_release(thread *t) {
 
 void thread_attach(thread *t, executor *ex) {
     ex->thread = t;
-    ex->on_wake = on_wake;
-    ex->cpus = t->parent->cpus;
+    ex->cpus = t->cpus;
     pthread_mutex_lock(&t->lock);
     t->executor = ex;
-    bool stopped = t->stop;
+    bool stopped = t->stopped;
     pthread_mutex_unlock(&t->lock);
     if (stopped) {
         executor_stop(ex);
@@ -120,15 +123,38 @@ void thread_attach(thread *t, executor *ex) {
 
 void thread_detach(thread *t) {
     pthread_mutex_lock(&t->lock);
+    inbox_withdraw(&t->executor->inbox, &t->stop);
     t->executor = NULL;
     pthread_mutex_unlock(&t->lock);
 }
 
+/* It computes on, in a state of its own, until it or the process ends. */
+static void leave_behind(thread *t) {
+    pthread_mutex_lock(&t->lock);
+    t->orphaned = true;
+    bool over = t->over;
+    pthread_mutex_unlock(&t->lock);
+    pthread_detach(t->os);
+    if (!over) {
+        t->left(t);
+    }
+    list_remove(&t->link);
+    t->parent->thread_count--;
+    inbox_withdraw(&t->parent->inbox, &t->ended);
+    thread_release(t);
+}
+
 void threads_finish(executor *ex) {
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += FINISH_SECONDS;
     on_stop(ex);
     while (!list_empty(&ex->threads)) {
         thread *t = list_entry(list_first(&ex->threads), thread, link);
-        /* Its end is announced to a loop that runs no more, so wait for the thread itself. */
-        reap(t);
+        if (pthread_timedjoin_np(t->os, NULL, &end) == 0) {
+            reap(t);
+        } else {
+            leave_behind(t);
+        }
     }
 }

@@ -3,10 +3,12 @@
  * An OS thread with an executor of its own.
  *
  * It belongs to the executor that started it: whose run does not end before the thread has, and whose stop stops it.
- * The two meet in the fields that the lock guards, and in executor_wake; they share nothing else.
+ * The two meet in mail, and in the fields that the lock guards.
  *
- *   parent: thread_stop ----> stop = true ----> executor_wake(child) ----> child: executor_stop
- *   child:  its main ended -> ended = true ---> executor_wake(parent) ---> parent: thread joined, joiners woken
+ *   parent: thread_stop --> stopped = true ---> mail to the child ----> child: executor_stop
+ *   child:  its main ended --> over = true ---> mail to the parent ---> parent: thread joined, joiners woken
+ *
+ * When the parent's state is closed, the threads that do not end in time are left behind: nobody can end them by force.
  */
 #pragma once
 #include <pthread.h>
@@ -17,19 +19,26 @@ typedef struct thread {
     list link; /* in parent->threads, until the parent has seen its end */
     executor *parent;
     pthread_t os;
-    int cpu;             /* that it is pinned to, or -1 */
-    unsigned references; /* the parent's: one while it is in the list, one for each handle */
-    list joiners;        /* the parent's tasks that wait for its end */
+    int cpu;        /* that it is pinned to, or -1 */
+    cpu_set_t cpus; /* that the process may use */
+    list joiners;   /* the parent's tasks that wait for its end */
     void (*main)(struct thread *);
     void (*seen)(struct thread *); /* on the parent's thread: its end was seen, its joiners are about to be woken */
-    void (*free)(struct thread *); /* frees it */
+    void (*left)(struct thread *); /* the same: it is left behind */
+    void (*free)(struct thread *); /* frees it, on any thread */
+    mail stop;                     /* to the thread */
+    mail ended;                    /* to the parent */
     pthread_mutex_t lock;
-    executor *executor; /* while there is one to wake. Guarded, as all below */
-    bool stop;
-    bool ended;
+    executor *executor; /* while there is one to stop. Guarded, as all below */
+    unsigned
+        references; /* one of the thread while it runs, one while it is in the parent's list, one for each handle */
+    bool stopped;
+    bool over;
+    bool orphaned; /* the parent is gone */
 } thread;
 
-/* Starts it, with one reference: 0; or a negative UV_E*, and it has none. main, seen, free and cpu are set by the caller. */
+/* Starts it: 0; or a negative UV_E*, and it is as it was. All functions and cpu are set by the caller, who has one
+ * reference afterwards. */
 int thread_start(thread *, executor *parent);
 void thread_release(thread *);
 
@@ -41,5 +50,5 @@ static inline bool thread_seen(const thread *t) {
     return !list_linked(&t->link);
 }
 
-/* Stops every thread of the executor, and waits for all of them, blocking. */
+/* Stops every thread of the executor, and waits for them, blocking, but not for ever. */
 void threads_finish(executor *);

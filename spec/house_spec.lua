@@ -36,8 +36,8 @@ end
 
 -- The core's files and their floors; a name stands for its .c and .h.
 local FLOORS = {
-  [0] = { "list", "slab", "wheel" },
-  [1] = { "executor", "task", "scope", "io", "stream", "address" },
+  [0] = { "list", "slab", "wheel", "lane" },
+  [1] = { "executor", "inbox", "task", "channel", "sender", "receiver", "scope", "io", "stream", "address" },
   [2] = { "tcp", "resolve", "thread", "token", "signal", "momo", "header" },
 }
 

@@ -35,7 +35,7 @@ local MISTAKES = {
   [ [[momo.thread.spawn(function() end, nil, coroutine.create(print))]] ] =
     "thread.spawn: the function's argument 2 is a thread",
   [ [[momo.thread.spawn(function() end, io.stdout)]] ] = "thread.spawn: the function's argument 1 is a userdata",
-  [ [[momo.thread.spawn(function() end, {1ULL})]] ] = "thread.spawn: the function's argument 1[1] is a cdata",
+  [ [[momo.thread.spawn(function() end, {1i})]] ] = "thread.spawn: the function's argument 1[1] is a cdata",
   [ [[momo.thread.spawn(function() end, momo.current())]] ] =
     "thread.spawn: the function's argument 1 is a userdata",
   [ [[local t = {} for _ = 1, 1000 do t = {t} end momo.thread.spawn(function() end, t)]] ] =

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "../channel.h"
 #include "../header.h"
 #include "../thread.h"
 #include "runtime.h"
@@ -117,6 +118,7 @@ static int close_runtime(lua_State *L) {
     executor *ex = &((runtime *)lua_touserdata(L, 1))->executor;
     if (!ex->closed) {
         threads_finish(ex);
+        channel_close_all(ex);
         if (ex->thread) {
             thread_detach(ex->thread);
         }
@@ -172,7 +174,8 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
         const char *name;
         int up;
     } metatables[] = {{"task", UP_TASK},         {"cancelled", UP_CANCELLED}, {"stream", UP_STREAM},
-                      {"listener", UP_LISTENER}, {"lookup", UP_LOOKUP},       {"thread", UP_THREAD}};
+                      {"listener", UP_LISTENER}, {"lookup", UP_LOOKUP},       {"thread", UP_THREAD},
+                      {"sender", UP_SENDER},     {"receiver", UP_RECEIVER}};
     lua_newtable(L);
     for (size_t i = 0; i < sizeof metatables / sizeof *metatables; i++) {
         lua_pushvalue(L, metatables[i].up);
@@ -191,6 +194,7 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     register_stream(L);
     register_net(L);
     register_thread(L);
+    register_thread_channel(L);
     lua_pushvalue(L, -1);
     lua_setfield(L, LUA_REGISTRYINDEX, "momo.native");
     return 1;

@@ -27,6 +27,8 @@ enum upvalue {
     UP_THREAD,
     UP_SCOPE,
     UP_QUEUE,
+    UP_SENDER, /* of channels between threads */
+    UP_RECEIVER,
     UP_MAKE_COROUTINE, /* functions that are called protected (task.c) */
     UP_STORE_OUTCOME,
     UP_COUNT = UP_STORE_OUTCOME,
@@ -79,6 +81,7 @@ void register_time(lua_State *);
 void register_stream(lua_State *);
 void register_net(lua_State *);
 void register_thread(lua_State *);
+void register_thread_channel(lua_State *);
 
 /* Where a coroutine is, in the innermost or the outermost Lua function that is not Momo's own: "?" and 0 if in none. */
 void find_place(lua_State *, lua_State *co, bool outermost, lua_Debug *place);

@@ -5,6 +5,7 @@
  * What waits is linked in C, and so leaves the queue by itself when its time is over or it is cancelled.
  */
 #include "handle.h"
+#include "thread_channel.h"
 
 typedef struct queue {
     list waiters;
@@ -88,7 +89,7 @@ static int new_wait_set(lua_State *L) {
     return 1;
 }
 
-/* select_park(set, queues, timeout): of queues and tasks; fired() tells what came of it */
+/* select_park(set, queues, timeout): of queues, tasks, and receivers of other threads; fired() tells what came of it */
 static int select_park(lua_State *L) {
     wait_set *set = lua_touserdata(L, 1);
     double timeout = check_seconds(L, 3, "select");
@@ -98,13 +99,20 @@ static int select_park(lua_State *L) {
         return lua_yield(L, 0);
     }
     set->fired = set->count;
+    bool outside = false;
     for (unsigned i = 0; i < set->count; i++) {
         lua_rawgeti(L, 2, (int)i + 1);
         lua_getmetatable(L, -1);
-        bool is_task = lua_rawequal(L, -1, UP(TASK));
-        lua_pop(L, 1);
-        list *waiters = is_task ? &((handle *)lua_touserdata(L, -1))->task->joiners : &queue_of(L, -1)->waiters;
-        lua_pop(L, 1);
+        list *waiters;
+        if (lua_rawequal(L, -1, UP(TASK))) {
+            waiters = &((handle *)lua_touserdata(L, -2))->task->joiners;
+        } else if (lua_rawequal(L, -1, UP(RECEIVER))) {
+            waiters = receiver_wait(L, -2);
+            outside = true;
+        } else {
+            waiters = &queue_of(L, -2)->waiters;
+        }
+        lua_pop(L, 2);
         set->places[i].task = t;
         list_push(waiters, &set->places[i].link);
     }
@@ -113,6 +121,9 @@ static int select_park(lua_State *L) {
     keep(L, t, set);
     task_park(t, "select", suspend_deadline(t, timeout), WAKE_TIMEOUT);
     t->set = set;
+    if (outside) {
+        task_wait_outside(t);
+    }
     return lua_yield(L, 0);
 }
 

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "state.h"
 #include "suspend.h"
@@ -16,16 +17,18 @@
 
 enum {
     NAME_MAX_SIZE = 64,
-    MAIN_ARGUMENTS = 5, /* path, cpath, code, modules, n: before those of the function */
+    MAIN_ARGUMENTS = 3, /* code, modules, n: before those of the function */
 };
 
 typedef struct lua_thread {
     thread thread;
     unsigned index;
     char name[NAME_MAX_SIZE];
+    char *path, *cpath; /* of package */
     packed input;
     packed output; /* of the child until its end was seen */
     bool failed;
+    bool started;
     bool unjoined; /* counted in runtime.unjoined */
 } lua_thread;
 
@@ -45,10 +48,16 @@ static lua_thread *lua_thread_of(lua_State *L) {
 /* Keeps the n results on top as the outcome. Called protected: (t, results...). */
 static int store_results(lua_State *L) {
     lua_thread *t = lua_touserdata(L, 1);
-    const char *why = value_pack(L, lua_gettop(L) - 1, "result", 1, &t->output);
+    packed values;
+    const char *why = value_pack(L, lua_gettop(L) - 1, "result", 1, NULL, &values);
     if (why) {
         return luaL_error(L, "%s, and can't be copied to another thread", why);
     }
+    if (value_keep(&values) < 0) {
+        return luaL_error(L, "not enough memory");
+    }
+    value_each_end(&values, channel_depart);
+    t->output = values;
     return 0;
 }
 
@@ -59,20 +68,20 @@ static int child_main(lua_State *L) {
     lua_pushvalue(L, 1);
     lua_rawset(L, LUA_REGISTRYINDEX);
     lua_settop(L, 0);
-    int n = value_unpack(L, &t->input); /* path, cpath, the arguments of main */
     lua_getglobal(L, "package");
-    lua_pushvalue(L, 1);
+    lua_pushstring(L, t->path);
     lua_setfield(L, -2, "path");
-    lua_pushvalue(L, 2);
+    lua_pushstring(L, t->cpath);
     lua_setfield(L, -2, "cpath");
     lua_getglobal(L, "require");
     lua_pushliteral(L, "momo.thread");
     lua_call(L, 1, 1);
     lua_getfield(L, -1, "main");
-    lua_replace(L, 2);
-    lua_settop(L, n);
-    lua_call(L, n - 2, LUA_MULTRET);
-    return lua_gettop(L) - 1;
+    lua_replace(L, 1);
+    lua_settop(L, 1);
+    int n = value_unpack(L, &t->input);
+    lua_call(L, n, LUA_MULTRET);
+    return lua_gettop(L);
 }
 
 /* (t): runs it, and keeps its results or its error. Called protected. */
@@ -123,10 +132,22 @@ static void on_seen(thread *base) {
     }
 }
 
+static void on_left(thread *base) {
+    fprintf(stderr, "momo: thread %s goes on computing, and is left behind\n", ((lua_thread *)base)->name);
+}
+
+/* Frees the values, and closes the ends that nobody has taken. */
+static void free_values(packed *values) {
+    value_each_end(values, channel_close);
+    free(values->bytes);
+}
+
 static void free_thread(thread *base) {
     lua_thread *t = (lua_thread *)base;
-    free(t->input.bytes);
-    free(t->output.bytes);
+    free(t->path);
+    free(t->cpath);
+    free_values(&t->input);
+    free_values(&t->output);
     free(t);
 }
 
@@ -155,15 +176,24 @@ static int thread_start_child(lua_State *L) {
     t->thread.seen = on_seen;
     t->thread.free = free_thread;
     *handle = t;
-    const char *why = value_pack(L, lua_gettop(L) - 4, "the function's argument", 1 - MAIN_ARGUMENTS, &t->input);
+    t->thread.left = on_left;
+    t->path = strdup(lua_tostring(L, 5));
+    t->cpath = strdup(lua_tostring(L, 6));
+    packed values;
+    const char *why = value_pack(L, lua_gettop(L) - 6, "the function's argument", 1 - MAIN_ARGUMENTS, NULL, &values);
     if (why) {
         return luaL_error(L, "%s", why);
     }
+    if (!t->path || !t->cpath || value_keep(&values) < 0) {
+        return luaL_error(L, "not enough memory");
+    }
+    value_each_end(&values, channel_depart);
+    t->input = values;
     int status = thread_start(&t->thread, &rt->executor);
     if (status < 0) {
         return push_failure(L, status);
     }
-    t->thread.references++;
+    t->started = true;
     lua_settop(L, 1);
     return 1;
 }
@@ -176,9 +206,9 @@ static int thread_collect(lua_State *L) {
     if (!t) {
         return 0;
     }
-    if (t->thread.references) {
+    if (t->started) {
         thread_release(&t->thread);
-    } else { /* it never started */
+    } else {
         free_thread(&t->thread);
     }
     return 0;

@@ -2,20 +2,20 @@
  *
  * Plain values as bytes: see value.h.
  *
- *   value: NIL | FALSE | TRUE | NUMBER double | STRING size bytes | TABLE (key value)* END | SEEN number
+ *   value: NIL | FALSE | TRUE | NUMBER double | STRING size bytes | INT64, UINT64 8 bytes | CHANNEL_END pointer
+ *        | TABLE (key value)* END | SEEN number
  *
- * Tables are numbered in the order in which they begin; SEEN is one that was packed before.
+ * Tables and ends of channels are numbered in the order in which they begin; SEEN is one that was packed before.
  */
 #include "value.h"
 
 #include <lauxlib.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum tag { NIL, FALSE, TRUE, NUMBER, STRING, TABLE, END, SEEN };
+enum tag { NIL, FALSE, TRUE, NUMBER, STRING, TABLE, END, SEEN, INT64, UINT64, CHANNEL_END };
 
 enum {
     DEPTH_MAX = 200, /* tables in tables */
@@ -26,8 +26,10 @@ typedef struct packer {
     lua_State *L;
     char *bytes; /* a userdata at index `buffer` of the stack, so that an error frees it */
     size_t size, capacity;
-    int buffer, seen; /* places on the stack; seen: [table] = its number */
-    uint32_t tables;
+    int buffer, seen; /* places on the stack; seen: [table or end] = its number */
+    uint32_t numbered;
+    bool ends;
+    const channel_end *except; /* through which the values are sent, or NULL */
     char place[PLACE_MAX];
     char why[PLACE_MAX + 64];
 } packer;
@@ -68,27 +70,36 @@ static size_t enter_place(packer *p, int index) {
     return end;
 }
 
-static bool pack(packer *p, int index, int depth);
-
-static bool pack_table(packer *p, int index, int depth) {
+/* Packs what was packed before as its number: true. Otherwise it gets a number. */
+static bool pack_seen(packer *p, int index) {
     lua_State *L = p->L;
+    luaL_checkstack(L, 8, "tables in tables");
     lua_pushvalue(L, index);
     lua_rawget(L, p->seen);
-    if (lua_isnumber(L, -1)) {
-        uint32_t number = (uint32_t)lua_tonumber(L, -1);
-        lua_pop(L, 1);
+    bool seen = lua_isnumber(L, -1);
+    uint32_t number = (uint32_t)lua_tonumber(L, -1);
+    lua_pop(L, 1);
+    if (seen) {
         put_tag(p, SEEN);
         put(p, &number, sizeof number);
         return true;
     }
-    lua_pop(L, 1);
+    lua_pushvalue(L, index);
+    lua_pushnumber(L, p->numbered++);
+    lua_rawset(L, p->seen);
+    return false;
+}
+
+static bool pack(packer *p, int index, int depth);
+
+static bool pack_table(packer *p, int index, int depth) {
+    lua_State *L = p->L;
+    if (pack_seen(p, index)) {
+        return true;
+    }
     if (depth > DEPTH_MAX) {
         return fail(p, "is nested too deep");
     }
-    luaL_checkstack(L, 8, "tables in tables");
-    lua_pushvalue(L, index);
-    lua_pushnumber(L, p->tables++);
-    lua_rawset(L, p->seen);
     put_tag(p, TABLE);
     lua_pushnil(L);
     while (lua_next(L, index)) {
@@ -102,6 +113,68 @@ static bool pack_table(packer *p, int index, int depth) {
     }
     put_tag(p, END);
     return true;
+}
+
+static bool refuse(packer *p, int index) {
+    char why[64];
+    snprintf(why, sizeof why, "is a %s", luaL_typename(p->L, index));
+    return fail(p, why);
+}
+
+static bool pack_end(packer *p, int index) {
+    channel_end **holder = value_to_end(p->L, index);
+    if (!holder) {
+        return refuse(p, index);
+    }
+    if (!*holder) {
+        return fail(p, "is the closed end of a channel");
+    }
+    if (!channel_can_depart(*holder)) {
+        return fail(p, "is a receiver whose message is being received");
+    }
+    if (p->except && (*holder == p->except || *holder == &p->except->channel->receiver)) {
+        return fail(p, "is an end of this very channel; it can't be sent through it");
+    }
+    if (pack_seen(p, index)) {
+        return true;
+    }
+    put_tag(p, CHANNEL_END);
+    put(p, holder, sizeof *holder);
+    p->ends = true;
+    return true;
+}
+
+/* ---- 64-bit integers: cdata, of which only Lua code can tell the type ---- */
+
+/* set_integers(is_unsigned, new): is_unsigned(cdata) -> boolean, or nil: no such integer; new(is_unsigned) -> one, zero */
+int value_set_integers(lua_State *L) {
+    lua_settop(L, 2);
+    lua_setfield(L, LUA_REGISTRYINDEX, "momo.new_integer");
+    lua_setfield(L, LUA_REGISTRYINDEX, "momo.integer_is_unsigned");
+    return 0;
+}
+
+static bool pack_integer(packer *p, int index) {
+    lua_State *L = p->L;
+    luaL_checkstack(L, 8, "integers");
+    lua_getfield(L, LUA_REGISTRYINDEX, "momo.integer_is_unsigned");
+    lua_pushvalue(L, index);
+    lua_call(L, 1, 1);
+    bool is_unsigned = lua_toboolean(L, -1), is_integer = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    if (!is_integer) {
+        return refuse(p, index);
+    }
+    put_tag(p, is_unsigned ? UINT64 : INT64);
+    put(p, lua_topointer(L, index), sizeof(int64_t));
+    return true;
+}
+
+static void push_integer(lua_State *L, bool is_unsigned, const char *bytes) {
+    lua_getfield(L, LUA_REGISTRYINDEX, "momo.new_integer");
+    lua_pushboolean(L, is_unsigned);
+    lua_call(L, 1, 1);
+    memcpy((void *)(uintptr_t)lua_topointer(L, -1), bytes, sizeof(int64_t));
 }
 
 static bool pack(packer *p, int index, int depth) {
@@ -124,46 +197,50 @@ static bool pack(packer *p, int index, int depth) {
         return true;
     }
     case LUA_TTABLE: return pack_table(p, index, depth + 1);
-    default: {
-        char why[64];
-        snprintf(why, sizeof why, "is a %s", luaL_typename(L, index));
-        return fail(p, why);
-    }
+    case LUA_TUSERDATA: return pack_end(p, index);
+    case LUA_TCDATA: return pack_integer(p, index);
+    default: return refuse(p, index);
     }
 }
 
-const char *value_pack(lua_State *L, int n, const char *what, int number, packed *out) {
+const char *value_pack(lua_State *L, int n, const char *what, int number, const channel_end *except, packed *out) {
     int first = lua_gettop(L) - n + 1;
-    packer p = {.L = L, .capacity = 256};
-    *out = (packed){NULL, 0};
+    packer p = {.L = L, .capacity = 256, .except = except};
     luaL_checkstack(L, 8, "values");
     p.bytes = lua_newuserdata(L, p.capacity);
     p.buffer = lua_gettop(L);
     lua_newtable(L);
     p.seen = p.buffer + 1;
     for (int i = 0; i < n; i++) {
-        snprintf(p.place, sizeof p.place, "%s %d", what, number + i);
+        snprintf(p.place, sizeof p.place, number == VALUE_ALONE ? "%s" : "%s %d", what, number + i);
         if (!pack(&p, first + i, 0)) {
             lua_settop(L, first - 1);
             lua_pushstring(L, p.why);
             return lua_tostring(L, -1);
         }
     }
-    out->bytes = malloc(p.size ? p.size : 1);
-    if (!out->bytes) {
-        luaL_error(L, "not enough memory");
-    }
-    memcpy(out->bytes, p.bytes, p.size);
-    out->size = p.size;
-    lua_settop(L, first - 1);
+    *out = (packed){p.bytes, p.size, p.ends};
+    lua_settop(L, p.buffer);
+    lua_replace(L, first);
+    lua_settop(L, first);
     return NULL;
+}
+
+int value_keep(packed *values) {
+    char *bytes = malloc(values->size ? values->size : 1);
+    if (!bytes) {
+        return UV_ENOMEM;
+    }
+    memcpy(bytes, values->bytes, values->size);
+    values->bytes = bytes;
+    return 0;
 }
 
 typedef struct unpacker {
     lua_State *L;
-    const char *next;
-    int seen; /* place on the stack: [number + 1] = table */
-    int tables;
+    char *next;
+    int seen; /* place on the stack: [number + 1] = table or end */
+    int numbered;
 } unpacker;
 
 static void get(unpacker *u, void *bytes, size_t size) {
@@ -197,7 +274,7 @@ static bool unpack(unpacker *u) {
         luaL_checkstack(L, 8, "tables in tables");
         lua_newtable(L);
         lua_pushvalue(L, -1);
-        lua_rawseti(L, u->seen, ++u->tables);
+        lua_rawseti(L, u->seen, ++u->numbered);
         while (unpack(u)) {
             unpack(u);
             lua_rawset(L, -3);
@@ -209,12 +286,26 @@ static bool unpack(unpacker *u) {
         lua_rawgeti(L, u->seen, (int)number + 1);
         return true;
     }
+    case INT64:
+    case UINT64:
+        luaL_checkstack(L, 8, "integers");
+        push_integer(L, tag == UINT64, u->next);
+        u->next += sizeof(int64_t);
+        return true;
+    case CHANNEL_END: {
+        luaL_checkstack(L, 8, "ends");
+        value_push_end(L, u->next);
+        u->next += sizeof(channel_end *);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, u->seen, ++u->numbered);
+        return true;
+    }
     case END: break;
     }
     return false;
 }
 
-int value_unpack(lua_State *L, const packed *values) {
+int value_unpack(lua_State *L, packed *values) {
     unpacker u = {.L = L, .next = values->bytes};
     lua_newtable(L);
     u.seen = lua_gettop(L);
@@ -226,6 +317,38 @@ int value_unpack(lua_State *L, const packed *values) {
     }
     lua_remove(L, u.seen);
     return n;
+}
+
+void value_each_end(const packed *values, void (*each)(channel_end *)) {
+    const char *next = values->bytes;
+    while (values->ends && next < values->bytes + values->size) {
+        switch ((enum tag) * next++) {
+        case NIL:
+        case FALSE:
+        case TRUE:
+        case TABLE:
+        case END: break;
+        case NUMBER: next += sizeof(double); break;
+        case INT64:
+        case UINT64: next += sizeof(int64_t); break;
+        case SEEN: next += sizeof(uint32_t); break;
+        case STRING: {
+            size_t size;
+            memcpy(&size, next, sizeof size);
+            next += sizeof size + size;
+            break;
+        }
+        case CHANNEL_END: {
+            channel_end *end;
+            memcpy(&end, next, sizeof end);
+            next += sizeof end;
+            if (end) {
+                each(end);
+            }
+            break;
+        }
+        }
+    }
 }
 
 const char *value_text(const packed *values, size_t *size) {

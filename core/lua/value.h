@@ -1,22 +1,42 @@
 /* SPDX-License-Identifier: MIT
  *
- * Plain Lua values as bytes, to be copied from one Lua state to another: nil, booleans, numbers, strings, and tables of
- * these, shared and cyclic ones too. Metatables stay behind.
+ * Plain Lua values as bytes, to be copied from one Lua state to another: nil, booleans, numbers, strings, 64-bit
+ * integers, the ends of channels between threads, and tables of these, shared and cyclic ones too. Metatables stay behind.
+ *
+ * The end of a channel is not copied: it moves. Bytes that hold ends own them from value_each_end(channel_depart) on,
+ * until they are unpacked, or dropped by value_each_end(channel_close).
  */
 #pragma once
+#include <limits.h>
 #include <lua.h>
-#include <stddef.h>
+
+#include "../channel.h"
+
+#define LUA_TCDATA (LUA_TTHREAD + 2) /* LuaJIT's, which its headers keep to themselves */
+#define VALUE_ALONE INT_MIN
 
 typedef struct packed {
-    char *bytes; /* malloc'ed; NULL when there are none */
+    char *bytes; /* NULL when there are none */
     size_t size;
+    bool ends; /* there are ends of channels among the values */
 } packed;
 
-/* Packs the n values on top and pops them: NULL, and *out is the caller's to free. Otherwise nothing is packed, and what
- * is returned says why, such as "argument 2.handlers[3] is a function"; it stands on the stack, in place of the values.
- * Raises only for want of memory. what, number: how to call the first value, as in "argument", 1. */
-const char *value_pack(lua_State *, int n, const char *what, int number, packed *out);
-/* Pushes the values: how many. Raises only for want of memory. */
-int value_unpack(lua_State *, const packed *);
+/* Packs the n values on top: NULL, and a userdata stands in their place, which holds the bytes of *out; the ends among
+ * them have not departed. Otherwise nothing is packed, and what is returned says why, such as "argument 2.handlers[3] is
+ * a function"; it stands on the stack, in place of the values. Raises only for want of memory. what, number: how to call
+ * the first value, as in "argument", 1; VALUE_ALONE: by `what` only. except: the end that they are sent through, or NULL: neither it nor its receiver can be among them. */
+const char *value_pack(lua_State *, int n, const char *what, int number, const channel_end *except, packed *out);
+/* Copies the bytes to memory of their own, which the caller frees; UV_ENOMEM: they are as they were. */
+int value_keep(packed *);
+/* Pushes the values: how many. The ends are taken out: they are this state's, and where the bytes are unpacked again, there
+ * are closed ones. Raises only for want of memory. */
+int value_unpack(lua_State *, packed *);
+/* Calls the function for each end that was not taken out; it may free it. */
+void value_each_end(const packed *, void (*each)(channel_end *));
 /* The first value's bytes where that is a string, else "(error object)"; needs no Lua. */
 const char *value_text(const packed *, size_t *size);
+
+/* What Lua's values are, where this file can't tell: see core.lua and thread_channel.c. */
+int value_set_integers(lua_State *);
+channel_end **value_to_end(lua_State *, int index); /* NULL: it is none */
+void value_push_end(lua_State *, char *bytes);      /* whose pointer the bytes hold, which then is NULL */

@@ -15,6 +15,16 @@ local native = require "momo.native"
 if not pcall(ffi.typeof, "momo_token") then -- declared once, however often this is required
   ffi.cdef(native.header)
 end
+local int64, uint64 = ffi.typeof "int64_t", ffi.typeof "uint64_t"
+native.set_integers(function(value)
+  if ffi.istype(uint64, value) then
+    return true
+  elseif ffi.istype(int64, value) then
+    return false
+  end
+end, function(is_unsigned)
+  return is_unsigned and uint64() or int64()
+end)
 native.set_own((debug.getinfo(1, "S").source:gsub("core%.lua$", "")))
 
 local M = {}

@@ -3,6 +3,7 @@
 local check = require "momo.check"
 local core = require "momo.core"
 local sync = require "momo.sync"
+local thread_channel = require "momo.thread_channel"
 local time = require "momo.time"
 
 local native = core.native
@@ -17,6 +18,7 @@ local waitable = {
   [sync.classes.Receiver] = sync.classes.Receiver,
   [sync.classes.Notify] = sync.classes.Notify,
   [After] = After,
+  [thread_channel.Receiver] = thread_channel.Receiver,
   [Task] = {
     is_ready = function(self)
       if self == native.current() then

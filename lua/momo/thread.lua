@@ -11,7 +11,7 @@ local Thread = native.metatables.thread
 Thread.__name = "momo.Thread"
 Thread.__index = Thread
 
-local M = {}
+local M = { channel = require("momo.thread_channel").channel }
 local started, pinned = 0, nil
 
 local function module_of(value)

@@ -139,13 +139,16 @@ static void a_deadline_in_the_moment_before_the_poll(void) {
 
 static task *sleeper;
 
-static void wake_sleeper(executor *of) {
-    CHECK(of == ex && sleeper && executor_running == ex);
+static void wake_sleeper(mail *m) {
+    (void)m;
+    CHECK(sleeper && executor_running == ex);
     task_wake(sleeper, WAKE_READY);
 }
 
-static void *call_wake(void *unused) {
-    executor_wake(ex);
+static mail letter = {.arrived = wake_sleeper};
+
+static void *post(void *unused) {
+    inbox_post(&ex->inbox, &letter);
     return unused;
 }
 
@@ -158,13 +161,11 @@ static void resume_once_woken(task *t) {
     task_park(t, "test", DEADLINE_NEVER, WAKE_NONE);
     task_wait_outside(t);
     pthread_t thread;
-    CHECK(pthread_create(&thread, NULL, call_wake, NULL) == 0 && pthread_detach(thread) == 0);
+    CHECK(pthread_create(&thread, NULL, post, NULL) == 0 && pthread_detach(thread) == 0);
 }
 
-static void woken_from_another_thread(void) {
+static void mail_from_another_thread(void) {
     begin(resume_once_woken);
-    ex->on_wake = wake_sleeper;
-    uv_ref((uv_handle_t *)&ex->wake); /* as thread.c does while there are threads */
     spawn();
     CHECK(executor_run(ex));
     finish();
@@ -196,7 +197,7 @@ int main(void) {
     deadlines_round_up();
     yielding_does_not_starve_io();
     a_deadline_in_the_moment_before_the_poll();
-    woken_from_another_thread();
+    mail_from_another_thread();
     a_burst_of_timers();
     return 0;
 }

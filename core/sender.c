@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Senders of channels: see channel.h.
+ */
+#include "channel.h"
+
+#include <stdlib.h>
+
+static void ring(touch *t) {
+    channel *c = list_entry(t, sender, wrote)->end.channel;
+    pthread_mutex_lock(&c->lock);
+    if (c->receiver.executor) {
+        bell_disarm(&c->data);
+        inbox_post(&c->receiver.executor->inbox, &c->receiver.mail);
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* A place that was promised to a task which has ended without coming for it is free again. */
+static void reclaim(sender *s) {
+    if (s->end.promised && !end_is_promised(&s->end)) {
+        s->end.promised = 0;
+        sender_give_back(s);
+    }
+}
+
+/* Mail: a place was granted, or the channel is deaf. */
+static void sender_arrived(mail *m) {
+    channel_end *end = list_entry(m, channel_end, mail);
+    sender *s = sender_of(end);
+    channel *c = end->channel;
+    if (atomic_load_explicit(&c->deaf, memory_order_acquire)) {
+        task_wake_all(&end->waiters, WAKE_READY);
+        return;
+    }
+    pthread_mutex_lock(&c->lock);
+    bool granted = s->granted;
+    s->granted = false;
+    pthread_mutex_unlock(&c->lock);
+    if (granted && list_empty(&end->waiters)) {
+        sender_give_back(s);
+    } else if (granted) {
+        end_promise(end);
+    }
+}
+
+sender *sender_new(channel *c, executor *ex) {
+    sender *s = aligned_alloc(64, sizeof *s);
+    if (!s || lane_init(&s->lane) < 0) {
+        free(s);
+        return NULL;
+    }
+    end_init(&s->end, c, true, sender_arrived);
+    list_init(&s->link);
+    list_init(&s->hungry);
+    s->granted = false;
+    atomic_init(&s->closed, false);
+    s->wrote = (touch){.bell = &c->data, .ring = ring};
+    list_init(&s->wrote.link);
+    end_own(&s->end, ex);
+    return s;
+}
+
+sender *sender_clone(sender *other) {
+    channel *c = other->end.channel;
+    sender *s = sender_new(c, other->end.executor);
+    if (s) {
+        pthread_mutex_lock(&c->lock);
+        atomic_fetch_add_explicit(&c->open, 1, memory_order_relaxed);
+        list_push(&c->arrivals, &s->link);
+        atomic_store_explicit(&c->changed, true, memory_order_release);
+        pthread_mutex_unlock(&c->lock);
+    }
+    return s;
+}
+
+/* The receiver's places are given back at the latest when its task suspends. Where the sender's task runs on the same
+ * thread, that may be too late. */
+static bool take_freed_place(channel *c, const executor *ex) {
+    pthread_mutex_lock(&c->lock);
+    bool own = c->receiver.executor == ex;
+    pthread_mutex_unlock(&c->lock);
+    if (!own || !c->freed) {
+        return false;
+    }
+    receiver_publish(&c->took);
+    return places_take(c);
+}
+
+int sender_take_place(sender *s, const task *t, bool woken) {
+    channel_end *end = &s->end;
+    if (atomic_load_explicit(&end->channel->deaf, memory_order_relaxed)) {
+        return UV_EPIPE;
+    }
+    if (woken && end->promised == slab_id(&t->head)) {
+        end->promised = 0;
+        if (!list_empty(&end->waiters)) {
+            sender_await(s);
+        }
+        return 1;
+    }
+    reclaim(s);
+    if (end->promised || !list_empty(&end->waiters)) {
+        return 0;
+    }
+    return places_take(end->channel) || take_freed_place(end->channel, end->executor);
+}
+
+void sender_give_back(sender *s) {
+    channel *c = s->end.channel;
+    pthread_mutex_lock(&c->lock);
+    places_give(c, 1);
+    places_serve(c);
+    pthread_mutex_unlock(&c->lock);
+}
+
+void sender_push(sender *s, uint32_t kind, size_t size) {
+    lane_commit(&s->lane, kind, size);
+    bell_touch(&s->end.executor->touched, &s->wrote);
+}
+
+void sender_await(sender *s) {
+    channel *c = s->end.channel;
+    if (s->end.promised) { /* who comes for it will ask for the next one */
+        return;
+    }
+    pthread_mutex_lock(&c->lock);
+    if (!s->granted && !list_linked(&s->hungry)) {
+        list_push(&c->hungry, &s->hungry);
+        bell_arm(&c->space);
+        places_serve(c); /* there may be a place by now */
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (atomic_load_explicit(&c->deaf, memory_order_acquire)) {
+        inbox_post(&s->end.executor->inbox, &s->end.mail); /* it was closed meanwhile, and may not have seen this one */
+    }
+}
+
+void sender_free(sender *s, void (*drop)(const lane_record *)) {
+    lane_record r;
+    while (lane_peek(&s->lane, &r)) {
+        drop(&r);
+        lane_pop(&s->lane);
+    }
+    lane_deinit(&s->lane);
+    free(s);
+}

@@ -1,0 +1,109 @@
+---Channels between threads: many senders, one receiver, bounded. They are used as those of momo.sync.
+---
+---Values are copied: booleans, numbers, strings, 64-bit integers, and tables of these, nested, shared and cyclic ones too,
+---without their metatables. An end of another channel moves: the giver's handle of it is closed. An end is given away in
+---a value, as an argument of momo.thread.spawn, or as a result. What a thread still has of them at its end is closed.
+
+local check = require "momo.check"
+local native = require("momo.core").native
+
+local channel_recv, channel_send = native.channel_recv, native.channel_send
+
+---@class momo.thread.Sender
+local Sender = native.metatables.sender
+Sender.__name = "momo.thread.Sender"
+Sender.__index = Sender
+
+---@class momo.thread.Receiver
+local Receiver = native.metatables.receiver
+Receiver.__name = "momo.thread.Receiver"
+Receiver.__index = Receiver
+
+local M = { Receiver = Receiver }
+
+---Waits, as long as the channel is full; its thread does not. Throws when the value can't be copied: then nothing was
+---sent, and no end given away.
+---@async
+---@param value any but nil
+---@param timeout number? seconds; 0 only tries
+---@return true? ok
+---@return string? err "EPIPE: broken pipe" when nobody will receive
+---@return string? code
+function Sender:send(value, timeout)
+  local ok, done, code
+  repeat ok, done, code = channel_send(self, value, timeout) until done
+  if ok then
+    return true
+  end
+  return nil, done, code
+end
+
+---Another sender of the same channel; the values of each arrive in order.
+---@type fun(self: momo.thread.Sender): momo.thread.Sender
+Sender.clone = native.sender_clone
+
+---When the last sender is closed, the receiver gets what was sent, and then EOF. May be repeated.
+---@type fun(self: momo.thread.Sender)
+Sender.close = native.end_close
+
+---The oldest value of some sender.
+---@async
+---@param timeout number? seconds; 0 only tries
+---@return any value
+---@return string? err "EOF: end of file" when nobody will send
+---@return string? code
+function Receiver:recv(timeout)
+  local ok, value, code
+  repeat ok, value, code = channel_recv(self, timeout) until value ~= nil
+  if ok then
+    return value
+  end
+  return nil, value, code
+end
+
+---Iterates until the end.
+---@return fun(): any
+function Receiver:iter()
+  check.self(self, Receiver, "rx", "iter")
+  return function()
+    return (self:recv())
+  end
+end
+
+---What was not received is dropped; senders get EPIPE. May be repeated.
+---@type fun(self: momo.thread.Receiver)
+Receiver.close = native.end_close
+
+-- What select asks (see select.lua).
+
+Receiver.is_ready = native.channel_ready
+
+function Receiver:consume()
+  return self:recv(0)
+end
+
+function Receiver:waiters()
+  return self, self
+end
+
+local function woken(ok, ...)
+  if ok then
+    return ...
+  end
+  return nil, ...
+end
+
+function Receiver.woken(receiver)
+  return woken(native.channel_woken(receiver))
+end
+
+---@param capacity integer values that are under way at most; then senders wait
+---@return momo.thread.Sender tx
+---@return momo.thread.Receiver rx
+function M.channel(capacity)
+  check.argument(check.is_whole(capacity) and capacity >= 1 and capacity <= 2 ^ 31,
+    "channel: the capacity of a channel between threads must be a whole number from 1", capacity)
+  return native.thread_channel(capacity)
+end
+
+return M
