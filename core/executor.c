@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "io.h"
+#include "pool.h"
 #include "task.h"
 
 /* A poll that nothing but a signal or another thread could use is made once in so many windows. */
@@ -92,6 +93,8 @@ void executor_deinit(executor *ex) {
     while (!list_empty(&ex->io_open)) {
         io_close(list_entry(list_first(&ex->io_open), io, open));
     }
+    pool_leave(ex->lookups);
+    pool_leave(ex->blocking);
     close_loop(&ex->loop);
     inbox_deinit(&ex->inbox);
     slab_deinit(&ex->tasks);

@@ -82,6 +82,8 @@ struct momo_executor {
     list touched; /* what its tasks have written for other threads, and not yet looked at the bells of */
     list ends;    /* of channels between threads */
 
+    struct pool *lookups, *blocking; /* threads for calls that block; NULL until there is one */
+
     struct thread *thread;       /* that this executor runs on, where another one started it */
     list threads;                /* that this executor started and whose end it has not seen yet */
     unsigned thread_count;       /* of these: they keep a run alive */

@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: MIT
  *
- * Host names, looked up by getaddrinfo(3) on libuv's pool of threads.
+ * Host names, looked up by getaddrinfo(3) on a pool of threads of their own, so that look-ups that hang hold up nothing
+ * else, and each other only beyond RESOLVE_THREADS.
  *
- * The look-up goes on when its task has given up: it belongs to the pool until then, and frees itself at its end.
+ * A look-up goes on when its task has given up: it belongs to the pool until then, and frees itself at its end.
  */
 #pragma once
+#include <netdb.h>
+
 #include "address.h"
+#include "pool.h"
 #include "task.h"
 
+enum { RESOLVE_THREADS = 32 }; /* look-ups under way at once, of one executor */
+
 typedef struct resolve {
-    uv_getaddrinfo_t request;
+    job job;
     executor *executor;
     uint64_t waiter; /* id of the task that waits for the answer, or 0 */
-    int status;      /* once done: 0 or a negative UV_EAI_* */
     bool done;
     bool abandoned;
-    struct addrinfo *answer; /* once done, if status is 0; owned */
+    int status;              /* once done: 0 or a negative UV_EAI_*, as all below */
+    struct addrinfo *answer; /* if status is 0; owned */
+    char host[ADDRESS_HOST_MAX];
 } resolve;
 
 int resolve_start(executor *, const char *host, resolve **);

@@ -15,6 +15,7 @@ local task = require "momo.task"
 local M = {
   run = task.run,
   spawn = task.spawn,
+  spawn_blocking = require("momo.blocking").spawn_blocking,
   yield_now = task.yield_now,
   current = task.current,
   stop = task.stop,

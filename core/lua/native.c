@@ -195,6 +195,7 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     register_net(L);
     register_thread(L);
     register_thread_channel(L);
+    register_blocking(L);
     lua_pushvalue(L, -1);
     lua_setfield(L, LUA_REGISTRYINDEX, "momo.native");
     return 1;

@@ -245,6 +245,8 @@ static int net_lookup_finish(lua_State *L) {
             lua_rawseti(L, -2, (int)i + 1);
         }
     }
+    *(resolve **)lua_touserdata(L, 2) = NULL;
+    resolve_release(r);
     return 1;
 }
 

@@ -26,6 +26,7 @@ enum upvalue {
     UP_LOOKUP,
     UP_THREAD,
     UP_SCOPE,
+    UP_BLOCKING,
     UP_QUEUE,
     UP_SENDER, /* of channels between threads */
     UP_RECEIVER,
@@ -82,6 +83,7 @@ void register_stream(lua_State *);
 void register_net(lua_State *);
 void register_thread(lua_State *);
 void register_thread_channel(lua_State *);
+void register_blocking(lua_State *);
 
 /* Where a coroutine is, in the innermost or the outermost Lua function that is not Momo's own: "?" and 0 if in none. */
 void find_place(lua_State *, lua_State *co, bool outermost, lua_Debug *place);

@@ -26,6 +26,16 @@ static int state_open_libraries(lua_State *L) {
     return 0;
 }
 
+/* Where modules are looked for; raises only for want of memory. */
+static inline void state_set_paths(lua_State *L, const char *path, const char *cpath) {
+    lua_getglobal(L, "package");
+    lua_pushstring(L, path);
+    lua_setfield(L, -2, "path");
+    lua_pushstring(L, cpath);
+    lua_setfield(L, -2, "cpath");
+    lua_pop(L, 1);
+}
+
 /* With the standard libraries open; NULL: out of memory. */
 static inline lua_State *state_new(void) {
 #ifdef MOMO_MALLOC_STATES

@@ -15,10 +15,7 @@
 #include "suspend.h"
 #include "value.h"
 
-enum {
-    NAME_MAX_SIZE = 64,
-    MAIN_ARGUMENTS = 3, /* code, modules, n: before those of the function */
-};
+enum { NAME_MAX_SIZE = 64 };
 
 typedef struct lua_thread {
     thread thread;
@@ -48,16 +45,7 @@ static lua_thread *lua_thread_of(lua_State *L) {
 /* Keeps the n results on top as the outcome. Called protected: (t, results...). */
 static int store_results(lua_State *L) {
     lua_thread *t = lua_touserdata(L, 1);
-    packed values;
-    const char *why = value_pack(L, lua_gettop(L) - 1, "result", 1, NULL, &values);
-    if (why) {
-        return luaL_error(L, "%s, and can't be copied to another thread", why);
-    }
-    if (value_keep(&values) < 0) {
-        return luaL_error(L, "not enough memory");
-    }
-    value_each_end(&values, channel_depart);
-    t->output = values;
+    value_store(L, lua_gettop(L) - 1, "result", 1, &t->output);
     return 0;
 }
 
@@ -68,11 +56,7 @@ static int child_main(lua_State *L) {
     lua_pushvalue(L, 1);
     lua_rawset(L, LUA_REGISTRYINDEX);
     lua_settop(L, 0);
-    lua_getglobal(L, "package");
-    lua_pushstring(L, t->path);
-    lua_setfield(L, -2, "path");
-    lua_pushstring(L, t->cpath);
-    lua_setfield(L, -2, "cpath");
+    state_set_paths(L, t->path, t->cpath);
     lua_getglobal(L, "require");
     lua_pushliteral(L, "momo.thread");
     lua_call(L, 1, 1);
@@ -136,18 +120,12 @@ static void on_left(thread *base) {
     fprintf(stderr, "momo: thread %s goes on computing, and is left behind\n", ((lua_thread *)base)->name);
 }
 
-/* Frees the values, and closes the ends that nobody has taken. */
-static void free_values(packed *values) {
-    value_each_end(values, channel_close);
-    free(values->bytes);
-}
-
 static void free_thread(thread *base) {
     lua_thread *t = (lua_thread *)base;
     free(t->path);
     free(t->cpath);
-    free_values(&t->input);
-    free_values(&t->output);
+    value_free(&t->input);
+    value_free(&t->output);
     free(t);
 }
 
@@ -179,16 +157,10 @@ static int thread_start_child(lua_State *L) {
     t->thread.left = on_left;
     t->path = strdup(lua_tostring(L, 5));
     t->cpath = strdup(lua_tostring(L, 6));
-    packed values;
-    const char *why = value_pack(L, lua_gettop(L) - 6, "the function's argument", 1 - MAIN_ARGUMENTS, NULL, &values);
-    if (why) {
-        return luaL_error(L, "%s", why);
-    }
-    if (!t->path || !t->cpath || value_keep(&values) < 0) {
+    if (!t->path || !t->cpath) {
         return luaL_error(L, "not enough memory");
     }
-    value_each_end(&values, channel_depart);
-    t->input = values;
+    value_store(L, lua_gettop(L) - 6, "the function's argument", 1 - PORTABLE_ARGUMENTS, &t->input);
     int status = thread_start(&t->thread, &rt->executor);
     if (status < 0) {
         return push_failure(L, status);

@@ -28,7 +28,7 @@ static const char *const registry_keys[] = {"momo.receiver", "momo.sender"};
 static channel_end **push_handle(lua_State *L, bool sends) {
     channel_end **handle = lua_newuserdata(L, sizeof *handle);
     *handle = NULL;
-    luaL_getmetatable(L, registry_keys[sends]);
+    value_get_registered(L, registry_keys[sends]);
     lua_setmetatable(L, -2);
     return handle;
 }
@@ -53,7 +53,7 @@ void value_push_end(lua_State *L, char *bytes) {
     if (!end) {
         return;
     }
-    lua_getfield(L, LUA_REGISTRYINDEX, "momo.runtime");
+    value_get_registered(L, "momo.runtime");
     runtime *rt = lua_touserdata(L, -1);
     lua_pop(L, 1);
     memcpy(bytes, &none, sizeof none);

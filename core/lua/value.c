@@ -144,6 +144,17 @@ static bool pack_end(packer *p, int index) {
     return true;
 }
 
+void value_get_registered(lua_State *L, const char *key) {
+    lua_getfield(L, LUA_REGISTRYINDEX, key);
+    if (lua_isnil(L, -1)) { /* nothing has needed Momo in this state yet */
+        lua_getglobal(L, "require");
+        lua_pushliteral(L, "momo.thread_channel");
+        lua_call(L, 1, 0);
+        lua_getfield(L, LUA_REGISTRYINDEX, key);
+        lua_remove(L, -2);
+    }
+}
+
 /* ---- 64-bit integers: cdata, of which only Lua code can tell the type ---- */
 
 /* set_integers(is_unsigned, new): is_unsigned(cdata) -> boolean, or nil: no such integer; new(is_unsigned) -> one, zero */
@@ -157,7 +168,7 @@ int value_set_integers(lua_State *L) {
 static bool pack_integer(packer *p, int index) {
     lua_State *L = p->L;
     luaL_checkstack(L, 8, "integers");
-    lua_getfield(L, LUA_REGISTRYINDEX, "momo.integer_is_unsigned");
+    value_get_registered(L, "momo.integer_is_unsigned");
     lua_pushvalue(L, index);
     lua_call(L, 1, 1);
     bool is_unsigned = lua_toboolean(L, -1), is_integer = !lua_isnil(L, -1);
@@ -171,7 +182,7 @@ static bool pack_integer(packer *p, int index) {
 }
 
 static void push_integer(lua_State *L, bool is_unsigned, const char *bytes) {
-    lua_getfield(L, LUA_REGISTRYINDEX, "momo.new_integer");
+    value_get_registered(L, "momo.new_integer");
     lua_pushboolean(L, is_unsigned);
     lua_call(L, 1, 1);
     memcpy((void *)(uintptr_t)lua_topointer(L, -1), bytes, sizeof(int64_t));
@@ -226,14 +237,26 @@ const char *value_pack(lua_State *L, int n, const char *what, int number, const 
     return NULL;
 }
 
-int value_keep(packed *values) {
-    char *bytes = malloc(values->size ? values->size : 1);
-    if (!bytes) {
-        return UV_ENOMEM;
+void value_store(lua_State *L, int n, const char *what, int number, packed *out) {
+    packed values;
+    const char *why = value_pack(L, n, what, number, NULL, &values);
+    if (why) {
+        luaL_error(L, "%s, and can't be copied to another thread", why);
     }
-    memcpy(bytes, values->bytes, values->size);
-    values->bytes = bytes;
-    return 0;
+    char *bytes = malloc(values.size ? values.size : 1);
+    if (!bytes) {
+        luaL_error(L, "not enough memory");
+    }
+    memcpy(bytes, values.bytes, values.size);
+    value_each_end(&values, channel_depart);
+    *out = (packed){bytes, values.size, values.ends};
+    lua_pop(L, 1);
+}
+
+void value_free(packed *values) {
+    value_each_end(values, channel_close);
+    free(values->bytes);
+    *values = (packed){NULL, 0, false};
 }
 
 typedef struct unpacker {

@@ -15,6 +15,9 @@
 #define LUA_TCDATA (LUA_TTHREAD + 2) /* LuaJIT's, which its headers keep to themselves */
 #define VALUE_ALONE INT_MIN
 
+/* A function goes to another state as code, modules, n, and then its arguments: see momo.portable. */
+enum { PORTABLE_ARGUMENTS = 3 };
+
 typedef struct packed {
     char *bytes; /* NULL when there are none */
     size_t size;
@@ -26,8 +29,11 @@ typedef struct packed {
  * a function"; it stands on the stack, in place of the values. Raises only for want of memory. what, number: how to call
  * the first value, as in "argument", 1; VALUE_ALONE: by `what` only. except: the end that they are sent through, or NULL: neither it nor its receiver can be among them. */
 const char *value_pack(lua_State *, int n, const char *what, int number, const channel_end *except, packed *out);
-/* Copies the bytes to memory of their own, which the caller frees; UV_ENOMEM: they are as they were. */
-int value_keep(packed *);
+/* The same for the n values on top, which then are no more on the stack: *out has memory of its own and all ends, until
+ * value_free. Raises what can't be packed. */
+void value_store(lua_State *, int n, const char *what, int number, packed *out);
+/* Frees the bytes; the ends that nobody has taken out are closed. */
+void value_free(packed *);
 /* Pushes the values: how many. The ends are taken out: they are this state's, and where the bytes are unpacked again, there
  * are closed ones. Raises only for want of memory. */
 int value_unpack(lua_State *, packed *);
@@ -36,7 +42,9 @@ void value_each_end(const packed *, void (*each)(channel_end *));
 /* The first value's bytes where that is a string, else "(error object)"; needs no Lua. */
 const char *value_text(const packed *, size_t *size);
 
-/* What Lua's values are, where this file can't tell: see core.lua and thread_channel.c. */
+/* Pushes what Momo's modules have put into the registry, loading them first where nothing has yet. */
+void value_get_registered(lua_State *, const char *key);
+/* What Lua's values are, where value.c can't tell: see core.lua and thread_channel.c. */
 int value_set_integers(lua_State *);
 channel_end **value_to_end(lua_State *, int index); /* NULL: it is none */
 void value_push_end(lua_State *, char *bytes);      /* whose pointer the bytes hold, which then is NULL */

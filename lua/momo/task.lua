@@ -43,12 +43,14 @@ end
 
 ---@class momo.Cancelled
 ---@field reason any what was given to `task:cancel`
+---@field goes_on boolean? what it waited for goes on: see spawn_blocking
 local Cancelled = native.metatables.cancelled
 Cancelled.__name = "momo.Cancelled"
 Cancelled.__index = Cancelled
 
 function Cancelled:__tostring()
-  return self.reason == nil and "cancelled" or "cancelled: " .. tostring(self.reason)
+  local text = self.reason == nil and "cancelled" or "cancelled: " .. tostring(self.reason)
+  return self.goes_on and text .. " (the blocking work that it waited for goes on)" or text
 end
 
 local M = { Cancelled = Cancelled }

@@ -2,6 +2,7 @@
 
 local check = require "momo.check"
 local core = require "momo.core"
+local portable = require "momo.portable"
 local task = require "momo.task"
 
 local C, native = core.C, core.native
@@ -14,51 +15,14 @@ Thread.__index = Thread
 local M = { channel = require("momo.thread_channel").channel }
 local started, pinned = 0, nil
 
-local function module_of(value)
-  if type(value) == "table" or type(value) == "function" then
-    for name, module in pairs(package.loaded) do
-      if module == value and type(name) == "string" then
-        return name
-      end
-    end
-  end
-end
-
----The function's code, and for each upvalue the module that it is.
-local function dump(fn)
-  local info = debug.getinfo(fn, "S")
-  if info.what == "C" then
-    check.fail("thread.spawn: a C function can't be copied to another thread; wrap it in a Lua function")
-  end
-  local modules = {}
-  for i = 1, math.huge do
-    local name, value = debug.getupvalue(fn, i)
-    if not name then
-      break
-    end
-    modules[i] = module_of(value)
-    if not modules[i] then
-      check.fail(("thread.spawn: the function at %s:%d uses the upvalue '%s'; a thread has a Lua state of its own: "
-        .. "pass it as an argument"):format(info.short_src, info.linedefined, name))
-    end
-  end
-  return string.dump(fn), modules
-end
-
 local function start(options, fn, ...)
   check.options(options, { name = "string", cpu = "number" }, "thread.spawn")
-  if type(fn) ~= "function" and type(fn) ~= "string" then
-    check.fail("thread.spawn: needs a function or the name of a module, got " .. check.show(fn))
-  end
   check.argument(options.cpu == nil or (check.is_whole(options.cpu) and options.cpu >= 0 and options.cpu < 1024),
     "thread.spawn: option cpu must be the number of a CPU", options.cpu)
   if not task.current() then
     check.fail("thread.spawn: needs a runtime: call it inside momo.run(main), or run the file with the momo command")
   end
-  local code, modules = fn, nil
-  if type(fn) == "function" then
-    code, modules = dump(fn)
-  end
+  local code, modules = portable.dump(fn, "thread.spawn")
   started = started + 1
   local name = options.name or "momo-" .. started
   local ok, thread, err, errcode = pcall(native.thread_start, started, name, options.cpu, package.path, package.cpath,
@@ -93,19 +57,7 @@ end
 ---@param n integer arguments
 function M.main(code, modules, n, ...)
   native.thread_attach()
-  local fn
-  if modules then
-    fn = assert(loadstring(code))
-    for i, name in ipairs(modules) do
-      debug.setupvalue(fn, i, require(name))
-    end
-  else
-    fn = require(code)
-    if type(fn) ~= "function" then
-      error(("thread.spawn: module %q must return a function, and returned a %s"):format(code, type(fn)), 0)
-    end
-  end
-  return task.run(fn, unpack({ ... }, 1, n))
+  return task.run(portable.load(code, modules, "thread.spawn"), unpack({ ... }, 1, n))
 end
 
 ---Waits for the thread's end.
