@@ -119,7 +119,9 @@ describe("spawn_blocking", function()
         begun:close() -- which is how the other side hears that it runs
         while not io.open(file .. ".go") do os.execute "sleep 0.01" end
         os.remove(file .. ".go")
-        assert(io.open(file, "w")):write "done"
+        local output = assert(io.open(file, "w"))
+        output:write "done"
+        output:close()
       end, tx, path)
       assert.is_nil(rx:recv())
       task:cancel "enough"
