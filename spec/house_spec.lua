@@ -37,7 +37,7 @@ end
 -- The core's files and their floors; a name stands for its .c and .h.
 local FLOORS = {
   [0] = { "list", "slab", "wheel" },
-  [1] = { "executor", "task", "scope", "io", "stream", "address" },
+  [1] = { "executor", "task", "scope", "queue", "io", "stream", "address" },
   [2] = { "tcp", "resolve", "thread", "token", "signal", "momo", "header" },
 }
 

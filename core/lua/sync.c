@@ -4,12 +4,8 @@
  *
  * What waits is linked in C, and so leaves the queue by itself when its time is over or it is cancelled.
  */
+#include "../queue.h"
 #include "handle.h"
-
-typedef struct queue {
-    list waiters;
-    const char *operation; /* what they do: a string that Momo's own code holds */
-} queue;
 
 /* queue(operation) -> queue */
 static int new_queue(lua_State *L) {
@@ -60,24 +56,6 @@ static int answer(lua_State *L) {
     task *t = suspend_check(L, "answer");
     enum wake wake = task_take_wake(t);
     return wake == WAKE_CANCEL ? suspend_cancelled(L, t) : push_failure(L, UV_ETIMEDOUT);
-}
-
-/* wake(queue) -> whether there was someone to wake */
-static int wake(lua_State *L) {
-    lua_pushboolean(L, task_wake_first(&queue_of(L, 1)->waiters, WAKE_NONE) != NULL);
-    return 1;
-}
-
-/* waiting(queue) -> whether anyone waits */
-static int waiting(lua_State *L) {
-    lua_pushboolean(L, !list_empty(&queue_of(L, 1)->waiters));
-    return 1;
-}
-
-/* wake_all(queue) */
-static int wake_all(lua_State *L) {
-    task_wake_all(&queue_of(L, 1)->waiters, WAKE_NONE);
-    return 0;
 }
 
 /* wait_set(n) -> places for n queues */
@@ -144,12 +122,8 @@ static int fired(lua_State *L) {
 
 void register_sync(lua_State *L) {
     static const function functions[] = {
-        {"queue", new_queue},   {"park", park},
-        {"answer", answer},     {"wake", wake},
-        {"wake_all", wake_all}, {"wait_set", new_wait_set},
-        {"waiting", waiting},   {"select_park", select_park},
-        {"fired", fired},       {"random", next_random},
-        {NULL, NULL},
+        {"queue", new_queue},         {"park", park},   {"answer", answer},      {"wait_set", new_wait_set},
+        {"select_park", select_park}, {"fired", fired}, {"random", next_random}, {NULL, NULL},
     };
     register_functions(L, functions);
 }
