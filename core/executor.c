@@ -68,7 +68,6 @@ int executor_init(executor *ex) {
         CPU_SET(0, &ex->cpus);
     }
     list_init(&ex->ready);
-    list_init(&ex->cancelling);
     list_init(&ex->io_open);
     list_init(&ex->threads);
     slab_init(&ex->tasks, sizeof(task));

@@ -52,10 +52,10 @@ struct momo_executor {
     slab tasks;
     slab ios;
     wheel wheel;
-    list cancelling; /* tasks whose cancellation reaches them next */
-    list io_open;    /* every io that is not closed */
+    list io_open; /* every io that is not closed */
 
-    bool reaching; /* who is in `cancelling` is being seen to */
+    struct task *cancel_first, **cancel_last; /* tasks whose cancellation reaches them next, while `reaching` */
+    bool reaching;
     bool running;
     bool virtual;        /* time stands still while a task is ready, and then moves straight to the next deadline */
     bool closed;         /* deinit has been called */

@@ -63,20 +63,24 @@ typedef struct task {
     list joiners;         /* waiters for its end */
     struct scope *scope;  /* the innermost that it is in, or NULL */
     struct scope *parent; /* that it is a child of, or NULL */
-    uint64_t progress;    /* bytes that the operation under way has moved */
-    int8_t expiry;        /* enum wake: what an expired deadline tells it */
-    bool asked;           /* the whole task was cancelled, by task_cancel */
-    bool external;        /* what it waits for comes from outside of the executor: see executor.external */
-    bool noted;           /* of those who set user: its error's traceback was kept */
+    union {
+        uint64_t progress; /* bytes that the operation under way has moved */
+        wait_set *set;     /* selecting: what it waits in; owned by the operation */
+    };
+    int8_t expiry;  /* enum wake: what an expired deadline tells it */
+    bool asked;     /* the whole task was cancelled, by task_cancel */
+    bool external;  /* what it waits for comes from outside of the executor: see executor.external */
+    bool selecting; /* it waits in several queues */
+    bool noted;     /* of those who set user: its error's traceback was kept */
+    bool adopted;   /* of the same, with the slot: it has served a child */
 
     timer timer;           /* pending while it waits with a deadline */
     uint64_t deadline_ms;  /* of the operation under way; kept over spurious wake-ups */
     const char *waits_for; /* the operation's name, while WAITING */
-    wait_set *set;         /* while it waits in several queues; owned by the operation */
     void *kept;            /* of those who set user, with the slot as well: what it waits in is kept alive */
 
-    list sibling;    /* in parent->children */
-    list cancelling; /* in executor.cancelling, until its cancellation has reached it */
+    struct task *cancel_next; /* behind it in executor.cancel_first */
+    list sibling;             /* in parent->children */
 } task;
 
 /* Makes a task without putting it in the queue: user is what the slot's last task left. UV_ENOMEM: *task is NULL. */

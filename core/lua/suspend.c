@@ -94,8 +94,8 @@ static const task *cancelled_by(const task *t) {
 }
 
 static bool push_known_cancellation(lua_State *L, const task *t) {
-    lua_rawgeti(L, UP(CANCELLATIONS), (int)t->head.index + 1);
-    if (!lua_toboolean(L, -1)) {
+    lua_rawgeti(L, UP(CANCELLATIONS), slot_of(t));
+    if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
         return false;
     }
@@ -119,7 +119,7 @@ void push_cancellation(lua_State *L, task *t) {
     /* All between share it, so that none has to look for it as far again. */
     for (const task *each = t; each; each = each == from ? NULL : cancelled_by(each)) {
         lua_pushvalue(L, -1);
-        lua_rawseti(L, UP(CANCELLATIONS), (int)each->head.index + 1);
+        lua_rawseti(L, UP(CANCELLATIONS), slot_of(each));
     }
 }
 

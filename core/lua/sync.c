@@ -75,6 +75,9 @@ static int select_park(lua_State *L) {
     if (!t) {
         return lua_yield(L, 0);
     }
+    lua_pushvalue(L, 2);
+    lua_setfenv(L, 1); /* the set keeps the queues that its places are in */
+    keep(L, t, set);   /* it may raise: so first */
     set->fired = set->count;
     for (unsigned i = 0; i < set->count; i++) {
         lua_rawgeti(L, 2, (int)i + 1);
@@ -86,11 +89,9 @@ static int select_park(lua_State *L) {
         set->places[i].task = t;
         list_push(waiters, &set->places[i].link);
     }
-    lua_pushvalue(L, 2);
-    lua_setfenv(L, 1); /* the set keeps the queues that its places are in */
-    keep(L, t, set);
     task_park(t, "select", suspend_deadline(t, timeout), WAKE_TIMEOUT);
     t->set = set;
+    t->selecting = true;
     return lua_yield(L, 0);
 }
 
