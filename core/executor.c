@@ -4,9 +4,11 @@
  */
 #include "executor.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "io.h"
 #include "task.h"
@@ -35,11 +37,6 @@ static void close_loop(uv_loop_t *loop) {
     uv_loop_close(loop);
 }
 
-/* The wheel is advanced after each poll. libuv may fire this before it polls: then that must not wait. */
-static void on_alarm(uv_timer_t *alarm) {
-    uv_stop(alarm->loop);
-}
-
 static void on_async(uv_async_t *async) {
     executor *ex = async->data;
     if (ex->on_wake) {
@@ -55,8 +52,8 @@ int executor_init(executor *ex) {
         free(ex->scratch);
         return status;
     }
-    uv_timer_init(&ex->loop, &ex->alarm);
     status = uv_async_init(&ex->loop, &ex->wake, on_async);
+    status = status < 0 ? status : io_poll_init(ex);
     if (status < 0) {
         close_loop(&ex->loop);
         free(ex->scratch);
@@ -68,7 +65,6 @@ int executor_init(executor *ex) {
         CPU_SET(0, &ex->cpus);
     }
     list_init(&ex->ready);
-    list_init(&ex->io_open);
     list_init(&ex->threads);
     slab_init(&ex->tasks, sizeof(task));
     slab_init(&ex->ios, sizeof(io));
@@ -80,6 +76,8 @@ void executor_deinit(executor *ex) {
     while (!list_empty(&ex->io_open)) {
         io_close(list_entry(list_first(&ex->io_open), io, open));
     }
+    io_release_closed(ex);
+    close(ex->poll_fd);
     close_loop(&ex->loop);
     slab_deinit(&ex->tasks);
     slab_deinit(&ex->ios);
@@ -172,21 +170,22 @@ static bool expire_timers(executor *ex) {
     return done;
 }
 
+/* How long a poll may wait for the wheel's next deadline. */
+static int wait_ms(const executor *ex) {
+    if (!ex->wheel.count) {
+        return -1;
+    }
+    uint64_t due_ns = wheel_next_ms(&ex->wheel) * 1000000, now_ns = executor_now_ns(ex);
+    uint64_t ms = due_ns > now_ns ? (due_ns - now_ns + 999999) / 1000000 : 0;
+    return ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
 static void poll_events(executor *ex, bool wait) {
     ex->skipped = 0;
     ex->polls++;
     ex->waits = wait;
     ex->woken = wait ? 0 : EXECUTOR_WINDOW;
-    if (wait && ex->wheel.count) {
-        uint64_t due_ms = wheel_next_ms(&ex->wheel);
-        uint64_t now_ns = executor_now_ns(ex);
-        uint64_t now_ms = now_ns / 1000000;
-        /* libuv counts from its own millisecond, which may have begun up to one before ours: wait for the end. */
-        uv_update_time(&ex->loop);
-        uv_timer_start(&ex->alarm, on_alarm, due_ms > now_ms ? due_ms - now_ms : 0, 0);
-    }
-    uv_run(&ex->loop, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
-    uv_timer_stop(&ex->alarm);
+    io_poll(ex, wait ? wait_ms(ex) : 0);
 }
 
 /* Virtual time moves on to the next deadline, unless something from outside has come meanwhile. */
@@ -210,6 +209,7 @@ bool executor_run(executor *ex) {
         if (ex->turn_end) {
             ex->turn_end(ex);
         }
+        io_release_closed(ex);
         ended = !ex->tasks.live && !ex->thread_count;
         if (ended) {
             break;

@@ -5,7 +5,7 @@
  *   ready queue --first in, first out, 128 a window--> resume(task) --> parks | yields | ends
  *        ^                                                               |        |
  *        |  <---- expired deadlines ---- wheel <---- deadline -----------+        |
- *        |  <---- readiness ------------ libuv <---- descriptor ---------+        |
+ *        |  <---- readiness ------------ epoll <---- descriptor ---------+        |
  *        +------------------------------------------------------------------------+
  *
  * It knows a task as a slot and one function that runs it, and so runs without Lua. Nothing here is shared: every
@@ -52,7 +52,8 @@ struct momo_executor {
     slab tasks;
     slab ios;
     wheel wheel;
-    list io_open; /* every io that is not closed */
+    list io_open;   /* every io that is not closed */
+    list io_closed; /* those that were closed while a task ran */
 
     struct task *cancel_first, **cancel_last; /* tasks whose cancellation reaches them next, while `reaching` */
     bool reaching;
@@ -85,8 +86,10 @@ struct momo_executor {
 
     cpu_set_t cpus; /* that the process may use; a pinned thread's own set is smaller */
 
-    uv_loop_t loop;
-    uv_timer_t alarm; /* bounds a poll by the wheel's next deadline */
+    int poll_fd; /* epoll: descriptors, and libuv's loop */
+    uv_loop_t
+        loop; /* for other threads, signals and look-ups. No uv_timer_t (we have a wheel), and no handle whose start
+                     * would make it watch a further descriptor: that takes effect in uv_run only */
     uv_async_t wake;
     uv_signal_t signals[2]; /* SIGINT, SIGTERM (momo_stop_on_signals) */
 };

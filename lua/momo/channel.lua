@@ -11,8 +11,8 @@ local band = bit.band
 
 local M = {}
 
--- A sender's channel is its `into`, a receiver's its `from`, until it is closed. So one look-up tells them from each other
--- and from all else, where getmetatable would be several; what finds nothing there is checked in full.
+-- A sender's channel is its `into`, a receiver's its `from`, until it is closed. So one look-up tells them from each
+-- other and from all else, where getmetatable would be several; what finds nothing there is checked in full.
 
 ---@class momo.Sender
 local Sender = { __name = "momo.Sender" }
@@ -70,7 +70,8 @@ end
 
 ---Whether nothing more will come, though what has come may still be there.
 local function ended(channel)
-  return channel.open == 0 and channel.reserved == 0 and not (channel.sending and C.momo_queue_waiting(channel.senders) ~= 0)
+  return channel.open == 0 and channel.reserved == 0
+    and not (channel.sending and C.momo_queue_waiting(channel.senders) ~= 0)
 end
 
 ---Those who wait for a value hear that there will be none.
