@@ -124,6 +124,9 @@ static unsigned resume_some(executor *ex, unsigned n) {
         t->state = TASK_RUNNING;
         memset(&t->turn, 0, sizeof t->turn);
         ex->current = t;
+        if (!list_empty(&ex->ready)) { /* what runs next is fetched meanwhile */
+            __builtin_prefetch(list_entry(ex->ready.next, task, place.link)->user);
+        }
         ex->resume(t);
     }
     ex->current = NULL;

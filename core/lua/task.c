@@ -279,10 +279,10 @@ static void end(runtime *rt, task *t, int status) {
     task_end(t);
 }
 
-/* Parked for good: it went on catching its cancellation. */
-static void give_up(runtime *rt, task *t) {
-    ((handle *)t->handle)->outcome = OUTCOME_CANCELLED;
-    end(rt, t, LUA_YIELD);
+/* Ends it where it is: its coroutine has not come to its end. */
+static void end_as(task *t, enum outcome outcome) {
+    ((handle *)t->handle)->outcome = outcome;
+    end(t->executor->user, t, LUA_YIELD);
 }
 
 void give_up_all(runtime *rt) {
@@ -292,54 +292,58 @@ void give_up_all(runtime *rt) {
             task_wake(t, WAKE_CANCEL);
         }
         list_remove(&t->place.link);
-        ((handle *)t->handle)->outcome = OUTCOME_CANCELLED;
-        end(rt, t, LUA_YIELD);
+        end_as(t, OUTCOME_CANCELLED);
     }
 }
 
-/* Its coroutine was resumed by somebody else. */
-static void end_hijacked(runtime *rt, task *t) {
-    ((handle *)t->handle)->outcome = OUTCOME_FAILED;
-    end(rt, t, LUA_YIELD);
-}
-
-void resume_task(task *t) {
-    runtime *rt = t->executor->user;
-    lua_State *co = t->user;
-    int status;
-    if (t->started) {
-        if (lua_status(co) != LUA_YIELD) {
-            end_hijacked(rt, t);
-            return;
-        }
-        if (t->wake != WAKE_NONE) {
-            lua_pushboolean(co, 1);
-        }
-        status = lua_resume(co, t->wake != WAKE_NONE);
-    } else if (t->cancelled) {
-        ((handle *)t->handle)->outcome = OUTCOME_CANCELLED;
-        end(rt, t, LUA_YIELD);
-        return;
-    } else {
-        int n = (int)t->progress; /* the function and its arguments */
-        if (lua_status(co) != 0 || lua_gettop(co) != n) {
-            end_hijacked(rt, t);
-            return;
-        }
-        t->started = true;
-        status = lua_resume(co, n - 1);
-    }
+/* What a resume came to, unless the task is parked or in the queue. */
+static void conclude(task *t, int status) {
     if (status != LUA_YIELD) {
-        end(rt, t, status);
-    } else if (t->state == TASK_RUNNING) { /* a bare coroutine.yield, which hears of no cancellation */
-        lua_settop(co, 0);
+        end(t->executor->user, t, status);
+    } else if (t->state == TASK_ENDED) { /* it went on catching its cancellation */
+        end_as(t, OUTCOME_CANCELLED);
+    } else { /* a bare coroutine.yield, which hears of no cancellation */
+        lua_settop(t->user, 0);
         task_yield(t, WAKE_NONE);
         if (t->cancelled && ++t->raises > RAISES_MAX) {
             list_remove(&t->place.link);
-            give_up(rt, t);
+            end_as(t, OUTCOME_CANCELLED);
         }
-    } else if (t->state == TASK_ENDED) {
-        give_up(rt, t);
+    }
+}
+
+static int start(task *t, lua_State *co) {
+    t->started = true;
+    return lua_resume(co, (int)t->progress - 1);
+}
+
+/* Whether somebody else has resumed its coroutine. */
+static bool is_hijacked(const task *t, lua_State *co) {
+    return t->started ? lua_status(co) != LUA_YIELD : lua_status(co) != 0 || lua_gettop(co) != (int)t->progress;
+}
+
+/* Short, and without what is rare, as every switch comes through here. */
+void resume_task(task *t) {
+    lua_State *co = t->user;
+    int status;
+    if (is_hijacked(t, co)) {
+        end_as(t, OUTCOME_FAILED);
+        return;
+    }
+    if (!t->started) {
+        if (t->cancelled) {
+            end_as(t, OUTCOME_CANCELLED);
+            return;
+        }
+        status = start(t, co);
+    } else if (t->wake != WAKE_NONE) {
+        lua_pushboolean(co, 1);
+        status = lua_resume(co, 1);
+    } else {
+        status = lua_resume(co, 0);
+    }
+    if (status != LUA_YIELD || t->state >= TASK_RUNNING) {
+        conclude(t, status);
     }
 }
 
