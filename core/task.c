@@ -71,7 +71,9 @@ void task_wake(task *t, enum wake wake) {
         }
         t->selecting = false;
     }
-    wheel_remove(&ex->wheel, &t->timer.wheel);
+    if (list_linked(&t->timer.wheel.link)) {
+        wheel_remove(&ex->wheel, &t->timer.wheel);
+    }
     list_remove(&t->place.link);
     t->state = TASK_READY;
     t->wake = (int8_t)wake;

@@ -34,7 +34,7 @@ task *suspend_running(lua_State *L) {
     return ex && ex->user == runtime_of(L) ? ex->current : NULL;
 }
 
-task *suspend_check(lua_State *L, const char *operation) {
+static inline task *check(lua_State *L, const char *operation) {
     executor *ex = executor_running;
     task *t = ex ? ex->current : NULL;
     if (!t || t->top != L || !lua_isyieldable(L)) {
@@ -43,8 +43,12 @@ task *suspend_check(lua_State *L, const char *operation) {
     return t;
 }
 
+task *suspend_check(lua_State *L, const char *operation) {
+    return check(L, operation);
+}
+
 task *suspend_enter(lua_State *L, const char *operation, enum wake *wake) {
-    task *t = suspend_check(L, operation);
+    task *t = check(L, operation);
     enum wake woken = task_take_wake(t);
     *wake = woken == WAKE_AGAIN ? WAKE_NONE : woken;
     if (t->cancelled && *wake == WAKE_NONE) {

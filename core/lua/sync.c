@@ -34,7 +34,7 @@ static void keep(lua_State *L, task *t, void *waits_in) {
 /* park(queue, timeout): returns nothing when it was woken, true when answer() tells */
 static int park(lua_State *L) {
     queue *q = queue_of(L, 1);
-    double timeout = check_seconds(L, 2, q->operation);
+    double timeout = lua_isnil(L, 2) ? -1 : lua_tonumber(L, 2); /* which Lua has checked */
     enum wake wake;
     task *t = suspend_enter(L, q->operation, &wake);
     if (!t) {
