@@ -57,6 +57,13 @@ local function push(channel, value)
   end
 end
 
+---Once there is nothing that a send would have to mind, it need only look whether there is room.
+local function relax(channel)
+  if channel.reserved == 0 and not channel.sending and not channel.once then
+    channel.room = channel.capacity
+  end
+end
+
 ---Wakes the first sender that waits, if there is room for its value.
 local function admit(channel)
   if channel.sending and channel.tail - channel.head + channel.reserved < channel.capacity then
@@ -64,6 +71,7 @@ local function admit(channel)
       channel.reserved = channel.reserved + 1 -- a place is kept for it
     else
       channel.sending = false
+      relax(channel)
     end
   end
 end
@@ -85,6 +93,7 @@ end
 ---Sends when its turn comes.
 local function send_in_turn(channel, value, timeout)
   channel.sending = true
+  channel.room = 0
   if park(channel.senders, timeout) then
     announce_end(channel)
     return answer()
@@ -94,29 +103,20 @@ local function send_in_turn(channel, value, timeout)
   channel.reserved = channel.reserved - 1
   push(channel, value)
   admit(channel)
+  relax(channel)
   announce_end(channel)
   return true
 end
 
----Waits, as long as the channel is full.
----@async
----@param value any but nil
----@param timeout number?
----@return true? ok
----@return string? err "EPIPE: broken pipe" when nobody will receive
----@return string? code
-function Sender:send(value, timeout)
-  local channel = type(self) == "table" and self.into
-  if not channel then
-    check.self(self, Sender, "tx", "send")
-  end
+local function send_with_care(self, value, timeout)
+  check.self(self, Sender, "tx", "send")
+  local channel = self.into
   if value == nil then
     check.fail("send: nil can't be sent; it stands for the end")
   elseif not channel then
     return nil, "EBADF: the sender is closed", "EBADF"
-  elseif timeout ~= nil then
-    check.seconds(timeout, "send")
   end
+  check.seconds(timeout, "send")
   if channel.deaf then
     return broken_pipe()
   end
@@ -129,10 +129,26 @@ function Sender:send(value, timeout)
   else
     push(channel, value)
   end
-  if channel.once then
+  if self.once then
     self:close()
   end
   return true
+end
+
+---Waits, as long as the channel is full.
+---@async
+---@param value any but nil
+---@param timeout number?
+---@return true? ok
+---@return string? err "EPIPE: broken pipe" when nobody will receive
+---@return string? code
+function Sender:send(value, timeout)
+  local channel = type(self) == "table" and self.into
+  if channel and value ~= nil and timeout == nil and channel.tail - channel.head < channel.room then
+    push(channel, value)
+    return true
+  end
+  return send_with_care(self, value, timeout)
 end
 
 ---Another sender of the same channel.
@@ -174,11 +190,11 @@ end
 
 ---What being woken has brought.
 local function woken(channel)
-  if channel.deaf then
-    return nil, "ECANCELED: operation canceled", "ECANCELED"
-  elseif channel.promised > 0 then
+  if channel.promised > 0 then
     channel.promised = channel.promised - 1
     return take(channel)
+  elseif channel.deaf then
+    return nil, "ECANCELED: operation canceled", "ECANCELED"
   end
   return eof()
 end
@@ -223,7 +239,7 @@ function Receiver:close()
   local channel = self.from
   if channel then
     self.from = nil
-    channel.deaf = true
+    channel.deaf, channel.room = true, 0
     channel.ring, channel.head, channel.tail = {}, 0, 0
     channel.sending, channel.receiving, channel.promised = false, false, 0
     C.momo_queue_wake_all(channel.senders)
@@ -256,8 +272,9 @@ local function new_channel(capacity)
     head = 0,     -- values received
     tail = 0,     -- values sent
     capacity = capacity,
+    room = capacity, -- below so many values, a send need not mind anything else; else 0
     open = 1,     -- senders
-    once = false, -- the first value closes its sender
+    once = false, -- a oneshot
     deaf = false, -- the receiver is closed
     senders = queue "send",
     sending = false, -- there may be tasks in `senders`
@@ -283,7 +300,8 @@ end
 ---@return momo.Receiver rx
 function M.oneshot()
   local tx, rx = M.channel(1)
-  tx.into.once = true
+  tx.once = true -- it is closed after a value
+  tx.into.once, tx.into.room = true, 0
   return tx, rx
 end
 
