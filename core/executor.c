@@ -4,9 +4,11 @@
  */
 #include "executor.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "io.h"
 #include "pool.h"
@@ -36,18 +38,6 @@ static void close_loop(uv_loop_t *loop) {
     uv_loop_close(loop);
 }
 
-/* The wheel is advanced after each poll. libuv may fire this before it polls: then that must not wait. */
-static void on_alarm(uv_timer_t *alarm) {
-    uv_stop(alarm->loop);
-}
-
-/* Mail is taken after each poll: this only ends one. */
-static void on_wake(uv_poll_t *poll, int status, int events) {
-    (void)status;
-    (void)events;
-    inbox_quiet(&((executor *)poll->data)->inbox);
-}
-
 int executor_init(executor *ex) {
     memset(ex, 0, sizeof *ex);
     ex->scratch = malloc(EXECUTOR_SCRATCH);
@@ -56,14 +46,9 @@ int executor_init(executor *ex) {
         free(ex->scratch);
         return status;
     }
-    uv_timer_init(&ex->loop, &ex->alarm);
     status = inbox_init(&ex->inbox);
     if (status == 0) {
-        status = uv_poll_init(&ex->loop, &ex->wake, ex->inbox.wake);
-        if (status == 0) {
-            ex->wake.data = ex;
-            status = uv_poll_start(&ex->wake, UV_READABLE, on_wake);
-        }
+        status = io_poll_init(ex);
         if (status < 0) {
             inbox_deinit(&ex->inbox);
         }
@@ -78,8 +63,6 @@ int executor_init(executor *ex) {
         CPU_SET(0, &ex->cpus);
     }
     list_init(&ex->ready);
-    list_init(&ex->cancelling);
-    list_init(&ex->io_open);
     list_init(&ex->touched);
     list_init(&ex->ends);
     list_init(&ex->threads);
@@ -93,6 +76,8 @@ void executor_deinit(executor *ex) {
     while (!list_empty(&ex->io_open)) {
         io_close(list_entry(list_first(&ex->io_open), io, open));
     }
+    io_release_closed(ex);
+    close(ex->poll_fd);
     pool_leave(ex->lookups);
     pool_leave(ex->blocking);
     close_loop(&ex->loop);
@@ -149,6 +134,9 @@ static unsigned resume_some(executor *ex, unsigned n) {
         t->state = TASK_RUNNING;
         memset(&t->turn, 0, sizeof t->turn);
         ex->current = t;
+        if (!list_empty(&ex->ready)) { /* what runs next is fetched meanwhile */
+            __builtin_prefetch(list_entry(ex->ready.next, task, place.link)->user);
+        }
         ex->resume(t);
         flush_touched(ex);
         if (inbox_has_mail(&ex->inbox)) {
@@ -200,23 +188,24 @@ static bool expire_timers(executor *ex) {
     return done;
 }
 
+/* How long a poll may wait for the wheel's next deadline. */
+static int wait_ms(const executor *ex) {
+    if (!ex->wheel.count) {
+        return -1;
+    }
+    uint64_t due_ns = wheel_next_ms(&ex->wheel) * 1000000, now_ns = executor_now_ns(ex);
+    uint64_t ms = due_ns > now_ns ? (due_ns - now_ns + 999999) / 1000000 : 0;
+    return ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
 static void poll_events(executor *ex, bool wait) {
     ex->skipped = 0;
     ex->polls++;
     ex->waits = wait;
     ex->woken = wait ? 0 : EXECUTOR_WINDOW;
-    if (wait && ex->wheel.count) {
-        uint64_t due_ms = wheel_next_ms(&ex->wheel);
-        uint64_t now_ns = executor_now_ns(ex);
-        uint64_t now_ms = now_ns / 1000000;
-        /* libuv counts from its own millisecond, which may have begun up to one before ours: wait for the end. */
-        uv_update_time(&ex->loop);
-        uv_timer_start(&ex->alarm, on_alarm, due_ms > now_ms ? due_ms - now_ms : 0, 0);
-    }
     flush_touched(ex);
     bool sleeps = wait && inbox_sleep(&ex->inbox);
-    uv_run(&ex->loop, sleeps ? UV_RUN_ONCE : UV_RUN_NOWAIT);
-    uv_timer_stop(&ex->alarm);
+    io_poll(ex, sleeps ? wait_ms(ex) : 0);
     if (sleeps) {
         inbox_awake(&ex->inbox);
     }
@@ -246,6 +235,7 @@ bool executor_run(executor *ex) {
         if (ex->turn_end) {
             ex->turn_end(ex);
         }
+        io_release_closed(ex);
         ended = !ex->tasks.live && !ex->thread_count;
         if (ended) {
             break;

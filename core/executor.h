@@ -5,7 +5,7 @@
  *   ready queue --first in, first out, 128 a window--> resume(task) --> parks | yields | ends
  *        ^                                                               |        |
  *        |  <---- expired deadlines ---- wheel <---- deadline -----------+        |
- *        |  <---- readiness ------------ libuv <---- descriptor ---------+        |
+ *        |  <---- readiness ------------ epoll <---- descriptor ---------+        |
  *        +------------------------------------------------------------------------+
  *
  * It knows a task as a slot and one function that runs it, and so runs without Lua. Nothing here is shared: every
@@ -53,10 +53,11 @@ struct momo_executor {
     slab tasks;
     slab ios;
     wheel wheel;
-    list cancelling; /* tasks whose cancellation reaches them next */
-    list io_open;    /* every io that is not closed */
+    list io_open;   /* every io that is not closed */
+    list io_closed; /* those that were closed while a task ran */
 
-    bool reaching; /* who is in `cancelling` is being seen to */
+    struct task *cancel_first, **cancel_last; /* tasks whose cancellation reaches them next, while `reaching` */
+    bool reaching;
     bool running;
     bool virtual;        /* time stands still while a task is ready, and then moves straight to the next deadline */
     bool closed;         /* deinit has been called */
@@ -91,9 +92,10 @@ struct momo_executor {
 
     cpu_set_t cpus; /* that the process may use; a pinned thread's own set is smaller */
 
+    int poll_fd; /* epoll: descriptors, the inbox's eventfd, and libuv's loop */
+    /* For signals. No uv_timer_t (we have a wheel), no handle whose start would make it watch a further descriptor (that takes
+     * effect in uv_run only), and none that is unreferenced (uv_run does nothing for those alone). */
     uv_loop_t loop;
-    uv_timer_t alarm;       /* bounds a poll by the wheel's next deadline */
-    uv_poll_t wake;         /* of the inbox: not uv_async_t, whose receiver spins until its sender has left the call */
     uv_signal_t signals[2]; /* SIGINT, SIGTERM (momo_stop_on_signals) */
 };
 

@@ -4,27 +4,71 @@
  */
 #include "io.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
-static void on_poll(uv_poll_t *poll, int status, int events) {
-    io *o = poll->data;
-    if (status < 0) { /* an error state of the descriptor: libuv has ended the watch, and a system call will tell */
-        o->armed = 0;
-        events = UV_READABLE | UV_WRITABLE;
-    }
-    io_event(o->executor, slab_id(&o->head), events);
+enum { LIBUV, INBOX }; /* in place of a token's id; neither is one */
+
+static int control(const executor *ex, int operation, int fd, int events, uint64_t id) {
+    struct epoll_event event = {.data.u64 = id};
+    event.events = (events & UV_READABLE ? EPOLLIN : 0) | (events & UV_WRITABLE ? EPOLLOUT : 0);
+    return epoll_ctl(ex->poll_fd, operation, fd, &event) < 0 ? uv_translate_sys_error(errno) : 0;
 }
 
-static void on_close(uv_handle_t *handle) {
-    io *o = handle->data;
-    executor *ex = o->executor;
-    if (ex->scratch_holder == o) {
-        ex->scratch_holder = NULL;
-    } else {
-        free(o->data);
+int io_poll_init(executor *ex) {
+    list_init(&ex->io_open);
+    list_init(&ex->io_closed);
+    uv_run(&ex->loop, UV_RUN_NOWAIT); /* from here on its epoll knows what wakes it: see executor.loop */
+    ex->poll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (ex->poll_fd < 0) {
+        return uv_translate_sys_error(errno);
     }
-    slab_release(&ex->ios, o);
+    int status = control(ex, EPOLL_CTL_ADD, uv_backend_fd(&ex->loop), UV_READABLE, LIBUV);
+    if (status == 0) {
+        status = control(ex, EPOLL_CTL_ADD, ex->inbox.wake, UV_READABLE, INBOX);
+    }
+    if (status < 0) {
+        close(ex->poll_fd);
+    }
+    return status;
+}
+
+void io_poll(executor *ex, int timeout_ms) {
+    struct epoll_event events[EXECUTOR_WINDOW]; /* more could not run before the next poll */
+    bool libuv = uv_loop_alive(&ex->loop) && uv_backend_timeout(&ex->loop) == 0; /* it need not wait for an event */
+    int n = epoll_wait(ex->poll_fd, events, EXECUTOR_WINDOW, libuv ? 0 : timeout_ms);
+    for (int i = 0; i < n; i++) {
+        uint32_t mask = events[i].events;
+        if (events[i].data.u64 == LIBUV) {
+            libuv = true;
+            continue;
+        }
+        if (events[i].data.u64 == INBOX) { /* its mail is taken after the poll */
+            inbox_quiet(&ex->inbox);
+            continue;
+        }
+        if (mask & (EPOLLERR | EPOLLHUP)) { /* a system call will tell */
+            mask |= EPOLLIN | EPOLLOUT;
+        }
+        io_event(ex, events[i].data.u64, (mask & EPOLLIN ? UV_READABLE : 0) | (mask & EPOLLOUT ? UV_WRITABLE : 0));
+    }
+    if (libuv) {
+        uv_run(&ex->loop, UV_RUN_NOWAIT);
+    }
+}
+
+void io_release_closed(executor *ex) {
+    while (!list_empty(&ex->io_closed)) {
+        io *o = list_entry(list_pop_front(&ex->io_closed), io, open);
+        if (ex->scratch_holder == o) {
+            ex->scratch_holder = NULL;
+        } else {
+            free(o->data);
+        }
+        slab_release(&ex->ios, o);
+    }
 }
 
 int io_open(executor *ex, int fd, io **out) {
@@ -36,13 +80,6 @@ int io_open(executor *ex, int fd, io **out) {
         return UV_ENOMEM;
     }
     io *o = slot;
-    status = uv_poll_init(&ex->loop, &o->poll, fd);
-    if (status < 0) {
-        slab_release(&ex->ios, o);
-        close(fd);
-        return status;
-    }
-    o->poll.data = o;
     o->executor = ex;
     o->fd = fd;
     o->armed = 0;
@@ -61,25 +98,28 @@ int io_open(executor *ex, int fd, io **out) {
     return 0;
 }
 
-void io_close(io *o) {
-    executor *ex = o->executor;
-    slab_expire(&ex->ios, o);
-    list_remove(&o->open);
-    task_wake_all(&o->readers, WAKE_CLOSED);
-    task_wake_all(&o->writers, WAKE_CLOSED);
-    uv_close((uv_handle_t *)&o->poll, on_close);
-    close(o->fd);
-}
-
+/* The first watch of a descriptor and the last are said to epoll as such: it reports hang-ups of all that it knows. */
 static int watch(io *o, int events) {
     if (events == o->armed) {
         return 0;
     }
-    int status = events ? uv_poll_start(&o->poll, events, on_poll) : uv_poll_stop(&o->poll);
+    int operation = !o->armed ? EPOLL_CTL_ADD : events ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
+    int status = control(o->executor, operation, o->fd, events, slab_id(&o->head));
     if (status == 0) {
         o->armed = (uint8_t)events;
     }
     return status;
+}
+
+void io_close(io *o) {
+    executor *ex = o->executor;
+    watch(o, 0); /* closing alone would not end it where another process has the descriptor too */
+    close(o->fd);
+    slab_expire(&ex->ios, o);
+    list_remove(&o->open);
+    list_push(&ex->io_closed, &o->open);
+    task_wake_all(&o->readers, WAKE_CLOSED);
+    task_wake_all(&o->writers, WAKE_CLOSED);
 }
 
 int io_wait(io *o, task *t, int direction, const char *waits_for, uint64_t deadline_ms, bool first) {

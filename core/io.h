@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * An open descriptor: its token, who waits for it, and what libuv was asked to watch.
+ * An open descriptor: its token, who waits for it, and what epoll was asked to watch.
  *
  * Operations try their system call first and park on EAGAIN, so nothing is ever in flight when an operation is given
  * up, and no buffer of a task is lent to the kernel. An event only says "try again".
@@ -14,14 +14,14 @@
 #include "task.h"
 
 typedef struct io {
-    slab_head head; /* the token; ended at close, while libuv may hold the slot a little longer */
+    slab_head head; /* the token; ended at close, while the slot is held a little longer */
     int fd;
-    uint8_t armed; /* UV_READABLE, UV_WRITABLE: what libuv watches for */
+    uint8_t armed; /* UV_READABLE, UV_WRITABLE: what epoll watches for */
     uint8_t ready; /* directions in which a system call may succeed: set by events, cleared by EAGAIN */
     bool listening;
     int end_code;    /* what reading ahead met behind the unread bytes: UV_EOF or an error, or 0 */
     bool broken;     /* a write was cut short: nothing may follow it */
-    list open;       /* in executor.io_open until closed */
+    list open;       /* in executor.io_open; once closed, in executor.io_closed until no task runs */
     list readers;    /* tasks that wait for UV_READABLE, first come first */
     list writers;    /* the task whose write is under way, then those whose turn comes after it */
     uint64_t reader; /* id of the task whose read is parked or about to go on, or 0 */
@@ -32,8 +32,14 @@ typedef struct io {
     size_t start, end, capacity;
     void (*read_ahead)(struct io *); /* may be NULL */
     executor *executor;
-    uv_poll_t poll;
 } io;
+
+/* The executor's epoll, in which libuv's own and the inbox's eventfd are descriptors among the others. */
+int io_poll_init(executor *);
+/* Waits for events, at most so long (-1: without a limit), and tells them to whom they concern. */
+void io_poll(executor *, int timeout_ms);
+/* Gives back the slots and bytes of what was closed. No task may run: it may be about to push those bytes. */
+void io_release_closed(executor *);
 
 /* Takes the descriptor over: it is closed by io_close, and here if this fails. */
 int io_open(executor *, int fd, io **);
@@ -54,5 +60,5 @@ static inline momo_token io_token(const io *io) {
  * is served before those who wait already, as it was woken for its turn and did not get what it came for. Negative: it
  * is not parked. */
 int io_wait(io *, task *, int direction, const char *waits_for, uint64_t deadline_ms, bool first);
-/* What libuv reports for a token; events of a token that has ended are counted and dropped. */
+/* What epoll reports for a token; events of a token that has ended are counted and dropped. */
 void io_event(executor *, uint64_t id, int events);

@@ -51,19 +51,30 @@ void scope_leave(scope *s) {
 /* Trees of tasks may be deep, so this does not recurse: a child is put on the executor's list, and whom its cancellation
  * reaches in turn follows it there. */
 static void cancel_children(scope *s, executor *ex) {
+    bool outermost = !ex->reaching;
+    if (outermost) {
+        ex->reaching = true;
+        ex->cancel_last = &ex->cancel_first;
+    }
     for (list *node = s->children.next; node != &s->children; node = node->next) {
         task *t = list_entry(node, task, sibling);
         if (!t->asked) {
             t->asked = true;
-            list_push(&ex->cancelling, &t->cancelling);
+            t->cancel_next = NULL;
+            *ex->cancel_last = t;
+            ex->cancel_last = &t->cancel_next;
         }
     }
-    if (ex->reaching) {
+    if (!outermost) {
         return;
     }
-    ex->reaching = true;
-    while (!list_empty(&ex->cancelling)) {
-        task_refresh(list_entry(list_pop_front(&ex->cancelling), task, cancelling));
+    while (ex->cancel_first) {
+        task *t = ex->cancel_first;
+        ex->cancel_first = t->cancel_next;
+        if (!ex->cancel_first) {
+            ex->cancel_last = &ex->cancel_first;
+        }
+        task_refresh(t);
     }
     ex->reaching = false;
 }

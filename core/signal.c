@@ -20,7 +20,6 @@ int momo_stop_on_signals(momo_executor *ex) {
         uv_signal_t *watcher = &ex->signals[i];
         int status = uv_signal_init(&ex->loop, watcher);
         if (status == 0) {
-            uv_unref((uv_handle_t *)watcher);
             watcher->data = ex;
             status = uv_signal_start_oneshot(watcher, on_signal, numbers[i]); /* the kernel puts the default back */
         }

@@ -65,13 +65,15 @@ void task_wake(task *t, enum wake wake) {
     ex->woken++;
     ex->external -= t->external;
     t->external = false;
-    if (t->set) {
+    if (t->selecting) {
         for (unsigned i = 0; i < t->set->count; i++) {
             list_remove(&t->set->places[i].link);
         }
-        t->set = NULL;
+        t->selecting = false;
     }
-    wheel_remove(&ex->wheel, &t->timer.wheel);
+    if (list_linked(&t->timer.wheel.link)) {
+        wheel_remove(&ex->wheel, &t->timer.wheel);
+    }
     list_remove(&t->place.link);
     t->state = TASK_READY;
     t->wake = (int8_t)wake;
@@ -84,7 +86,7 @@ task *task_wake_first(list *queue, enum wake wake) {
     }
     waiter *first = list_entry(list_first(queue), waiter, link);
     task *t = first->task;
-    if (t->set) {
+    if (t->selecting) {
         t->set->fired = (unsigned)(first - t->set->places);
     }
     task_wake(t, wake);

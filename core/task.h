@@ -16,7 +16,7 @@
 #pragma once
 #include "executor.h"
 
-enum task_state { TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_ENDED };
+enum task_state { TASK_READY, TASK_WAITING, TASK_RUNNING, TASK_ENDED };
 
 enum wake {
     WAKE_NONE = 0,     /* not woken: a fresh call, or a wait that ends without an answer (sleep, yield) */
@@ -40,13 +40,12 @@ typedef struct wait_set {
     waiter places[];
 } wait_set;
 
-/* In lines of the cache: what a switch touches, what a spawn and an end touch besides, what a wait does, the rest. At its
+/* In this order: what a switch touches, what a spawn and an end touch besides, what a wait does, the rest. At its
  * end a task leaves what it waited in, what waited for it, and its scopes, so those fields are clean for the next one. */
 typedef struct task {
     slab_head head;
-    waiter place; /* READY: in the executor's queue; WAITING: in what it waits for, or alone */
-    void *user;   /* kept with the slot from one task to the next */
-    executor *executor;
+    void *user;     /* kept with the slot from one task to the next */
+    void *top;      /* what runs now: user, or a coroutine inside of it */
     uint8_t state;  /* enum task_state */
     int8_t wake;    /* enum wake: what to tell the task when it runs next */
     uint8_t raises; /* how often its cancellation was raised */
@@ -57,26 +56,31 @@ typedef struct task {
         bool raised;          /* a cancellation was raised */
         bool raised_by_yield; /* and by yield_now */
     } turn;
+    waiter place; /* READY: in the executor's queue; WAITING: in what it waits for, or alone */
 
-    void *top; /* what runs now: user, or a coroutine inside of it */
+    executor *executor;
     void *handle;
     list joiners;         /* waiters for its end */
     struct scope *scope;  /* the innermost that it is in, or NULL */
     struct scope *parent; /* that it is a child of, or NULL */
-    uint64_t progress;    /* bytes that the operation under way has moved */
-    int8_t expiry;        /* enum wake: what an expired deadline tells it */
-    bool asked;           /* the whole task was cancelled, by task_cancel */
-    bool external;        /* what it waits for comes from outside of the executor: see executor.external */
-    bool noted;           /* of those who set user: its error's traceback was kept */
+    union {
+        uint64_t progress; /* bytes that the operation under way has moved */
+        wait_set *set;     /* selecting: what it waits in; owned by the operation */
+    };
+    int8_t expiry;  /* enum wake: what an expired deadline tells it */
+    bool asked;     /* the whole task was cancelled, by task_cancel */
+    bool external;  /* what it waits for comes from outside of the executor: see executor.external */
+    bool selecting; /* it waits in several queues */
+    bool noted;     /* of those who set user: its error's traceback was kept */
+    bool adopted;   /* of the same, with the slot: it has served a child */
 
     timer timer;           /* pending while it waits with a deadline */
     uint64_t deadline_ms;  /* of the operation under way; kept over spurious wake-ups */
     const char *waits_for; /* the operation's name, while WAITING */
-    wait_set *set;         /* while it waits in several queues; owned by the operation */
     void *kept;            /* of those who set user, with the slot as well: what it waits in is kept alive */
 
-    list sibling;    /* in parent->children */
-    list cancelling; /* in executor.cancelling, until its cancellation has reached it */
+    struct task *cancel_next; /* behind it in executor.cancel_first */
+    list sibling;             /* in parent->children */
 } task;
 
 /* Makes a task without putting it in the queue: user is what the slot's last task left. UV_ENOMEM: *task is NULL. */
@@ -85,11 +89,11 @@ int task_new(executor *, task **);
 void task_drop(task *);
 /* To the tail of the ready queue. */
 void task_start(task *);
-/* The task that runs goes to the tail of the queue; wake is what it's told when it gets there. */
+/* The task that runs, in the executor that runs, goes to the tail of the queue; wake is what it's told when it gets there. */
 static inline void task_yield(task *t, enum wake wake) {
     t->state = TASK_READY;
     t->wake = (int8_t)wake;
-    list_push(&t->executor->ready, &t->place.link);
+    list_push(&executor_running->ready, &t->place.link);
 }
 /* Why the task was woken; it is told once. */
 static inline enum wake task_take_wake(task *t) {

@@ -37,7 +37,9 @@ end
 -- The core's files and their floors; a name stands for its .c and .h.
 local FLOORS = {
   [0] = { "list", "slab", "wheel", "lane" },
-  [1] = { "executor", "inbox", "pool", "task", "channel", "sender", "receiver", "scope", "io", "stream", "address" },
+  [1] = {
+    "executor", "inbox", "pool", "task", "channel", "sender", "receiver", "scope", "queue", "io", "stream", "address",
+  },
   [2] = { "tcp", "resolve", "thread", "token", "signal", "momo", "header" },
 }
 

@@ -21,6 +21,9 @@ typedef struct momo_token {
     uint32_t generation;
 } momo_token;
 
+/* Tasks that wait until another one wakes them. */
+typedef struct momo_queue momo_queue;
+
 typedef struct momo_metrics {
     uint64_t tasks;        /* that have not ended */
     uint64_t ready;        /* of these, waiting for their turn */
@@ -47,6 +50,12 @@ void momo_get_metrics(const momo_executor *executor, momo_metrics *metrics);
 void momo_stop(momo_executor *executor);
 /* The first SIGINT or SIGTERM stops the executor; the signal's default action is in force again from then on. */
 int momo_stop_on_signals(momo_executor *executor);
+
+/* Wakes the first that waits: 1, or 0 if nobody does. */
+int momo_queue_wake(momo_queue *queue);
+void momo_queue_wake_all(momo_queue *queue);
+/* 1 if anybody waits, else 0. */
+int momo_queue_waiting(const momo_queue *queue);
 
 int momo_close(momo_executor *executor, const momo_token *token);
 int momo_shutdown(momo_executor *executor, const momo_token *token);

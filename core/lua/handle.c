@@ -14,9 +14,10 @@ static handle *self(lua_State *L, const char *method) {
     return h;
 }
 
-/* join(task, timeout): parks until it has ended; outcome tells what came of it */
+/* join(task, timeout): parks until it has ended; outcome tells what came of it. Lua has checked that it is a task, which
+ * compiled code does in a tenth of the time. */
 static int task_join(lua_State *L) {
-    handle *h = self(L, "join");
+    const handle *h = lua_touserdata(L, 1);
     double timeout = check_seconds(L, 2, "join");
     enum wake wake;
     task *t = suspend_enter(L, "join", &wake);

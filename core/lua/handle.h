@@ -18,16 +18,12 @@ typedef struct handle {
     task *task; /* NULL once it has ended */
     uint64_t id;
     int results;
-    uint8_t outcome; /* enum outcome */
-    bool joined;     /* somebody has taken note of how it ended, or will */
-    bool unjoined;   /* counted in runtime.unjoined */
-    bool fields;     /* its environment is a table of its own */
-    bool locals;     /* in which there are locals, for the tasks that it spawns to inherit */
+    uint8_t outcome;   /* enum outcome */
+    bool joined : 1;   /* somebody has taken note of how it ended, or will */
+    bool unjoined : 1; /* counted in runtime.unjoined */
+    bool fields : 1;   /* its environment is a table of its own */
+    bool locals : 1;   /* in which there are locals, for the tasks that it spawns to inherit */
 } handle;
-
-static inline int slot_of(const task *t) {
-    return (int)t->head.index + 1;
-}
 
 /* Pushes the table of the handle at `index`, made on first use. */
 void push_fields(lua_State *, int index);

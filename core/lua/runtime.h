@@ -14,10 +14,10 @@ enum upvalue {
     UP_RUNTIME = 1,   /* userdata: runtime */
     UP_COROUTINES,    /* [slot + 1] = the slot's coroutine, from one task to the next */
     UP_HANDLES,       /* [slot + 1] = the handle of the slot's task, or of its last one, or false */
-    UP_CANCELLATIONS, /* [slot + 1] = what a cancelled task's operations raise; else false */
-    UP_NOTES,         /* [slot + 1] = the traceback of an error that is passed on (note.h); else false */
-    UP_PARENTS,       /* [slot + 1] = the userdata of the scope that the slot's task is a child of; else false */
-    UP_WAITS,         /* [slot + 1] = the userdata that the slot's task waits in, or has; else false */
+    UP_PARENTS,       /* [slot + 1] = the userdata of the scope that the slot's task is a child of, or false */
+    UP_CANCELLATIONS, /* [slot + 1] = what a cancelled task's operations raise, or nil: from here on sparse */
+    UP_NOTES,         /* [slot + 1] = the traceback of an error that is passed on (note.h) */
+    UP_WAITS,         /* [slot + 1] = the userdata that the slot's task waits in, or has */
     UP_FAILURES,      /* handles of tasks that failed in this turn */
     UP_TASK,          /* metatables, from here on */
     UP_CANCELLED,
@@ -67,6 +67,13 @@ typedef struct function {
     const char *name;
     lua_CFunction call;
 } function;
+
+/* A task's place in the tables above. */
+static inline int slot_of(const task *t) {
+    return (int)t->head.index + 1;
+}
+/* Empties the task's place in a sparse table. Allocates nothing. */
+void forget(lua_State *, enum upvalue table, const task *);
 
 /* Adds the functions, each with all upvalues, to the table on top; the list ends with a NULL name. */
 void register_functions(lua_State *, const function *);

@@ -39,8 +39,7 @@ static int lua_scope_leave(lua_State *L) {
     task *t = s->scope.task;
     scope_leave(&s->scope);
     if (t && s->scope.cancelled && !t->asked) {
-        lua_pushboolean(L, 0);
-        lua_rawseti(L, UP(CANCELLATIONS), slot_of(t));
+        forget(L, UP_CANCELLATIONS, t);
     }
     if (!s->scope.cancelled && !s->scope.reached) {
         return 0;

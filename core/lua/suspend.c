@@ -34,7 +34,7 @@ task *suspend_running(lua_State *L) {
     return ex && ex->user == runtime_of(L) ? ex->current : NULL;
 }
 
-task *suspend_check(lua_State *L, const char *operation) {
+static inline task *check(lua_State *L, const char *operation) {
     executor *ex = executor_running;
     task *t = ex ? ex->current : NULL;
     if (!t || t->top != L || !lua_isyieldable(L)) {
@@ -43,8 +43,12 @@ task *suspend_check(lua_State *L, const char *operation) {
     return t;
 }
 
+task *suspend_check(lua_State *L, const char *operation) {
+    return check(L, operation);
+}
+
 task *suspend_enter(lua_State *L, const char *operation, enum wake *wake) {
-    task *t = suspend_check(L, operation);
+    task *t = check(L, operation);
     enum wake woken = task_take_wake(t);
     *wake = woken == WAKE_AGAIN ? WAKE_NONE : woken;
     if (t->cancelled && *wake == WAKE_NONE) {
@@ -94,8 +98,8 @@ static const task *cancelled_by(const task *t) {
 }
 
 static bool push_known_cancellation(lua_State *L, const task *t) {
-    lua_rawgeti(L, UP(CANCELLATIONS), (int)t->head.index + 1);
-    if (!lua_toboolean(L, -1)) {
+    lua_rawgeti(L, UP(CANCELLATIONS), slot_of(t));
+    if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
         return false;
     }
@@ -119,7 +123,7 @@ void push_cancellation(lua_State *L, task *t) {
     /* All between share it, so that none has to look for it as far again. */
     for (const task *each = t; each; each = each == from ? NULL : cancelled_by(each)) {
         lua_pushvalue(L, -1);
-        lua_rawseti(L, UP(CANCELLATIONS), (int)each->head.index + 1);
+        lua_rawseti(L, UP(CANCELLATIONS), slot_of(each));
     }
 }
 

@@ -4,13 +4,9 @@
  *
  * What waits is linked in C, and so leaves the queue by itself when its time is over or it is cancelled.
  */
+#include "../queue.h"
 #include "handle.h"
 #include "thread_channel.h"
-
-typedef struct queue {
-    list waiters;
-    const char *operation; /* what they do: a string that Momo's own code holds */
-} queue;
 
 /* queue(operation) -> queue */
 static int new_queue(lua_State *L) {
@@ -39,7 +35,7 @@ static void keep(lua_State *L, task *t, void *waits_in) {
 /* park(queue, timeout): returns nothing when it was woken, true when answer() tells */
 static int park(lua_State *L) {
     queue *q = queue_of(L, 1);
-    double timeout = check_seconds(L, 2, q->operation);
+    double timeout = lua_isnil(L, 2) ? -1 : lua_tonumber(L, 2); /* which Lua has checked */
     enum wake wake;
     task *t = suspend_enter(L, q->operation, &wake);
     if (!t) {
@@ -63,24 +59,6 @@ static int answer(lua_State *L) {
     return wake == WAKE_CANCEL ? suspend_cancelled(L, t) : push_failure(L, UV_ETIMEDOUT);
 }
 
-/* wake(queue) -> whether there was someone to wake */
-static int wake(lua_State *L) {
-    lua_pushboolean(L, task_wake_first(&queue_of(L, 1)->waiters, WAKE_NONE) != NULL);
-    return 1;
-}
-
-/* waiting(queue) -> whether anyone waits */
-static int waiting(lua_State *L) {
-    lua_pushboolean(L, !list_empty(&queue_of(L, 1)->waiters));
-    return 1;
-}
-
-/* wake_all(queue) */
-static int wake_all(lua_State *L) {
-    task_wake_all(&queue_of(L, 1)->waiters, WAKE_NONE);
-    return 0;
-}
-
 /* wait_set(n) -> places for n queues */
 static int new_wait_set(lua_State *L) {
     unsigned n = (unsigned)lua_tointeger(L, 1);
@@ -98,6 +76,9 @@ static int select_park(lua_State *L) {
     if (!t) {
         return lua_yield(L, 0);
     }
+    lua_pushvalue(L, 2);
+    lua_setfenv(L, 1); /* the set keeps the queues that its places are in */
+    keep(L, t, set);   /* it may raise: so first */
     set->fired = set->count;
     bool outside = false;
     for (unsigned i = 0; i < set->count; i++) {
@@ -116,11 +97,9 @@ static int select_park(lua_State *L) {
         set->places[i].task = t;
         list_push(waiters, &set->places[i].link);
     }
-    lua_pushvalue(L, 2);
-    lua_setfenv(L, 1); /* the set keeps the queues that its places are in */
-    keep(L, t, set);
     task_park(t, "select", suspend_deadline(t, timeout), WAKE_TIMEOUT);
     t->set = set;
+    t->selecting = true;
     if (outside) {
         task_wait_outside(t);
     }
@@ -155,12 +134,8 @@ static int fired(lua_State *L) {
 
 void register_sync(lua_State *L) {
     static const function functions[] = {
-        {"queue", new_queue},   {"park", park},
-        {"answer", answer},     {"wake", wake},
-        {"wake_all", wake_all}, {"wait_set", new_wait_set},
-        {"waiting", waiting},   {"select_park", select_park},
-        {"fired", fired},       {"random", next_random},
-        {NULL, NULL},
+        {"queue", new_queue},         {"park", park},   {"answer", answer},      {"wait_set", new_wait_set},
+        {"select_park", select_park}, {"fired", fired}, {"random", next_random}, {NULL, NULL},
     };
     register_functions(L, functions);
 }

@@ -16,23 +16,31 @@ enum {
 
 /* ---- from Lua to the ready queue ---- */
 
+/* False keeps the place in a table that is no sparse one, so that no later store allocates. */
+static void clear(lua_State *L, enum upvalue table, const task *t) {
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, lua_upvalueindex(table), slot_of(t));
+}
+
 static lua_State *new_coroutine(lua_State *L, task *t) {
     lua_State *co = lua_newthread(L);
     t->kept = NULL;
     lua_rawseti(L, UP(COROUTINES), slot_of(t));
-    for (int up = UP_HANDLES; up <= UP_WAITS; up++) {
-        lua_pushboolean(L, 0); /* false keeps the place, so that no later store allocates */
-        lua_rawseti(L, lua_upvalueindex(up), slot_of(t));
-    }
+    clear(L, UP_HANDLES, t);
     return co;
 }
 
-/* (task as light userdata, n): gives it a coroutine of its own, with room for n values. Called protected. */
+/* (task as light userdata, n, whether it is a child): gives it a coroutine of its own, with room for n values, and a place
+ * for its parent. Called protected. */
 int make_coroutine(lua_State *L) {
     task *t = lua_touserdata(L, 1);
     lua_State *co = t->user ? t->user : new_coroutine(L, t);
     if (!lua_checkstack(co, (int)lua_tointeger(L, 2))) {
         return luaL_error(L, "too many arguments");
+    }
+    if (lua_toboolean(L, 3)) {
+        clear(L, UP_PARENTS, t);
+        t->adopted = true;
     }
     t->user = co;
     return 0;
@@ -89,11 +97,12 @@ task *spawn(lua_State *L, runtime *rt, int first, scope *parent) {
         luaL_error(L, "not enough memory");
     }
     bool fresh = !t->user;
-    if (fresh || n > ARGUMENTS_SURE) {
+    if (fresh || n > ARGUMENTS_SURE || (parent && !t->adopted)) {
         lua_pushvalue(L, UP(MAKE_COROUTINE));
         lua_pushlightuserdata(L, t);
         lua_pushinteger(L, n);
-        if (lua_pcall(L, 2, 0, 0) != 0) {
+        lua_pushboolean(L, parent != NULL);
+        if (lua_pcall(L, 3, 0, 0) != 0) {
             task_drop(t);
             throw(L, "spawn: %s", error_text(L));
         }
@@ -204,9 +213,14 @@ void stop_all(runtime *rt, const char *why) {
     }
 }
 
-static void forget(lua_State *L, enum upvalue table, const task *t) {
-    lua_pushboolean(L, 0);
-    lua_rawseti(L, lua_upvalueindex(table), slot_of(t));
+void forget(lua_State *L, enum upvalue table, const task *t) {
+    lua_rawgeti(L, lua_upvalueindex(table), slot_of(t));
+    bool known = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    if (known) { /* else a nil could make the table grow */
+        lua_pushnil(L);
+        lua_rawseti(L, lua_upvalueindex(table), slot_of(t));
+    }
 }
 
 /* status: of the coroutine, 0 when it ended well; LUA_YIELD: it is given up with the outcome that the handle has. */
@@ -250,25 +264,25 @@ static void end(runtime *rt, task *t, int status) {
             scope_cancel(t->parent, "another child failed");
         }
         scope_remove(t); /* while its userdata is sure to live */
-        forget(L, UP_PARENTS, t);
+        clear(L, UP_PARENTS, t);
     }
     bool keep = status == 0 && rt->idle < IDLE_MAX && lua_topointer(co, LUA_GLOBALSINDEX) == rt->globals;
     if (keep) {
         rt->idle++;
     } else {
         t->user = NULL;
-        forget(L, UP_COROUTINES, t);
+        clear(L, UP_COROUTINES, t);
     }
     if (!keep || h->fields) { /* a handle without fields is small: it may stay until the slot's next task */
-        forget(L, UP_HANDLES, t);
+        clear(L, UP_HANDLES, t);
     }
     task_end(t);
 }
 
-/* Parked for good: it went on catching its cancellation. */
-static void give_up(runtime *rt, task *t) {
-    ((handle *)t->handle)->outcome = OUTCOME_CANCELLED;
-    end(rt, t, LUA_YIELD);
+/* Ends it where it is: its coroutine has not come to its end. */
+static void end_as(task *t, enum outcome outcome) {
+    ((handle *)t->handle)->outcome = outcome;
+    end(t->executor->user, t, LUA_YIELD);
 }
 
 void give_up_all(runtime *rt) {
@@ -278,54 +292,58 @@ void give_up_all(runtime *rt) {
             task_wake(t, WAKE_CANCEL);
         }
         list_remove(&t->place.link);
-        ((handle *)t->handle)->outcome = OUTCOME_CANCELLED;
-        end(rt, t, LUA_YIELD);
+        end_as(t, OUTCOME_CANCELLED);
     }
 }
 
-/* Its coroutine was resumed by somebody else. */
-static void end_hijacked(runtime *rt, task *t) {
-    ((handle *)t->handle)->outcome = OUTCOME_FAILED;
-    end(rt, t, LUA_YIELD);
-}
-
-void resume_task(task *t) {
-    runtime *rt = t->executor->user;
-    lua_State *co = t->user;
-    int status;
-    if (t->started) {
-        if (lua_status(co) != LUA_YIELD) {
-            end_hijacked(rt, t);
-            return;
-        }
-        if (t->wake != WAKE_NONE) {
-            lua_pushboolean(co, 1);
-        }
-        status = lua_resume(co, t->wake != WAKE_NONE);
-    } else if (t->cancelled) {
-        ((handle *)t->handle)->outcome = OUTCOME_CANCELLED;
-        end(rt, t, LUA_YIELD);
-        return;
-    } else {
-        int n = (int)t->progress; /* the function and its arguments */
-        if (lua_status(co) != 0 || lua_gettop(co) != n) {
-            end_hijacked(rt, t);
-            return;
-        }
-        t->started = true;
-        status = lua_resume(co, n - 1);
-    }
+/* What a resume came to, unless the task is parked or in the queue. */
+static void conclude(task *t, int status) {
     if (status != LUA_YIELD) {
-        end(rt, t, status);
-    } else if (t->state == TASK_RUNNING) { /* a bare coroutine.yield, which hears of no cancellation */
-        lua_settop(co, 0);
+        end(t->executor->user, t, status);
+    } else if (t->state == TASK_ENDED) { /* it went on catching its cancellation */
+        end_as(t, OUTCOME_CANCELLED);
+    } else { /* a bare coroutine.yield, which hears of no cancellation */
+        lua_settop(t->user, 0);
         task_yield(t, WAKE_NONE);
         if (t->cancelled && ++t->raises > RAISES_MAX) {
             list_remove(&t->place.link);
-            give_up(rt, t);
+            end_as(t, OUTCOME_CANCELLED);
         }
-    } else if (t->state == TASK_ENDED) {
-        give_up(rt, t);
+    }
+}
+
+static int start(task *t, lua_State *co) {
+    t->started = true;
+    return lua_resume(co, (int)t->progress - 1);
+}
+
+/* Whether somebody else has resumed its coroutine. */
+static bool is_hijacked(const task *t, lua_State *co) {
+    return t->started ? lua_status(co) != LUA_YIELD : lua_status(co) != 0 || lua_gettop(co) != (int)t->progress;
+}
+
+/* Short, and without what is rare, as every switch comes through here. */
+void resume_task(task *t) {
+    lua_State *co = t->user;
+    int status;
+    if (is_hijacked(t, co)) {
+        end_as(t, OUTCOME_FAILED);
+        return;
+    }
+    if (!t->started) {
+        if (t->cancelled) {
+            end_as(t, OUTCOME_CANCELLED);
+            return;
+        }
+        status = start(t, co);
+    } else if (t->wake != WAKE_NONE) {
+        lua_pushboolean(co, 1);
+        status = lua_resume(co, 1);
+    } else {
+        status = lua_resume(co, 0);
+    }
+    if (status != LUA_YIELD || t->state >= TASK_RUNNING) {
+        conclude(t, status);
     }
 }
 

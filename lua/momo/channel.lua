@@ -3,13 +3,16 @@
 
 local bit = require "bit"
 local check = require "momo.check"
-local native = require("momo.core").native
+local core = require "momo.core"
 
+local C, native = core.C, core.native
+local answer, park, queue = native.answer, native.park, native.queue
 local band = bit.band
-local answer, park, queue, waiting = native.answer, native.park, native.queue, native.waiting
-local wake, wake_all = native.wake, native.wake_all
 
 local M = {}
+
+-- A sender's channel is its `into`, a receiver's its `from`, until it is closed. So one look-up tells them from each
+-- other and from all else, where getmetatable would be several; what finds nothing there is checked in full.
 
 ---@class momo.Sender
 local Sender = { __name = "momo.Sender" }
@@ -46,39 +49,51 @@ local function push(channel, value)
   channel.ring[band(tail, channel.mask) + 1] = value
   channel.tail = tail + 1
   if channel.receiving then
-    channel.receiving = wake(channel.receivers)
-    if channel.receiving then
+    if C.momo_queue_wake(channel.receivers) ~= 0 then
       channel.promised = channel.promised + 1 -- a value is kept for the one that was woken
+    else
+      channel.receiving = false
     end
+  end
+end
+
+---Once there is nothing that a send would have to mind, it need only look whether there is room.
+local function relax(channel)
+  if channel.reserved == 0 and not channel.sending and not channel.once then
+    channel.room = channel.capacity
   end
 end
 
 ---Wakes the first sender that waits, if there is room for its value.
 local function admit(channel)
   if channel.sending and channel.tail - channel.head + channel.reserved < channel.capacity then
-    channel.sending = wake(channel.senders)
-    if channel.sending then
+    if C.momo_queue_wake(channel.senders) ~= 0 then
       channel.reserved = channel.reserved + 1 -- a place is kept for it
+    else
+      channel.sending = false
+      relax(channel)
     end
   end
 end
 
 ---Whether nothing more will come, though what has come may still be there.
 local function ended(channel)
-  return channel.open == 0 and channel.reserved == 0 and not (channel.sending and waiting(channel.senders))
+  return channel.open == 0 and channel.reserved == 0
+    and not (channel.sending and C.momo_queue_waiting(channel.senders) ~= 0)
 end
 
 ---Those who wait for a value hear that there will be none.
 local function announce_end(channel)
   if channel.receiving and ended(channel) then
     channel.receiving = false
-    wake_all(channel.receivers)
+    C.momo_queue_wake_all(channel.receivers)
   end
 end
 
 ---Sends when its turn comes.
 local function send_in_turn(channel, value, timeout)
   channel.sending = true
+  channel.room = 0
   if park(channel.senders, timeout) then
     announce_end(channel)
     return answer()
@@ -88,7 +103,35 @@ local function send_in_turn(channel, value, timeout)
   channel.reserved = channel.reserved - 1
   push(channel, value)
   admit(channel)
+  relax(channel)
   announce_end(channel)
+  return true
+end
+
+local function send_with_care(self, value, timeout)
+  check.self(self, Sender, "tx", "send")
+  local channel = self.into
+  if value == nil then
+    check.fail("send: nil can't be sent; it stands for the end")
+  elseif not channel then
+    return nil, "EBADF: the sender is closed", "EBADF"
+  end
+  check.seconds(timeout, "send")
+  if channel.deaf then
+    return broken_pipe()
+  end
+  if channel.tail - channel.head + channel.reserved >= channel.capacity or channel.reserved > 0
+    or channel.sending and C.momo_queue_waiting(channel.senders) ~= 0 then
+    local ok, err, code = send_in_turn(channel, value, timeout)
+    if not ok then
+      return nil, err, code
+    end
+  else
+    push(channel, value)
+  end
+  if self.once then
+    self:close()
+  end
   return true
 end
 
@@ -100,54 +143,32 @@ end
 ---@return string? err "EPIPE: broken pipe" when nobody will receive
 ---@return string? code
 function Sender:send(value, timeout)
-  if getmetatable(self) ~= Sender then
-    check.self(self, Sender, "tx", "send")
-  end
-  local channel = self.channel
-  if value == nil then
-    check.fail("send: nil can't be sent; it stands for the end")
-  elseif not channel then
-    return nil, "EBADF: the sender is closed", "EBADF"
-  elseif timeout ~= nil then
-    check.seconds(timeout, "send")
-  end
-  if channel.deaf then
-    return broken_pipe()
-  end
-  local ok, err, code = true, nil, nil
-  if channel.tail - channel.head + channel.reserved >= channel.capacity or channel.reserved > 0
-    or channel.sending and waiting(channel.senders) then
-    ok, err, code = send_in_turn(channel, value, timeout)
-  else
+  local channel = type(self) == "table" and self.into
+  if channel and value ~= nil and timeout == nil and channel.tail - channel.head < channel.room then
     push(channel, value)
-  end
-  if ok then
-    if self.once then
-      self:close()
-    end
     return true
   end
-  return nil, err, code
+  return send_with_care(self, value, timeout)
 end
 
 ---Another sender of the same channel.
 ---@return momo.Sender
 function Sender:clone()
   check.self(self, Sender, "tx", "clone")
-  local channel = self.channel
+  local channel = self.into
   if not channel then
     check.fail("clone: the sender is closed")
   end
   channel.open = channel.open + 1
-  return setmetatable({ channel = channel }, Sender)
+  return setmetatable({ into = channel }, Sender)
 end
 
 ---When the last sender is closed, the receiver gets what was sent, and then EOF. May be repeated.
 function Sender:close()
   check.self(self, Sender, "tx", "close")
-  local channel = self.channel
+  local channel = self.into
   if channel then
-    self.channel = nil
+    self.into = nil
     channel.open = channel.open - 1
     announce_end(channel)
   end
@@ -169,11 +190,11 @@ end
 
 ---What being woken has brought.
 local function woken(channel)
-  if channel.deaf then
-    return nil, "ECANCELED: operation canceled", "ECANCELED"
-  elseif channel.promised > 0 then
+  if channel.promised > 0 then
     channel.promised = channel.promised - 1
     return take(channel)
+  elseif channel.deaf then
+    return nil, "ECANCELED: operation canceled", "ECANCELED"
   end
   return eof()
 end
@@ -184,11 +205,9 @@ end
 ---@return string? err "EOF: end of file" when nobody will send
 ---@return string? code
 function Receiver:recv(timeout)
-  if getmetatable(self) ~= Receiver then
-    check.self(self, Receiver, "rx", "recv")
-  end
-  local channel = self.channel
+  local channel = type(self) == "table" and self.from
   if not channel then
+    check.self(self, Receiver, "rx", "recv")
     return nil, "EBADF: the receiver is closed", "EBADF"
   elseif timeout ~= nil then
     check.seconds(timeout, "recv")
@@ -217,21 +236,21 @@ end
 ---What was not received is dropped; senders get EPIPE. May be repeated.
 function Receiver:close()
   check.self(self, Receiver, "rx", "close")
-  local channel = self.channel
+  local channel = self.from
   if channel then
-    self.channel = nil
-    channel.deaf = true
+    self.from = nil
+    channel.deaf, channel.room = true, 0
     channel.ring, channel.head, channel.tail = {}, 0, 0
     channel.sending, channel.receiving, channel.promised = false, false, 0
-    wake_all(channel.senders)
-    wake_all(channel.receivers)
+    C.momo_queue_wake_all(channel.senders)
+    C.momo_queue_wake_all(channel.receivers)
   end
 end
 
 -- What select asks (see select.lua).
 
 function Receiver:is_ready()
-  local channel = self.channel
+  local channel = self.from
   return not channel or channel.tail - channel.head > channel.promised or ended(channel)
 end
 
@@ -240,8 +259,8 @@ function Receiver:consume()
 end
 
 function Receiver:waiters()
-  self.channel.receiving = true
-  return self.channel.receivers, self.channel
+  self.from.receiving = true
+  return self.from.receivers, self.from
 end
 
 Receiver.woken = woken
@@ -253,7 +272,9 @@ local function new_channel(capacity)
     head = 0,     -- values received
     tail = 0,     -- values sent
     capacity = capacity,
+    room = capacity, -- below so many values, a send need not mind anything else; else 0
     open = 1,     -- senders
+    once = false, -- a oneshot
     deaf = false, -- the receiver is closed
     senders = queue "send",
     sending = false, -- there may be tasks in `senders`
@@ -271,7 +292,7 @@ function M.channel(capacity)
   check.argument(capacity == nil or (check.is_whole(capacity) and capacity >= 1),
     "channel: the capacity must be a whole number from 1, or nil", capacity)
   local channel = new_channel(capacity or math.huge)
-  return setmetatable({ channel = channel }, Sender), setmetatable({ channel = channel }, Receiver)
+  return setmetatable({ into = channel }, Sender), setmetatable({ from = channel }, Receiver)
 end
 
 ---A channel for one value.
@@ -279,7 +300,8 @@ end
 ---@return momo.Receiver rx
 function M.oneshot()
   local tx, rx = M.channel(1)
-  tx.once = true
+  tx.once = true -- it is closed after a value
+  tx.into.once, tx.into.room = true, 0
   return tx, rx
 end
 

@@ -5,9 +5,10 @@
 
 local channel = require "momo.channel"
 local check = require "momo.check"
-local native = require("momo.core").native
+local core = require "momo.core"
 
-local answer, park, queue, wake, wake_all = native.answer, native.park, native.queue, native.wake, native.wake_all
+local C, native = core.C, core.native
+local answer, park, queue = native.answer, native.park, native.queue
 
 local M = { channel = channel.channel, oneshot = channel.oneshot }
 
@@ -45,7 +46,7 @@ end
 ---Wakes the first that waits; if nobody does, the next call of `notified` does not wait.
 function Notify:notify_one()
   check.self(self, Notify, "notify", "notify_one")
-  if not wake(self.queue) then
+  if C.momo_queue_wake(self.queue) == 0 then
     self.permit = true
   end
 end
@@ -53,7 +54,7 @@ end
 ---Wakes all that wait now.
 function Notify:notify_waiters()
   check.self(self, Notify, "notify", "notify_waiters")
-  wake_all(self.queue)
+  C.momo_queue_wake_all(self.queue)
 end
 
 function Notify:is_ready()
@@ -109,7 +110,7 @@ end
 ---Gives a permit back, or hands it to the first that waits.
 function Semaphore:release()
   check.self(self, Semaphore, "semaphore", "release")
-  if not wake(self.queue) then
+  if C.momo_queue_wake(self.queue) == 0 then
     self.permits = self.permits + 1
   end
 end
@@ -171,7 +172,7 @@ function Mutex:unlock()
     check.fail("unlock: this task does not hold the mutex")
   end
   -- until the one that was woken runs, it belongs to nobody who could ask for it
-  self.owner = wake(self.queue) and self or nil
+  self.owner = C.momo_queue_wake(self.queue) ~= 0 and self or nil
 end
 
 ---Runs fn with the mutex locked; it is unlocked however fn ends.

@@ -79,6 +79,9 @@ M.stop = native.stop
 ---@return boolean? ok
 ---@return any ... what its function returned, or the error it ended with; nil, err, "ETIMEDOUT" when the time is over
 function methods:join(timeout)
+  if getmetatable(self) ~= Task then
+    check.self(self, Task, "task", "join")
+  end
   join(self, timeout)
   return outcome(self)
 end

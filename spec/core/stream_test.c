@@ -18,7 +18,7 @@ static void begin(void) {
 }
 
 static void finish(void) {
-    uv_run(&ex->loop, UV_RUN_NOWAIT);
+    io_release_closed(ex);
     uint32_t cursor = 0;
     CHECK(slab_next(&ex->ios, &cursor) == NULL && ex->scratch_holder == NULL && ex->tasks.live == 0);
     executor_deinit(ex);
@@ -144,7 +144,7 @@ static void random_reads(void) {
             readable(s->io);
             CHECK(stream_fill(s->io, 1) == UV_EOF);
             io_close(s->io);
-            uv_run(&ex->loop, UV_RUN_NOWAIT);
+            io_release_closed(ex);
             memset(s, 0, sizeof *s);
             s->io = open_stream(&s->peer);
         }
