@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "io.h"
 #include "task.h"
@@ -85,6 +86,10 @@ void executor_deinit(executor *ex) {
     slab_deinit(&ex->tasks);
     slab_deinit(&ex->ios);
     free(ex->scratch);
+    if (ex->has_spare_pipe) {
+        close(ex->spare_pipe[0]);
+        close(ex->spare_pipe[1]);
+    }
     list_init(&ex->ready);
     ex->current = NULL;
     ex->running = false;

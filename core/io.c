@@ -4,6 +4,7 @@
  */
 #include "io.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -27,7 +28,14 @@ static void on_close(uv_handle_t *handle) {
     slab_release(&ex->ios, o);
 }
 
-int io_open(executor *ex, int fd, io **out) {
+void io_ignore_sigpipe(void) {
+    struct sigaction now;
+    if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL) {
+        signal(SIGPIPE, SIG_IGN);
+    }
+}
+
+int io_open_as(executor *ex, int fd, enum io_kind kind, io **out) {
     *out = NULL;
     void *slot;
     int status = slab_take(&ex->ios, &slot);
@@ -37,6 +45,13 @@ int io_open(executor *ex, int fd, io **out) {
     }
     io *o = slot;
     status = uv_poll_init(&ex->loop, &o->poll, fd);
+    if (kind != IO_SOCKET) {
+        io_ignore_sigpipe();
+        if (status == UV_EPERM) { /* epoll's word for what is always ready */
+            kind = IO_READY;
+            status = uv_idle_init(&ex->loop, &o->idle);
+        }
+    }
     if (status < 0) {
         slab_release(&ex->ios, o);
         close(fd);
@@ -45,6 +60,7 @@ int io_open(executor *ex, int fd, io **out) {
     o->poll.data = o;
     o->executor = ex;
     o->fd = fd;
+    o->kind = (uint8_t)kind;
     o->armed = 0;
     o->ready = UV_READABLE | UV_WRITABLE;
     o->listening = o->broken = false;
@@ -74,6 +90,9 @@ void io_close(io *o) {
 static int watch(io *o, int events) {
     if (events == o->armed) {
         return 0;
+    }
+    if (o->kind == IO_READY) {
+        return UV_EAGAIN; /* it waits all the same, and nobody can say until when */
     }
     int status = events ? uv_poll_start(&o->poll, events, on_poll) : uv_poll_stop(&o->poll);
     if (status == 0) {

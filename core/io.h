@@ -11,13 +11,23 @@
  * that finds nobody waiting is used to read ahead (a stream), or ends the watch.
  */
 #pragma once
+#include <errno.h>
+
 #include "task.h"
+
+enum io_kind {
+    IO_SOCKET, /* recv(2) and send(2) */
+    IO_FILE,   /* read(2) and writev(2): a pipe, a terminal */
+    IO_SHARED, /* the same, but it has to stay blocking, as other processes have it too: poll(2) is asked first */
+    IO_READY,  /* the same, but it never waits, and can't be watched: a regular file, /dev/null */
+};
 
 typedef struct io {
     slab_head head; /* the token; ended at close, while libuv may hold the slot a little longer */
     int fd;
     uint8_t armed; /* UV_READABLE, UV_WRITABLE: what libuv watches for */
     uint8_t ready; /* directions in which a system call may succeed: set by events, cleared by EAGAIN */
+    uint8_t kind;  /* enum io_kind */
     bool listening;
     int end_code;    /* what reading ahead met behind the unread bytes: UV_EOF or an error, or 0 */
     bool broken;     /* a write was cut short: nothing may follow it */
@@ -32,11 +42,24 @@ typedef struct io {
     size_t start, end, capacity;
     void (*read_ahead)(struct io *); /* may be NULL */
     executor *executor;
-    uv_poll_t poll;
+    union {
+        uv_poll_t poll;
+        uv_idle_t idle; /* IO_READY: only closed, never started */
+    };
 } io;
 
-/* Takes the descriptor over: it is closed by io_close, and here if this fails. */
-int io_open(executor *, int fd, io **);
+/* Takes the descriptor over: it is closed by io_close, and here if this fails. What is no socket and can't be watched
+ * becomes IO_READY. */
+int io_open_as(executor *, int fd, enum io_kind, io **);
+static inline int io_open(executor *executor, int fd, io **out) {
+    return io_open_as(executor, fd, IO_SOCKET, out);
+}
+/* The code of the system call that failed last. */
+static inline int io_last_error(void) {
+    return uv_translate_sys_error(errno);
+}
+/* For system calls that know no MSG_NOSIGNAL: a SIGPIPE that would kill the process is ignored from now on. */
+void io_ignore_sigpipe(void);
 /* Every waiter is woken with WAKE_CLOSED; the token ends at once. */
 void io_close(io *);
 

@@ -37,8 +37,8 @@ end
 -- The core's files and their floors; a name stands for its .c and .h.
 local FLOORS = {
   [0] = { "list", "slab", "wheel" },
-  [1] = { "executor", "task", "scope", "io", "stream", "address" },
-  [2] = { "tcp", "resolve", "thread", "token", "signal", "momo", "header" },
+  [1] = { "executor", "task", "scope", "io", "stream", "address", "socket" },
+  [2] = { "tcp", "unix", "pipe", "copy", "resolve", "thread", "token", "option", "signal", "momo", "header" },
 }
 
 local function floor_of(path)

@@ -190,6 +190,8 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     register_time(L);
     register_stream(L);
     register_net(L);
+    register_open(L);
+    register_copy(L);
     register_thread(L);
     lua_pushvalue(L, -1);
     lua_setfield(L, LUA_REGISTRYINDEX, "momo.native");

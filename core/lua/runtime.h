@@ -24,6 +24,7 @@ enum upvalue {
     UP_STREAM,
     UP_LISTENER,
     UP_LOOKUP,
+    UP_COPY,
     UP_THREAD,
     UP_SCOPE,
     UP_QUEUE,
@@ -78,6 +79,8 @@ void register_coroutine(lua_State *);
 void register_time(lua_State *);
 void register_stream(lua_State *);
 void register_net(lua_State *);
+void register_open(lua_State *);
+void register_copy(lua_State *);
 void register_thread(lua_State *);
 
 /* Where a coroutine is, in the innermost or the outermost Lua function that is not Momo's own: "?" and 0 if in none. */
