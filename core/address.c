@@ -6,8 +6,10 @@
 
 #include <ctype.h>
 #include <netdb.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 #include <uv.h>
 
 int address_split(const char *text, size_t length, char *host) {
@@ -62,7 +64,49 @@ int address_parse(const char *host, int port, address *out) {
     return UV_EINVAL;
 }
 
+int address_of_path(const char *path, size_t length, address *out) {
+    struct sockaddr_un *a = (struct sockaddr_un *)&out->storage;
+    memset(out, 0, sizeof *out);
+    if (length == 0 || memchr(path, '\0', length)) {
+        return UV_EINVAL;
+    }
+    if (length >= sizeof a->sun_path) {
+        return UV_ENAMETOOLONG;
+    }
+    a->sun_family = AF_UNIX;
+    memcpy(a->sun_path, path, length);
+    out->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    if (path[0] == '@') {
+        a->sun_path[0] = '\0'; /* the name is as long as the address says */
+    } else {
+        out->length++;
+    }
+    return 0;
+}
+
+static int format_path(const address *a, char *text, size_t size) {
+    const struct sockaddr_un *own = (const struct sockaddr_un *)&a->storage;
+    size_t head = offsetof(struct sockaddr_un, sun_path), length = a->length > head ? a->length - head : 0;
+    bool abstract = length > 0 && !own->sun_path[0];
+    if (!abstract) {
+        length = strnlen(own->sun_path, length);
+    }
+    if (length >= size) {
+        text[0] = '\0';
+        return UV_ENOBUFS;
+    }
+    memcpy(text, own->sun_path, length);
+    text[length] = '\0';
+    if (abstract) {
+        text[0] = '@';
+    }
+    return (int)length;
+}
+
 int address_format(const address *a, char *text, size_t size) {
+    if (a->storage.ss_family == AF_UNIX) {
+        return format_path(a, text, size);
+    }
     char host[NI_MAXHOST], port[NI_MAXSERV];
     int status = getnameinfo((const struct sockaddr *)&a->storage, a->length, host, sizeof host, port, sizeof port,
                              NI_NUMERICHOST | NI_NUMERICSERV);

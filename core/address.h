@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Addresses as text: "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80", "localhost:80".
+ * Addresses as text: "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80", "localhost:80"; of Unix sockets, their paths.
  */
 #pragma once
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 enum {
     ADDRESS_HOST_MAX = 254, /* a DNS name has at most 253 bytes */
-    ADDRESS_TEXT_MAX = 96,  /* holds every numeric address as text */
+    ADDRESS_TEXT_MAX = 112, /* holds every numeric address as text, and every path */
 };
 
 typedef struct address {
@@ -20,5 +20,7 @@ typedef struct address {
 int address_split(const char *text, size_t length, char *host);
 /* An IPv4 or IPv6 literal: 0; UV_EINVAL: a name, which must be looked up. */
 int address_parse(const char *host, int port, address *);
-/* Text that address_split takes, always terminated: its length, or negative. */
+/* The path of a Unix socket, or "@name" for one that has no file: 0; UV_ENAMETOOLONG, UV_EINVAL. */
+int address_of_path(const char *path, size_t length, address *);
+/* Text that address_split or address_of_path takes, empty for a Unix socket without a name, always terminated: its length, or negative. */
 int address_format(const address *, char *text, size_t size);

@@ -85,6 +85,10 @@ void executor_deinit(executor *ex) {
     slab_deinit(&ex->tasks);
     slab_deinit(&ex->ios);
     free(ex->scratch);
+    if (ex->has_spare_pipe) {
+        close(ex->spare_pipe[0]);
+        close(ex->spare_pipe[1]);
+    }
     list_init(&ex->ready);
     ex->current = NULL;
     ex->running = false;

@@ -76,6 +76,8 @@ struct momo_executor {
     uint64_t stale_events;
     uint64_t collected;
 
+    int spare_pipe[2]; /* an empty one, for copies (copy.h), if has_spare_pipe */
+    bool has_spare_pipe;
     char *scratch;             /* EXECUTOR_SCRATCH bytes: where reads land */
     struct io *scratch_holder; /* whose unread bytes lie in it, or NULL */
 

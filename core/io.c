@@ -5,6 +5,7 @@
 #include "io.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -71,7 +72,14 @@ void io_release_closed(executor *ex) {
     }
 }
 
-int io_open(executor *ex, int fd, io **out) {
+void io_ignore_sigpipe(void) {
+    struct sigaction now;
+    if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL) {
+        signal(SIGPIPE, SIG_IGN);
+    }
+}
+
+int io_open_as(executor *ex, int fd, enum io_kind kind, io **out) {
     *out = NULL;
     void *slot;
     int status = slab_take(&ex->ios, &slot);
@@ -80,8 +88,18 @@ int io_open(executor *ex, int fd, io **out) {
         return UV_ENOMEM;
     }
     io *o = slot;
+    if (kind != IO_SOCKET) {
+        io_ignore_sigpipe();
+        status = control(ex, EPOLL_CTL_ADD, fd, 0, 0);
+        if (status == UV_EPERM) { /* epoll's word for what is always ready */
+            kind = IO_READY;
+        } else if (status == 0) {
+            control(ex, EPOLL_CTL_DEL, fd, 0, 0);
+        }
+    }
     o->executor = ex;
     o->fd = fd;
+    o->kind = (uint8_t)kind;
     o->armed = 0;
     o->ready = UV_READABLE | UV_WRITABLE;
     o->listening = o->broken = false;
@@ -102,6 +120,9 @@ int io_open(executor *ex, int fd, io **out) {
 static int watch(io *o, int events) {
     if (events == o->armed) {
         return 0;
+    }
+    if (o->kind == IO_READY) {
+        return UV_EAGAIN; /* it waits all the same, and nobody can say until when */
     }
     int operation = !o->armed ? EPOLL_CTL_ADD : events ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
     int status = control(o->executor, operation, o->fd, events, slab_id(&o->head));

@@ -11,13 +11,23 @@
  * that finds nobody waiting is used to read ahead (a stream), or ends the watch.
  */
 #pragma once
+#include <errno.h>
+
 #include "task.h"
+
+enum io_kind {
+    IO_SOCKET, /* recv(2) and send(2) */
+    IO_FILE,   /* read(2) and writev(2): a pipe, a terminal */
+    IO_SHARED, /* the same, but it has to stay blocking, as other processes have it too: poll(2) is asked first */
+    IO_READY,  /* the same, but it never waits, and can't be watched: a regular file, /dev/null */
+};
 
 typedef struct io {
     slab_head head; /* the token; ended at close, while the slot is held a little longer */
     int fd;
     uint8_t armed; /* UV_READABLE, UV_WRITABLE: what epoll watches for */
     uint8_t ready; /* directions in which a system call may succeed: set by events, cleared by EAGAIN */
+    uint8_t kind;  /* enum io_kind */
     bool listening;
     int end_code;    /* what reading ahead met behind the unread bytes: UV_EOF or an error, or 0 */
     bool broken;     /* a write was cut short: nothing may follow it */
@@ -41,8 +51,18 @@ void io_poll(executor *, int timeout_ms);
 /* Gives back the slots and bytes of what was closed. No task may run: it may be about to push those bytes. */
 void io_release_closed(executor *);
 
-/* Takes the descriptor over: it is closed by io_close, and here if this fails. */
-int io_open(executor *, int fd, io **);
+/* Takes the descriptor over: it is closed by io_close, and here if this fails. What is no socket and can't be watched
+ * becomes IO_READY. */
+int io_open_as(executor *, int fd, enum io_kind, io **);
+static inline int io_open(executor *executor, int fd, io **out) {
+    return io_open_as(executor, fd, IO_SOCKET, out);
+}
+/* The code of the system call that failed last. */
+static inline int io_last_error(void) {
+    return uv_translate_sys_error(errno);
+}
+/* For system calls that know no MSG_NOSIGNAL: a SIGPIPE that would kill the process is ignored from now on. */
+void io_ignore_sigpipe(void);
 /* Every waiter is woken with WAKE_CLOSED; the token ends at once. */
 void io_close(io *);
 

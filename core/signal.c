@@ -27,5 +27,6 @@ int momo_stop_on_signals(momo_executor *ex) {
             return status;
         }
     }
+    uv_run(&ex->loop, UV_RUN_NOWAIT); /* from here on its epoll knows of them */
     return 0;
 }

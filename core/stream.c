@@ -5,9 +5,12 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static bool holds_scratch(const io *o) {
     return o->executor->scratch_holder == o;
@@ -91,6 +94,46 @@ static int reserve(io *o, size_t want) {
     return 0;
 }
 
+/* Whether a system call would block in a descriptor that has to stay blocking. */
+static bool would_block(const io *o, short direction) {
+    struct pollfd pfd = {.fd = o->fd, .events = direction};
+    if (o->kind != IO_SHARED || poll(&pfd, 1, 0) == 1) {
+        return false;
+    }
+    errno = EAGAIN;
+    return true;
+}
+
+/* What is no socket; kept out of line, for the sake of what is. */
+static __attribute__((noinline)) ssize_t read_file(const io *o, char *into, size_t room) {
+    return would_block(o, POLLIN) ? -1 : read(o->fd, into, room);
+}
+
+static __attribute__((noinline)) ssize_t write_file(const io *o, const struct iovec *pieces, int count) {
+    if (would_block(o, POLLOUT)) {
+        return -1;
+    }
+    if (o->kind == IO_SHARED) { /* a pipe that poll(2) calls writable takes so much without blocking */
+        return write(o->fd, pieces->iov_base, pieces->iov_len < PIPE_BUF ? pieces->iov_len : PIPE_BUF);
+    }
+    return writev(o->fd, pieces, count);
+}
+
+static ssize_t receive(const io *o, char *into, size_t room) {
+    return o->kind == IO_SOCKET ? recv(o->fd, into, room, MSG_DONTWAIT) : read_file(o, into, room);
+}
+
+static ssize_t transmit(const io *o, const struct iovec *pieces, int count) {
+    if (o->kind != IO_SOCKET) {
+        return write_file(o, pieces, count);
+    }
+    if (count == 1) {
+        return send(o->fd, pieces->iov_base, pieces->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count};
+    return sendmsg(o->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 ssize_t stream_fill(io *o, size_t want) {
     if (o->end_code) {
         return o->end_code;
@@ -105,11 +148,11 @@ ssize_t stream_fill(io *o, size_t want) {
     size_t room = o->capacity - o->end;
     ssize_t n;
     do {
-        n = recv(o->fd, o->data + o->end, room, 0);
+        n = receive(o, o->data + o->end, room);
     } while (n < 0 && errno == EINTR);
     if (n > 0) {
         o->end += (size_t)n;
-        if ((size_t)n < room) {
+        if ((size_t)n < room && o->kind != IO_READY) {
             o->ready &= (uint8_t)~UV_READABLE; /* drained: the next bytes are an event */
         }
         return n;
@@ -124,6 +167,27 @@ ssize_t stream_fill(io *o, size_t want) {
     return code;
 }
 
+int stream_put_back(io *o, int pipe, size_t n) {
+    size_t unread = stream_unread(o), done = 0;
+    char *data = malloc(n + unread);
+    if (data) {
+        for (ssize_t got = 1; done < n && got > 0; done += got > 0 ? (size_t)got : 0) {
+            got = read(pipe, data + done, n - done);
+        }
+        if (unread) {
+            memcpy(data + done, stream_bytes(o), unread);
+        }
+    }
+    release_data(o);
+    if (!data) {
+        o->end_code = UV_ENOMEM;
+        return UV_ENOMEM;
+    }
+    o->data = data;
+    o->end = o->capacity = done + unread;
+    return 0;
+}
+
 static void read_ahead(io *o) {
     ssize_t n = stream_fill(o, 1);
     if (n < 0 && n != UV_EAGAIN) {
@@ -133,6 +197,29 @@ static void read_ahead(io *o) {
 
 void stream_init(io *o) {
     o->read_ahead = read_ahead;
+}
+
+int stream_open(executor *ex, int fd, enum io_kind kind, io **out) {
+    int status = io_open_as(ex, fd, kind, out);
+    if (status == 0) {
+        stream_init(*out);
+    }
+    return status;
+}
+
+int stream_open_two(executor *ex, const int fds[2], enum io_kind kind, io **first, io **second) {
+    *second = NULL;
+    int status = stream_open(ex, fds[0], kind, first);
+    if (status < 0) {
+        close(fds[1]);
+        return status;
+    }
+    status = stream_open(ex, fds[1], kind, second);
+    if (status < 0) {
+        io_close(*first);
+        *first = NULL;
+    }
+    return status;
 }
 
 bool stream_begin_write(io *o, task *t) {
@@ -172,12 +259,7 @@ ssize_t stream_write(io *o, const struct iovec *pieces, int count) {
     }
     ssize_t n;
     do {
-        if (count == 1) {
-            n = send(o->fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL);
-        } else {
-            struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count};
-            n = sendmsg(o->fd, &message, MSG_NOSIGNAL);
-        }
+        n = transmit(o, pieces, count);
     } while (n < 0 && errno == EINTR);
     if (n >= 0) {
         return n;

@@ -1,21 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the border offers for a token: closing a socket, its options and addresses.
+ * What the border offers for a token: closing, unread bytes, addresses.
  */
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 
 #include "address.h"
-#include "io.h"
-
-static int last_error(void) {
-    return uv_translate_sys_error(errno);
-}
-
-static int set_int(int fd, int level, int name, int value) {
-    return setsockopt(fd, level, name, &value, sizeof value) < 0 ? last_error() : 0;
-}
+#include "stream.h"
 
 int momo_close(executor *ex, const momo_token *token) {
     io *o = io_get(ex, *token);
@@ -33,8 +22,12 @@ int momo_shutdown(executor *ex, const momo_token *token) {
     if (o->writer && task_get(ex, o->writer)) {
         return UV_EBUSY;
     }
+    if (o->kind != IO_SOCKET) { /* a pipe has no other end to keep */
+        io_close(o);
+        return 0;
+    }
     o->broken = true;
-    return shutdown(o->fd, SHUT_WR) < 0 ? last_error() : 0;
+    return shutdown(o->fd, SHUT_WR) < 0 ? io_last_error() : 0;
 }
 
 int momo_set_timeout(executor *ex, const momo_token *token, double seconds) {
@@ -46,18 +39,30 @@ int momo_set_timeout(executor *ex, const momo_token *token, double seconds) {
     return 0;
 }
 
-int momo_set_nodelay(executor *ex, const momo_token *token, int on) {
-    io *o = io_get(ex, *token);
-    return o ? set_int(o->fd, IPPROTO_TCP, TCP_NODELAY, on != 0) : UV_EBADF;
+int momo_descriptor(executor *ex, const momo_token *token) {
+    const io *o = io_get(ex, *token);
+    return o ? o->fd : UV_EBADF;
 }
 
-int momo_set_keepalive(executor *ex, const momo_token *token, int seconds) {
+const char *momo_unread(executor *ex, const momo_token *token, size_t *length) {
+    const io *o = io_get(ex, *token);
+    *length = o ? stream_unread(o) : 0;
+    return *length ? stream_bytes(o) : NULL;
+}
+
+int momo_consume(executor *ex, const momo_token *token, size_t length) {
     io *o = io_get(ex, *token);
     if (!o) {
         return UV_EBADF;
     }
-    int status = set_int(o->fd, SOL_SOCKET, SO_KEEPALIVE, seconds > 0);
-    return status == 0 && seconds > 0 ? set_int(o->fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds) : status;
+    if (o->reader && task_get(ex, o->reader)) {
+        return UV_EBUSY;
+    }
+    if (length > stream_unread(o)) {
+        return UV_EINVAL;
+    }
+    stream_consume(o, length);
+    return 0;
 }
 
 static int socket_address(executor *ex, const momo_token *token, int (*name)(int, struct sockaddr *, socklen_t *),
@@ -68,7 +73,7 @@ static int socket_address(executor *ex, const momo_token *token, int (*name)(int
     }
     address a = {.length = sizeof a.storage};
     if (name(o->fd, (struct sockaddr *)&a.storage, &a.length) < 0) {
-        return last_error();
+        return io_last_error();
     }
     return address_format(&a, text, size);
 }

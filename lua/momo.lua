@@ -31,6 +31,7 @@ local M = {
   coroutine = require "momo.coroutine",
   time = require "momo.time",
   net = require "momo.net",
+  io = require "momo.io",
   thread = require "momo.thread",
   _VERSION = "momo " .. core.string(core.C.momo_version()),
 }

@@ -155,6 +155,120 @@ describe("examples", function()
     assert.equal(1, status)
   end)
 
+  it("unix_echo.lua sends back what it reads, and takes over what a killed one has left", function()
+    local path = os.tmpname()
+    os.remove(path)
+    for _ = 1, 2 do
+      local server = start(examples .. "unix_echo.lua", path)
+      assert.equal("unix_echo listens on " .. path, line_of(server))
+      local status, _, err = support.momo(examples .. "unix_echo.lua", path)
+      assert.equal(1, status)
+      assert.matches("EADDRINUSE", err)
+      momo.run(function()
+        local stream = assert(momo.net.UnixStream.connect(path))
+        stream:write "hello"
+        assert.equal("hello", stream:read_exact(5))
+        stream:close()
+      end)
+      assert.equal("0 bytes", line_of(server)) -- the one that was refused had looked whether somebody answers
+      assert.equal("5 bytes", line_of(server))
+      running[server] = nil
+      os.execute("kill -KILL $(cat /proc/" .. server.pid .. "/task/*/children) " .. server.pid)
+      server.pipe:close()
+    end
+    os.remove(path)
+  end)
+
+  it("proxy.lua stands between client.lua and echo_server.lua", function()
+    local server, address = serve "echo_server"
+    local proxy = start(examples .. "proxy.lua", "127.0.0.1:0", address)
+    local own = line_of(proxy):match "^proxy listens on (.*)$"
+    local status, out, err = support.momo(examples .. "client.lua", own, "one", "and two")
+    assert.equal("", err)
+    assert.truthy(out:find "echo: one\necho: and two\n")
+    assert.equal(0, status)
+    assert.matches("^127%.0%.0%.1:%d+: 12 bytes sent, 12 received$", line_of(proxy))
+    stop(server)
+    support.momo(examples .. "client.lua", own, "nobody there")
+    assert.matches(": ECONNREFUSED: connection refused: " .. address, line_of(proxy), 1, true)
+    assert.equal("status 0\n", stop(proxy))
+  end)
+
+  it("netcat.lua passes stdin on, and shows the answer", function()
+    local server, address = serve "echo_server"
+    local text = ("all bytes: \0\1\r\n\255 "):rep(50000)
+    local status, out, err = support.momo(examples .. "netcat.lua", address, { stdin = text })
+    assert.same({ 0, "" }, { status, err })
+    assert.is_true(out == text)
+    stop(server)
+  end)
+
+  it("restart.lua replaces itself under load, and loses no connection", function()
+    local path = os.tmpname()
+    os.remove(path)
+    local server = start(examples .. "restart.lua", "127.0.0.1:0", path)
+    local address = line_of(server):match "^restart listens on (.*)$"
+    local processes, connections, over = {}, 0, false
+    momo.run(function()
+      local function ask(stream, text)
+        stream:write(text .. "\n")
+        local pid, answer = receive(stream):match "^process (%d+) got: (.*)$"
+        assert.equal(text, answer)
+        return pid
+      end
+      local function command(text)
+        local stream = assert(momo.net.UnixStream.connect(path, LIMIT_SECONDS))
+        stream:write(text .. "\n")
+        local answer = stream:read_until "\n"
+        stream:close()
+        return answer
+      end
+      local first = dial(address) -- stays all the time
+      local pid = ask(first, "first")
+      local clients = {}
+      for i = 1, 20 do
+        clients[i] = momo.spawn(function()
+          repeat
+            local stream = dial(address)
+            local process = ask(stream, "one")
+            processes[process] = true
+            assert.equal(process, ask(stream, "two"))
+            stream:shutdown()
+            assert.same({ nil, "EOF: end of file", "EOF" }, { stream:read() })
+            stream:close()
+            connections = connections + 1
+          until over
+        end)
+      end
+      for _ = 1, 3 do
+        assert.equal("restarted\n", command "restart")
+        local before = connections
+        while connections < before + 100 do
+          momo.time.sleep(0.001)
+        end
+      end
+      over = true
+      for _, client in ipairs(clients) do
+        assert(client:join())
+      end
+      assert.equal(pid, ask(first, "still there?"))
+      first:close()
+      assert.is_nil(command "stop")
+    end)
+    local count = 0
+    for _ in pairs(processes) do
+      count = count + 1
+    end
+    assert.equal(4, count)
+    assert.is_true(connections > 300)
+    local rest = server.pipe:read "*a" -- until the last of them has ended
+    running[server] = nil
+    server.pipe:close()
+    assert.equal(3, select(2, rest:gsub("restart listens on " .. address:gsub("%p", "%%%0"), "")))
+    assert.falsy(rest:find "momo:")
+    os.remove(path)
+  end)
+
   it("sleep_sort.lua sorts", function()
     local status, out, err = support.momo(examples .. "sleep_sort.lua", "9", "3", "6")
     assert.equal("", err)

@@ -39,8 +39,9 @@ local FLOORS = {
   [0] = { "list", "slab", "wheel", "lane" },
   [1] = {
     "executor", "inbox", "pool", "task", "channel", "sender", "receiver", "scope", "queue", "io", "stream", "address",
+    "socket",
   },
-  [2] = { "tcp", "resolve", "thread", "token", "signal", "momo", "header" },
+  [2] = { "tcp", "unix", "pipe", "copy", "resolve", "thread", "token", "option", "signal", "momo", "header" },
 }
 
 local function floor_of(path)

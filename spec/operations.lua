@@ -130,6 +130,7 @@ end
 
 rows.read = reading("read", nil, "", "abc", "abc")
 rows.read_exact = reading("read_exact", 5, "ab", "cde", "abcde")
+rows.peek = reading("peek", 5, "ab", "cde", "abcde")
 rows.read_until = reading("read_until", "\r\n", "ab\r", "\n", "ab\r\n")
 
 function rows.lines()
@@ -182,6 +183,92 @@ rows["write behind another"] = function()
       assert(one:write "next" == 4)
       assert(other:read_exact(4) == "next")
     end,
+  }
+end
+
+local function first_three(bytes, err, code)
+  return bytes, err, code
+end
+
+-- Copies wait on either side; what was not written in the end is still unread.
+rows["copy from who is silent"] = function()
+  local source, from = tcp.pair()
+  local to, sink = tcp.pair()
+  return {
+    wait = function() return first_three(momo.io.copy(from, to)) end,
+    limit = function(seconds) from:set_timeout(seconds) end,
+    check = function()
+      from:set_timeout(10)
+      source:write "hello"
+      source:shutdown()
+      assert(momo.io.copy(from, to) == 5)
+      assert(sink:read_exact(5) == "hello")
+    end,
+  }
+end
+
+rows["copy to who does not read"] = function()
+  local source, from = tcp.narrow_pair()
+  local to, sink = tcp.narrow_pair()
+  local feeding = waiting(source.write, source, MUCH)
+  return {
+    wait = function() return first_three(momo.io.copy(from, to)) end,
+    limit = function(seconds) to:set_timeout(seconds) end,
+    check = function()
+      to:set_timeout(10)
+      local copying = momo.spawn(momo.io.copy, from, to)
+      assert(sink:read_exact(#MUCH) == MUCH)
+      assert(feeding:join())
+      source:shutdown()
+      assert(copying:join())
+    end,
+  }
+end
+
+function rows.pipe_both()
+  local client, a = tcp.pair()
+  local b, server = tcp.pair()
+  return {
+    children = true,
+    wait = function() return momo.io.pipe_both(a, b) end,
+    limit = function(seconds) a:set_timeout(seconds) end,
+    check = function()
+      a:set_timeout(10)
+      local proxy = momo.spawn(momo.io.pipe_both, a, b)
+      client:write "question"
+      assert(server:read_exact(8) == "question")
+      client:shutdown()
+      server:shutdown()
+      assert(proxy:join())
+    end,
+  }
+end
+
+rows["accept of a Unix listener"] = function()
+  local path = "@momo " .. tostring {}
+  local listener = assert(net.UnixListener.bind(path))
+  return {
+    own = true,
+    wait = function(timeout) return listener:accept(timeout) end,
+    check = function()
+      local client = net.UnixStream.connect(path, 10)
+      local served = assert(listener:accept(10))
+      client:write "hello"
+      assert(served:read() == "hello")
+    end,
+  }
+end
+
+rows["connect to a full Unix listener"] = function()
+  local path, streams = "@momo " .. tostring {}, {}
+  local listener = assert(net.UnixListener.bind(path, { backlog = 1 }))
+  repeat
+    streams[#streams + 1] = net.UnixStream.connect(path, 0)
+  until #streams == 2
+  return {
+    own = true,
+    wait = function(timeout) return net.UnixStream.connect(path, timeout) end,
+    check = function() assert(streams[1]:peer_addr() == listener:local_addr()) end,
   }
 end
 

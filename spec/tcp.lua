@@ -30,6 +30,16 @@ function M.pair()
   return one, other
 end
 
+---The same, where little fits between them.
+---@return momo.net.TcpStream, momo.net.TcpStream
+function M.narrow_pair()
+  local one, other = M.pair()
+  for _, stream in ipairs { one, other } do
+    assert(stream:set_option("so_sndbuf", 65536) and stream:set_option("so_rcvbuf", 65536))
+  end
+  return one, other
+end
+
 ---Lets every other task run until it waits, and the loop look at its descriptors.
 function M.settle()
   for _ = 1, 10 do

@@ -29,12 +29,12 @@ typedef struct momo_metrics {
     uint64_t ready;        /* of these, waiting for their turn */
     uint64_t spawned;      /* tasks since the executor began */
     uint64_t timers;       /* pending deadlines */
-    uint64_t handles;      /* open sockets and listeners */
+    uint64_t handles;      /* open streams and listeners */
     uint64_t threads;      /* started by this executor, that have not ended */
     uint64_t polls;        /* times the operating system was asked for events */
     uint64_t resumes;      /* times a task was run */
     uint64_t stale_events; /* events that came after their socket's close, and were dropped */
-    uint64_t collected;    /* sockets that nobody closed, closed by the garbage collector */
+    uint64_t collected;    /* streams and listeners that nobody closed, closed by the garbage collector */
 } momo_metrics;
 
 const char *momo_version(void);
@@ -61,10 +61,27 @@ int momo_close(momo_executor *executor, const momo_token *token);
 int momo_shutdown(momo_executor *executor, const momo_token *token);
 /* Seconds for each later read and write; a negative number: no limit. */
 int momo_set_timeout(momo_executor *executor, const momo_token *token, double seconds);
-int momo_set_nodelay(momo_executor *executor, const momo_token *token, int on);
-/* Seconds of silence before the first probe; 0: off. */
-int momo_set_keepalive(momo_executor *executor, const momo_token *token, int seconds);
-/* Writes "1.2.3.4:80" or "[::1]:80", always terminated; returns its length. */
+/* Its descriptor, which stays its own. */
+int momo_descriptor(momo_executor *executor, const momo_token *token);
+/* The unread bytes of a stream, until the next call that may read from any stream of this executor, or suspends. */
+const char *momo_unread(momo_executor *executor, const momo_token *token, size_t *length);
+/* Drops unread bytes: UV_EINVAL if there are not so many, UV_EBUSY while another task reads. */
+int momo_consume(momo_executor *executor, const momo_token *token, size_t length);
+
+enum momo_option_kind {
+    MOMO_FLAG,           /* 0 or 1 */
+    MOMO_COUNT,          /* a whole number */
+    MOMO_SECONDS,        /* rounded up to what the system counts in */
+    MOMO_SECONDS_OR_OFF, /* off: a negative number */
+    MOMO_TEXT
+};
+/* The i-th option of sockets, from 0: its name as in the manual pages, such as "tcp_nodelay"; NULL: there are no more. */
+const char *momo_option(int i, int *kind);
+int momo_set_option(momo_executor *executor, const momo_token *token, int option, double value, const char *text);
+/* A text's length, or 0. */
+int momo_get_option(momo_executor *executor, const momo_token *token, int option, double *value, char *text,
+                    size_t size);
+/* Writes "1.2.3.4:80", "[::1]:80", or the path of a Unix socket, always terminated; returns its length. */
 int momo_local_address(momo_executor *executor, const momo_token *token, char *text, size_t size);
 int momo_peer_address(momo_executor *executor, const momo_token *token, char *text, size_t size);
 

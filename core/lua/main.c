@@ -2,6 +2,7 @@
  *
  * The momo command: a Lua state that runs momo.cli.
  */
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,7 +51,17 @@ static int run_cli(lua_State *L) {
     return 1;
 }
 
+/* What is opened later must not become a standard stream. */
+static void open_standard_streams(void) {
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            open("/dev/null", O_RDWR);
+        }
+    }
+}
+
 int main(int argc, char **argv) {
+    open_standard_streams();
     lua_State *L = state_new();
     if (!L) {
         fputs("momo: not enough memory\n", stderr);

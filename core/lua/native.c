@@ -193,6 +193,8 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     register_time(L);
     register_stream(L);
     register_net(L);
+    register_open(L);
+    register_copy(L);
     register_thread(L);
     register_thread_channel(L);
     register_blocking(L);

@@ -4,10 +4,9 @@
  */
 #include "../resolve.h"
 #include "../tcp.h"
-#include "suspend.h"
+#include "net.h"
 
-/* Pushes a userdata that names nothing yet. */
-static momo_token *push_token(lua_State *L, int metatable) {
+momo_token *push_token(lua_State *L, int metatable) {
     momo_token *token = lua_newuserdata(L, sizeof *token);
     *token = (momo_token){0, 0};
     lua_pushvalue(L, metatable);
@@ -42,6 +41,14 @@ static void check_literal(lua_State *L, address *a) {
     }
 }
 
+void check_path(lua_State *L, address *a) {
+    size_t length;
+    const char *path = luaL_checklstring(L, 1, &length);
+    if (address_of_path(path, length, a) < 0) {
+        luaL_error(L, "no path of a socket: %s", path);
+    }
+}
+
 /* split(address) -> host, port, is_literal | nil */
 static int net_split(lua_State *L) {
     size_t length;
@@ -58,7 +65,7 @@ static int net_split(lua_State *L) {
     return 3;
 }
 
-static int push_address_failure(lua_State *L, int code, const char *hint) {
+int push_address_failure(lua_State *L, int code, const char *hint) {
     lua_pushnil(L);
     lua_pushfstring(L, "%s: %s: %s%s", momo_error_name(code), momo_error_text(code), lua_tostring(L, 1), hint);
     lua_pushstring(L, uv_err_name(code));
@@ -115,7 +122,7 @@ static int net_accept(lua_State *L) {
     if (timeout == 0) { /* it won't wait for an event: ask */
         o->ready |= UV_READABLE;
     }
-    int status = turn ? tcp_accept(o, &accepted, &peer) : UV_EAGAIN;
+    int status = turn ? socket_accept(o, &accepted, &peer) : UV_EAGAIN;
     if (status == UV_EAGAIN) {
         if (t->cancelled) {
             return suspend_cancelled(L, t);
@@ -142,13 +149,17 @@ static int net_accept(lua_State *L) {
     return 2;
 }
 
-/* connect_start(address) -> stream, connecting | nil, err, code */
+/* connect_start(address, is_path) -> stream that connects | nil, err, code */
 static int net_connect_start(lua_State *L) {
     address a;
-    check_literal(L, &a);
+    if (lua_toboolean(L, 2)) {
+        check_path(L, &a);
+    } else {
+        check_literal(L, &a);
+    }
     momo_token *token = push_token(L, UP(STREAM));
     io *o;
-    int status = tcp_connect(open_executor(L), &a, &o);
+    int status = socket_connect(open_executor(L), &a, &o);
     if (status < 0) {
         return push_address_failure(L, status, "");
     }
@@ -171,7 +182,7 @@ static int net_connect_finish(lua_State *L) {
         return lua_yield(L, 0);
     }
     io *o = io_get(ex, *token);
-    int status = o ? wake == WAKE_TIMEOUT ? UV_ETIMEDOUT : tcp_connected(o) : UV_ECANCELED;
+    int status = o ? wake == WAKE_TIMEOUT ? UV_ETIMEDOUT : socket_connected(o) : UV_ECANCELED;
     if (status == UV_EAGAIN && timeout == 0) {
         status = UV_ETIMEDOUT;
     }

@@ -24,6 +24,7 @@ enum upvalue {
     UP_STREAM,
     UP_LISTENER,
     UP_LOOKUP,
+    UP_COPY,
     UP_THREAD,
     UP_SCOPE,
     UP_BLOCKING,
@@ -88,6 +89,8 @@ void register_coroutine(lua_State *);
 void register_time(lua_State *);
 void register_stream(lua_State *);
 void register_net(lua_State *);
+void register_open(lua_State *);
+void register_copy(lua_State *);
 void register_thread(lua_State *);
 void register_thread_channel(lua_State *);
 void register_blocking(lua_State *);

@@ -117,6 +117,29 @@ static int stream_read(lua_State *L) {
     return push_bytes(L, o, unread < max ? unread : max);
 }
 
+/* peek(stream, min, counts) -> the unread bytes, min or more, or only their number; they stay unread */
+static int stream_peek(lua_State *L) {
+    check_stream(L, "peek");
+    size_t min = check_count(L, 2, "peek", "min", 1);
+    task *t;
+    io *o;
+    int result;
+    if (!enter_read(L, "peek", &t, &o, &result)) {
+        return result;
+    }
+    while (stream_unread(o) < min) {
+        if (!read_more(L, "peek", t, o, min, &result)) {
+            return result;
+        }
+    }
+    if (lua_toboolean(L, 3)) {
+        lua_pushnumber(L, (lua_Number)stream_unread(o));
+    } else {
+        lua_pushlstring(L, stream_bytes(o), stream_unread(o));
+    }
+    return 1;
+}
+
 /* read_exact(stream, n) */
 static int stream_read_exact(lua_State *L) {
     check_stream(L, "read_exact");
@@ -300,6 +323,7 @@ static int stream_write_all(lua_State *L) {
 void register_stream(lua_State *L) {
     static const function functions[] = {
         {"read", stream_read},
+        {"peek", stream_peek},
         {"read_exact", stream_read_exact},
         {"read_until", stream_read_until},
         {"write", stream_write_all},

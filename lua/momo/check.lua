@@ -49,7 +49,7 @@ function M.self(self, class, object, method)
 end
 
 ---@param options any
----@param allowed table<string, string> the type of each option
+---@param allowed table<string, string> the type of each option; "any": the caller checks it
 ---@param name string of the function
 function M.options(options, allowed, name)
   if options == nil then
@@ -61,7 +61,7 @@ function M.options(options, allowed, name)
     local wanted = allowed[key]
     if not wanted then
       M.fail(("%s: there is no option %s"):format(name, M.show(key)))
-    elseif type(value) ~= wanted then
+    elseif wanted ~= "any" and type(value) ~= wanted then
       M.fail(("%s: option %s must be a %s, got %s"):format(name, key, wanted, M.show(value)))
     end
   end

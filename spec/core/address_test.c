@@ -146,6 +146,26 @@ static void random_literals(void) {
     }
 }
 
+/* Paths and names of Unix sockets, as long as they may be. */
+static void paths(void) {
+    static const char *const good[] = {"/tmp/x.sock", "relative", "@name", "@", "/"};
+    char text[ADDRESS_TEXT_MAX], long_path[200];
+    address a;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        size_t length = strlen(good[i]);
+        CHECK(address_of_path(good[i], length, &a) == 0 && a.storage.ss_family == AF_UNIX);
+        CHECK(address_format(&a, text, sizeof text) == (int)length && strcmp(text, good[i]) == 0);
+    }
+    CHECK(address_of_path("", 0, &a) == UV_EINVAL && address_of_path("a\0b", 3, &a) == UV_EINVAL);
+    memset(long_path, 'p', sizeof long_path);
+    CHECK(address_of_path(long_path, 107, &a) == 0 && address_format(&a, text, sizeof text) == 107);
+    CHECK(address_format(&a, text, 107) == UV_ENOBUFS && text[0] == '\0');
+    CHECK(address_of_path(long_path, 108, &a) == UV_ENAMETOOLONG);
+    CHECK(address_of_path("x", 1, &a) == 0);
+    a.length = sizeof(sa_family_t); /* as accept(2) says of a socket without a name */
+    CHECK(address_format(&a, text, sizeof text) == 0 && text[0] == '\0');
+}
+
 /* Whatever comes: a port, or UV_EINVAL; never more than the host's room (for a sanitizer to see). */
 static void random_bytes(void) {
     static const char some[] = ":::[[]]%.0123456789abcdef\0 ";
@@ -168,6 +188,7 @@ int main(void) {
     bad_ones();
     length_counts();
     short_buffer();
+    paths();
     random_literals();
     random_bytes();
     return 0;

@@ -22,7 +22,7 @@ static void finish(void) {
     executor_deinit(ex);
 }
 
-static task *spawn(void) {
+static inline task *spawn(void) {
     task *t;
     CHECK(task_new(ex, &t) == 0);
     task_start(t);

@@ -276,6 +276,24 @@ static void what_epoll_refuses_parks_nobody(void) {
     finish();
 }
 
+/* What is no socket may be a file: always ready, never watched, and closed like all others. */
+static void files_are_always_ready(void) {
+    begin();
+    int fd = open("/dev/null", O_RDWR);
+    io *o;
+    CHECK(fd >= 0 && io_open_as(ex, fd, IO_FILE, &o) == 0 && o->kind == IO_READY);
+    task *t = running_task();
+    CHECK(io_wait(o, t, UV_READABLE, "test", DEADLINE_NEVER, false) == UV_EAGAIN && t->state != TASK_WAITING);
+    end_task(t);
+    io_close(o);
+    CHECK(fcntl(fd, F_GETFD) < 0);
+    int ends[2];
+    CHECK(pipe(ends) == 0 && io_open_as(ex, ends[0], IO_FILE, &o) == 0 && o->kind == IO_FILE);
+    io_close(o);
+    close(ends[1]);
+    finish();
+}
+
 /* What is open at the end is closed with the executor. */
 static void free_closes_all(void) {
     begin();
@@ -299,6 +317,7 @@ int main(void) {
     an_unused_watch_ends();
     event_of_the_same_poll();
     what_epoll_refuses_parks_nobody();
+    files_are_always_ready();
     free_closes_all();
     late_events_reach_nobody();
     return 0;

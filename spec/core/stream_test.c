@@ -7,6 +7,8 @@
 #include "check.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -361,6 +363,42 @@ static void no_write_overtakes(void) {
     finish();
 }
 
+/* What other processes have too stays blocking, and no system call blocks in it: else the alarm ends this test. */
+static void shared_pipes_never_block(void) {
+    begin();
+    int ends[2];
+    CHECK(pipe(ends) == 0);
+    io *reader, *writer;
+    CHECK(stream_open_two(ex, ends, IO_SHARED, &reader, &writer) == 0);
+    for (int i = 0; i < 2; i++) CHECK(fcntl(ends[i], F_SETFL, 0) == 0); /* libuv has set O_NONBLOCK */
+    static char bytes[EXECUTOR_SCRATCH];
+    for (int round = 0; round < 3; round++) {
+        CHECK(stream_fill(reader, 1) == UV_EAGAIN);
+        size_t sent = 0;
+        ssize_t n;
+        do {
+            const struct iovec piece = {bytes, sizeof bytes};
+            n = stream_write(writer, &piece, 1);
+            sent += n > 0 ? (size_t)n : 0;
+        } while (n > 0);
+        CHECK(n == UV_EAGAIN && sent > PIPE_BUF);
+        while (sent > 0) {
+            readable(reader);
+            n = stream_fill(reader, 1);
+            CHECK(n > 0 && (size_t)n <= sent);
+            stream_consume(reader, (size_t)n);
+            sent -= (size_t)n;
+        }
+        readable(reader);
+        writer->ready |= UV_WRITABLE;
+    }
+    io_close(reader);
+    const struct iovec piece = {bytes, 1};
+    CHECK(stream_write(writer, &piece, 1) == UV_EPIPE);
+    io_close(writer);
+    finish();
+}
+
 int main(void) {
     check_begin();
     random_reads();
@@ -369,5 +407,6 @@ int main(void) {
     writes_are_whole_and_in_turn();
     a_cut_write();
     no_write_overtakes();
+    shared_pipes_never_block();
     return 0;
 }

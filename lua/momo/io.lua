@@ -1,0 +1,102 @@
+---Pipes, the standard streams, and copying between streams of all kinds.
+
+local Stream = require "momo.stream"
+local check = require "momo.check"
+local native = require("momo.core").native
+local scope = require("momo.scope").scope
+
+local copy = native.copy
+
+---@class momo.io
+---@field stdin momo.Stream opened when it is first asked for; closing it leaves the process's own descriptor as it is
+---@field stdout momo.Stream
+---@field stderr momo.Stream
+local M = {}
+
+local standard = { stdin = 0, stdout = 1, stderr = 2 }
+
+setmetatable(M, { __index = function(_, name)
+  local number = standard[name]
+  if not number then
+    return nil
+  end
+  local stream, err = native.standard(number)
+  if not stream then
+    check.fail(("momo.io.%s: %s"):format(name, err))
+  end
+  M[name] = stream
+  return stream
+end })
+
+---@return momo.Stream? reader
+---@return momo.Stream|string writer or the error
+---@return string? code
+function M.pipe()
+  return native.pipe()
+end
+
+local function check_stream(value, name, index)
+  if getmetatable(value) ~= Stream then
+    check.fail(("%s: argument %d must be a stream, got %s"):format(name, index, check.show(value)))
+  end
+end
+
+---Copies until the end of `from`, or n bytes, in the system where it can; what is unread comes first. What was not
+---written in the end stays unread in `from`. The timeouts of the streams are those of each wait.
+---@async
+---@param from momo.Stream
+---@param to momo.Stream
+---@param n integer? bytes at most
+---@return integer? bytes
+---@return string? err
+---@return string? code
+---@return "from"|"to"|nil side on which it failed
+function M.copy(from, to, n)
+  check_stream(from, "copy", 1)
+  check_stream(to, "copy", 2)
+  check.argument(n == nil or (check.is_whole(n) and n >= 0), "copy: n must be a whole number from 0", n)
+  local state = native.copy_new(n)
+  local bytes, err, code, side
+  repeat bytes, err, code, side = copy(state, from, to) until bytes ~= true
+  if bytes then
+    return bytes
+  end
+  return nil, err, code, side
+end
+
+---Copies both ways at once, and returns when both have ended. The end of what one side says shuts down the outgoing
+---side of the other, which may still answer. The first failure ends both ways. Neither stream is closed.
+---@async
+---@param a momo.Stream
+---@param b momo.Stream
+---@return integer? bytes that went from a to b
+---@return integer|string bytes that went from b to a, or the error
+---@return string? code
+function M.pipe_both(a, b)
+  check_stream(a, "pipe_both", 1)
+  check_stream(b, "pipe_both", 2)
+  local failed, failure, failure_code
+  local function one_way(both, from, to)
+    local bytes, err, code = M.copy(from, to)
+    local ok = bytes
+    if bytes then
+      ok, err, code = to:shutdown()
+    end
+    if not ok and code ~= "ENOTCONN" and not failed then -- a peer that has gone meanwhile has got all
+      failed, failure, failure_code = true, err, code
+      both:cancel(err)
+    end
+    return bytes
+  end
+  local there, back
+  scope(function(both)
+    both:spawn(function() back = one_way(both, b, a) end)
+    there = one_way(both, a, b)
+  end)
+  if failed then
+    return nil, failure, failure_code
+  end
+  return there, back
+end
+
+return M

@@ -1,0 +1,29 @@
+---Listeners: what those of TCP and of Unix sockets can do.
+
+local native = require("momo.core").native
+local socket = require "momo.socket"
+
+local accept = native.accept
+
+---@class momo.Listener: momo.Socket
+local Listener = native.metatables.listener
+Listener.__name = "momo.Listener"
+Listener.__index = Listener
+socket.extend(Listener, "listener")
+
+---The next connection. Those who wait are served in turn.
+---@async
+---@param timeout number? seconds
+---@return momo.Stream? stream
+---@return string peer its address, or the error
+---@return string? code
+function Listener:accept(timeout)
+  local stream, peer, code
+  repeat stream, peer, code = accept(self, timeout) until stream ~= true
+  if stream then
+    return stream, peer
+  end
+  return nil, peer, code
+end
+
+return Listener
