@@ -87,9 +87,9 @@ struct momo_executor {
     cpu_set_t cpus; /* that the process may use; a pinned thread's own set is smaller */
 
     int poll_fd; /* epoll: descriptors, and libuv's loop */
-    uv_loop_t
-        loop; /* for other threads, signals and look-ups. No uv_timer_t (we have a wheel), and no handle whose start
-                     * would make it watch a further descriptor: that takes effect in uv_run only */
+    /* For other threads, signals and look-ups. No uv_timer_t (we have a wheel), and no handle whose start would make it watch
+     * a further descriptor: that takes effect in uv_run only. */
+    uv_loop_t loop;
     uv_async_t wake;
     uv_signal_t signals[2]; /* SIGINT, SIGTERM (momo_stop_on_signals) */
 };
