@@ -3,7 +3,7 @@
 local dial = require "momo.dial"
 local momo = require "momo"
 
--- Dials on the virtual clock. plan: address -> { seconds until it ends, whether it connects }. Returns the results and a log.
+-- Dials on the virtual clock. plan: address -> { seconds until it ends, whether it connects }.
 local function dialled(addresses, plan, timeout)
   local log, open = {}, 0
   local function connect(address, limit)

@@ -89,9 +89,6 @@ task *spawn(lua_State *L, runtime *rt, int first, scope *parent) {
         inherit_locals(L, spawner);
     }
 
-    if (n > ARGUMENTS_SURE) {
-        luaL_checkstack(L, n, "too many arguments");
-    }
     task *t;
     if (task_new(&rt->executor, &t) < 0) {
         luaL_error(L, "not enough memory");
@@ -109,9 +106,7 @@ task *spawn(lua_State *L, runtime *rt, int first, scope *parent) {
     }
     rt->idle -= !fresh;
     lua_State *co = t->user;
-    for (int i = 0; i < n; i++) {
-        lua_pushvalue(L, first + i);
-    }
+    lua_insert(L, first); /* the handle, beneath what goes to the coroutine */
     lua_xmove(L, co, n);
     t->top = co;
     t->progress = (uint64_t)n;
