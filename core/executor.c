@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "io.h"
+#include "scope.h"
 #include "task.h"
 
 /* A poll that nothing but a signal or another thread could use is made once in so many windows. */
@@ -238,7 +239,9 @@ void executor_stop(executor *ex) {
     ex->stopping = true;
     uint32_t cursor = 0;
     for (task *t; (t = slab_next(&ex->tasks, &cursor));) {
-        task_cancel(t);
+        if (!t->parent || !t->parent->task) { /* a child is reached through its parent, unless a shield is between */
+            task_cancel(t);
+        }
     }
     if (ex->on_stop) {
         ex->on_stop(ex);

@@ -106,13 +106,15 @@ describe("examples", function()
     assert.equal(4, select(2, stop(server):gsub("a visitor from 127%.0%.0%.1:%d+\n", "")))
   end)
 
-  it("hello.lua ends with status 0 on SIGTERM, in the middle of a conversation too", function()
+  it("hello.lua brings a countdown to its end on SIGTERM, and ends with status 0", function()
     local server, address = serve "hello"
     momo.run(function()
       local stream = dial(address)
       stream:write "Ada\n"
       assert.equal("What is your name? Hello, Ada!", receive(stream))
       assert.truthy(stop(server):find "\nstatus 0\n$")
+      assert.equal("3...\n2...\n1...\nBye.\n", stream:read_exact(20))
+      assert.equal("EOF", select(3, stream:read()))
     end)
   end)
 

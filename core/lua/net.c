@@ -200,6 +200,27 @@ static int net_connect_finish(lua_State *L) {
     return 1;
 }
 
+/* wait_closed(listener): a listener of any kind. Nobody ever writes to one, so that its close alone wakes who waits as if
+ * to write */
+static int net_wait_closed(lua_State *L) {
+    const momo_token *token = lua_touserdata(L, 1);
+    enum wake wake;
+    task *t = suspend_enter(L, "serve", &wake);
+    if (!t) {
+        return lua_yield(L, 0);
+    }
+    if (wake == WAKE_CANCEL) {
+        return suspend_cancelled(L, t);
+    }
+    io *o = io_get(t->executor, *token);
+    if (!o) {
+        return 0;
+    }
+    task_park(t, "serve", DEADLINE_NEVER, WAKE_TIMEOUT);
+    list_push(&o->writers, &t->place.link);
+    return lua_yield(L, 0);
+}
+
 /* ---- looking names up ---- */
 
 /* lookup_start(host) -> lookup | nil, err, code */
@@ -263,6 +284,7 @@ void register_net(lua_State *L) {
         {"split", net_split},
         {"listen", net_listen},
         {"accept", net_accept},
+        {"wait_closed", net_wait_closed},
         {"connect_start", net_connect_start},
         {"connect_finish", net_connect_finish},
         {"lookup_start", net_lookup_start},

@@ -20,7 +20,7 @@ local TcpListener = native.metatables.listener
 TcpListener.__name = "momo.net.TcpListener"
 TcpListener.__index = TcpListener
 
-local M = { TcpStream = TcpStream, TcpListener = TcpListener }
+local M = { TcpStream = TcpStream, TcpListener = TcpListener, serve = require("momo.serve").serve }
 
 -- Addresses
 
