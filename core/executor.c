@@ -50,7 +50,7 @@ static void on_async(uv_async_t *async) {
 
 int executor_init(executor *ex) {
     memset(ex, 0, sizeof *ex);
-    ex->scratch = malloc(EXECUTOR_SCRATCH);
+    ex->scratch = malloc((size_t)EXECUTOR_BATCH * EXECUTOR_DATAGRAM);
     int status = ex->scratch ? uv_loop_init(&ex->loop) : UV_ENOMEM;
     if (status < 0) {
         free(ex->scratch);

@@ -24,10 +24,12 @@
 #include "wheel.h"
 
 enum {
-    EXECUTOR_WINDOW = 128,        /* resumes before I/O and timers get their turn, */
-    EXECUTOR_WINDOW_NS = 1000000, /* or fewer, when they take longer than this */
-    EXECUTOR_TIMER_BUDGET = 4096, /* timers moved in one turn */
-    EXECUTOR_SCRATCH = 64 * 1024, /* the most that one read takes */
+    EXECUTOR_WINDOW = 128,                      /* resumes before I/O and timers get their turn, */
+    EXECUTOR_WINDOW_NS = 1000000,               /* or fewer, when they take longer than this */
+    EXECUTOR_TIMER_BUDGET = 4096,               /* timers moved in one turn */
+    EXECUTOR_SCRATCH = 64 * 1024,               /* the most that one read takes */
+    EXECUTOR_BATCH = 16,                        /* datagrams that one call takes, */
+    EXECUTOR_DATAGRAM = EXECUTOR_SCRATCH + 256, /* and the place of each: its bytes, and what is known of it */
 };
 #define DEADLINE_NEVER UINT64_MAX
 
@@ -74,7 +76,7 @@ struct momo_executor {
     uint64_t stale_events;
     uint64_t collected;
 
-    char *scratch;             /* EXECUTOR_SCRATCH bytes: where reads land */
+    char *scratch;             /* where reads land: what is not written to costs no memory */
     struct io *scratch_holder; /* whose unread bytes lie in it, or NULL */
 
     struct thread *thread;       /* that this executor runs on, where another one started it */

@@ -18,13 +18,8 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
 
 static void on_close(uv_handle_t *handle) {
     io *o = handle->data;
-    executor *ex = o->executor;
-    if (ex->scratch_holder == o) {
-        ex->scratch_holder = NULL;
-    } else {
-        free(o->data);
-    }
-    slab_release(&ex->ios, o);
+    io_drop_data(o);
+    slab_release(&o->executor->ios, o);
 }
 
 int io_open(executor *ex, int fd, io **out) {
@@ -55,7 +50,7 @@ int io_open(executor *ex, int fd, io **out) {
     o->timeout = -1;
     o->data = NULL;
     o->start = o->end = o->capacity = 0;
-    o->read_ahead = NULL;
+    o->read_ahead = o->settle = NULL;
     list_push(&ex->io_open, &o->open);
     *out = o;
     return 0;
@@ -69,6 +64,26 @@ void io_close(io *o) {
     task_wake_all(&o->writers, WAKE_CLOSED);
     uv_close((uv_handle_t *)&o->poll, on_close);
     close(o->fd);
+}
+
+void io_claim_scratch(io *o) {
+    executor *ex = o->executor;
+    if (ex->scratch_holder) {
+        ex->scratch_holder->settle(ex->scratch_holder);
+    }
+    ex->scratch_holder = o;
+    o->data = ex->scratch;
+    o->capacity = EXECUTOR_SCRATCH;
+}
+
+void io_drop_data(io *o) {
+    if (o->executor->scratch_holder == o) {
+        o->executor->scratch_holder = NULL;
+    } else {
+        free(o->data);
+    }
+    o->data = NULL;
+    o->start = o->end = o->capacity = 0;
 }
 
 static int watch(io *o, int events) {
@@ -101,7 +116,7 @@ static task *first_waiter(io *o, int direction) {
     }
     task *t = list_entry(waiters->next, task, place.link);
     /* Behind a write whose task is awake, the others wait for their turn, not for the descriptor. */
-    return direction == UV_WRITABLE && slab_id(&t->head) != o->writer ? NULL : t;
+    return direction == UV_WRITABLE && o->writer && slab_id(&t->head) != o->writer ? NULL : t;
 }
 
 static void unwatched_event(io *o, int direction) {

@@ -135,6 +135,15 @@ describe("examples", function()
     assert.equal("status 0\n", stop(server))
   end)
 
+  it("udp_echo.lua sends each datagram back", function()
+    local server, address = serve "udp_echo"
+    local host, port = address:match "^(.*):(%d+)$"
+    local status, out = support.shell(("printf 'to and fro' | nc -u -w 1 %s %s"):format(host, port))
+    assert.same({ 0, "to and fro" }, { status, out })
+    assert.matches("^127%.0%.0%.1:%d+: 10 bytes$", line_of(server))
+    assert.equal("status 0\n", stop(server))
+  end)
+
   it("client.lua talks to echo_server.lua", function()
     local server, address = serve "echo_server"
     local status, out, err = support.momo(examples .. "client.lua", address, "one", "and two")

@@ -182,6 +182,24 @@ rows["write behind another"] = function()
   }
 end
 
+-- Rows of a UDP socket that nothing has come to.
+local function receiving(method)
+  return function()
+    local socket = assert(net.UdpSocket.bind "127.0.0.1:0")
+    return {
+      own = true,
+      wait = function(timeout) return socket[method](socket, timeout) end,
+      check = function() -- no datagram is lost
+        socket:send_to("next", socket:local_addr())
+        assert(socket[method](socket, 10) == "next")
+      end,
+    }
+  end
+end
+
+rows["recv of a UDP socket"] = receiving "recv"
+rows.recv_from = receiving "recv_from"
+
 function rows.recv()
   local tx, rx = sync.channel()
   return {

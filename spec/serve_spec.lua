@@ -183,11 +183,11 @@ describe("serve", function()
       run(function()
         local ended, asleep = 0, sync.Notify()
         local server, listener = serving(function(stream)
-          local ok, err = pcall(function()
+          local done, err = pcall(function()
             stream:write "in\n"
             momo.time.sleep(math.huge)
           end)
-          assert(not ok and momo.is_cancelled(err))
+          assert(not done and momo.is_cancelled(err))
           ended = ended + 1
           momo.shield(asleep.notified, asleep, 60)
           error(err, 0)

@@ -171,8 +171,8 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     static const struct {
         const char *name;
         int up;
-    } metatables[] = {{"task", UP_TASK},         {"cancelled", UP_CANCELLED}, {"stream", UP_STREAM},
-                      {"listener", UP_LISTENER}, {"lookup", UP_LOOKUP},       {"thread", UP_THREAD}};
+    } metatables[] = {{"task", UP_TASK}, {"cancelled", UP_CANCELLED}, {"stream", UP_STREAM}, {"listener", UP_LISTENER},
+                      {"udp", UP_UDP},   {"lookup", UP_LOOKUP},       {"thread", UP_THREAD}};
     lua_newtable(L);
     for (size_t i = 0; i < sizeof metatables / sizeof *metatables; i++) {
         lua_pushvalue(L, metatables[i].up);
@@ -190,6 +190,7 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     register_time(L);
     register_stream(L);
     register_net(L);
+    register_udp(L);
     register_thread(L);
     lua_pushvalue(L, -1);
     lua_setfield(L, LUA_REGISTRYINDEX, "momo.native");

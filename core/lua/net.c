@@ -2,12 +2,12 @@
  *
  * Listeners, connecting and look-ups as Lua sees them: each a userdata that holds a token, or points at the look-up.
  */
+#include "net.h"
+
 #include "../resolve.h"
 #include "../tcp.h"
-#include "suspend.h"
 
-/* Pushes a userdata that names nothing yet. */
-static momo_token *push_token(lua_State *L, int metatable) {
+momo_token *push_token(lua_State *L, int metatable) {
     momo_token *token = lua_newuserdata(L, sizeof *token);
     *token = (momo_token){0, 0};
     lua_pushvalue(L, metatable);
@@ -15,12 +15,12 @@ static momo_token *push_token(lua_State *L, int metatable) {
     return token;
 }
 
-/* __gc of streams and listeners */
+/* __gc of streams, listeners and UDP sockets */
 static int collect(lua_State *L) {
     executor *ex = &runtime_of(L)->executor;
     const momo_token *token = lua_touserdata(L, 1);
-    bool mine =
-        token && lua_getmetatable(L, 1) && (lua_rawequal(L, -1, UP(STREAM)) || lua_rawequal(L, -1, UP(LISTENER)));
+    bool mine = token && lua_getmetatable(L, 1) &&
+                (lua_rawequal(L, -1, UP(STREAM)) || lua_rawequal(L, -1, UP(LISTENER)) || lua_rawequal(L, -1, UP(UDP)));
     io *o = mine ? io_get(ex, *token) : NULL;
     if (o) {
         ex->collected++;
@@ -31,14 +31,17 @@ static int collect(lua_State *L) {
 
 /* ---- listening and connecting ---- */
 
-/* The address at index 1, a literal: connect and bind look names up before. */
-static void check_literal(lua_State *L, address *a) {
+bool get_literal(lua_State *L, int index, address *a) {
     size_t length;
-    const char *text = luaL_checklstring(L, 1, &length);
+    const char *text = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &length) : NULL;
     char host[ADDRESS_HOST_MAX];
-    int port = address_split(text, length, host);
-    if (port < 0 || address_parse(host, port, a) < 0) {
-        luaL_error(L, "no literal address: %s", text);
+    int port = text ? address_split(text, length, host) : UV_EINVAL;
+    return port >= 0 && address_parse(host, port, a) == 0;
+}
+
+void check_literal(lua_State *L, address *a) {
+    if (!get_literal(L, 1, a)) {
+        luaL_error(L, "no literal address");
     }
 }
 
@@ -58,7 +61,7 @@ static int net_split(lua_State *L) {
     return 3;
 }
 
-static int push_address_failure(lua_State *L, int code, const char *hint) {
+int push_address_failure(lua_State *L, int code, const char *hint) {
     lua_pushnil(L);
     lua_pushfstring(L, "%s: %s: %s%s", momo_error_name(code), momo_error_text(code), lua_tostring(L, 1), hint);
     lua_pushstring(L, uv_err_name(code));
@@ -298,7 +301,9 @@ void register_net(lua_State *L) {
     register_functions(L, finalizer);
     lua_pushvalue(L, UP_LISTENER);
     register_functions(L, finalizer);
+    lua_pushvalue(L, UP_UDP);
+    register_functions(L, finalizer);
     lua_pushvalue(L, UP_LOOKUP);
     register_functions(L, lookup_finalizer);
-    lua_pop(L, 3);
+    lua_pop(L, 4);
 }

@@ -23,6 +23,7 @@ enum upvalue {
     UP_CANCELLED,
     UP_STREAM,
     UP_LISTENER,
+    UP_UDP,
     UP_LOOKUP,
     UP_THREAD,
     UP_SCOPE,
@@ -78,6 +79,7 @@ void register_coroutine(lua_State *);
 void register_time(lua_State *);
 void register_stream(lua_State *);
 void register_net(lua_State *);
+void register_udp(lua_State *);
 void register_thread(lua_State *);
 
 /* Where a coroutine is, in the innermost or the outermost Lua function that is not Momo's own: "?" and 0 if in none. */

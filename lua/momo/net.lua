@@ -2,11 +2,13 @@
 ---
 ---What fails returns nil, "CODE: text", "CODE" with libuv's names; a wrong argument throws. A timeout is in seconds.
 
+local address_of = require "momo.address"
 local check = require "momo.check"
 local core = require "momo.core"
 local now = require("momo.time").now
 
-local C, executor, failure, native = core.C, core.executor, core.failure, core.native
+local C, executor, native, status = core.C, core.executor, core.native, core.status
+local resolve, socket_address, split = address_of.resolve, address_of.socket, address_of.split
 local read, read_exact, read_until, write = native.read, native.read_exact, native.read_until, native.write
 local accept = native.accept
 
@@ -20,55 +22,12 @@ local TcpListener = native.metatables.listener
 TcpListener.__name = "momo.net.TcpListener"
 TcpListener.__index = TcpListener
 
-local M = { TcpStream = TcpStream, TcpListener = TcpListener, serve = require("momo.serve").serve }
-
--- Addresses
-
-local function split(address, name)
-  if type(address) ~= "string" then
-    check.fail(name .. ": the address must be a string such as \"127.0.0.1:8080\", got " .. check.show(address))
-  end
-  local host, port, literal = native.split(address)
-  if not host then
-    local digits = address:match "^:?(%d+)$"
-    if tonumber(address:match ":(%d+)$" or 0) > 65535 then
-      check.fail(("%s: the port of %q must be a number from 0 to 65535"):format(name, address))
-    end
-    check.fail(("%s: %q is no address; write \"127.0.0.1:%s\""):format(name, address, digits or "8080"))
-  end
-  return host, port, literal
-end
-
----The literal addresses that an address stands for.
----@async
-local function resolve(host, port, timeout)
-  local lookup, err, code = native.lookup_start(host)
-  if not lookup then
-    return nil, err, code
-  end
-  local addresses
-  repeat
-    addresses, err, code = native.lookup_finish(host, lookup, port, timeout)
-  until addresses ~= true
-  return addresses, err, code
-end
-
-local text = core.new("char[96]")
-
-local function socket_address(get, self)
-  local length = get(executor, self, text, 96)
-  if length < 0 then
-    return failure(length)
-  end
-  return core.string(text, length)
-end
-
-local function status(code)
-  if code < 0 then
-    return failure(code)
-  end
-  return true
-end
+local M = {
+  TcpStream = TcpStream,
+  TcpListener = TcpListener,
+  UdpSocket = require("momo.udp").UdpSocket,
+  serve = require("momo.serve").serve,
+}
 
 -- Listeners
 

@@ -148,7 +148,7 @@ function M.scope(fn, ...)
   return conclude(scope, xpcall(fn, note, scope, ...))
 end
 
----A scope whose children may fail: such a failure is reported like that of a task that nobody joins, and cancels nobody.
+---A scope whose children may fail: that is reported like the failure of a task that nobody joins, and cancels nobody.
 ---@async
 ---@param fn fun(scope: momo.Scope, ...: any): ...
 function M.supervise(fn, ...)
