@@ -64,6 +64,7 @@ int executor_init(executor *ex) {
         return status;
     }
     ex->wake.data = ex;
+    ex->root = ex;
     if (sched_getaffinity(0, sizeof ex->cpus, &ex->cpus) < 0) {
         CPU_ZERO(&ex->cpus);
         CPU_SET(0, &ex->cpus);
@@ -72,6 +73,7 @@ int executor_init(executor *ex) {
     list_init(&ex->cancelling);
     list_init(&ex->io_open);
     list_init(&ex->threads);
+    list_init(&ex->signal_waiters);
     slab_init(&ex->tasks, sizeof(task));
     slab_init(&ex->ios, sizeof(io));
     wheel_init(&ex->wheel, executor_now_ns(ex) / 1000000);
@@ -201,6 +203,38 @@ static void skip_time(executor *ex) {
     }
 }
 
+/* Cancels the tasks that wait for signals. */
+static void dismiss(executor *ex) {
+    list waiting;
+    list_init(&waiting);
+    while (!list_empty(&ex->signal_waiters)) {
+        list_push(&waiting, list_pop_front(&ex->signal_waiters));
+    }
+    while (!list_empty(&waiting)) {
+        list *node = list_pop_front(&waiting);
+        list_push(&ex->signal_waiters, node); /* it stays there if it is beneath a shield */
+        ex->dismissed = true;
+        task_cancel(list_entry(node, task, place.link));
+    }
+}
+
+/* Nothing is left that could wake a task, but threads and signals. False: nor are they. */
+static bool wait_idle(executor *ex) {
+    poll_events(ex, false); /* a signal may have come */
+    if (!list_empty(&ex->ready)) {
+        return true;
+    }
+    if (ex->on_idle && ex->on_idle(ex, true)) {
+        poll_events(ex, true);
+        if (!list_empty(&ex->ready)) {
+            ex->on_idle(ex, false);
+        }
+        return true;
+    }
+    dismiss(ex);
+    return !list_empty(&ex->ready) || ex->thread_count;
+}
+
 bool executor_run(executor *ex) {
     executor *outer = executor_running;
     bool ended = false;
@@ -223,9 +257,9 @@ bool executor_run(executor *ex) {
             }
         } else if (ex->virtual && ex->wheel.count) {
             skip_time(ex);
-        } else if (ex->wheel.count || ex->thread_count || ex->external) {
+        } else if (ex->wheel.count || ex->external) {
             poll_events(ex, true);
-        } else {
+        } else if (!wait_idle(ex)) {
             break;
         }
     }

@@ -46,6 +46,57 @@ static void on_wake(executor *ex) {
     }
 }
 
+static void set_dismissed(thread *t) {
+    pthread_mutex_lock(&t->lock);
+    t->dismissed = true;
+    t->idle = false;
+    if (t->executor) {
+        executor_wake(t->executor);
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* Tells the parent, once: whether to wait for its dismissal, which has not come. */
+static bool announce_idle(thread *t) {
+    pthread_mutex_lock(&t->lock);
+    bool dismissed = t->dismissed;
+    if (!dismissed && !t->idle) {
+        t->idle = true;
+        executor_wake(t->parent);
+    }
+    t->dismissed = false;
+    pthread_mutex_unlock(&t->lock);
+    return !dismissed;
+}
+
+/* Signals keep no process alive, but a thread waits for them as long as the others are busy: those idle tell their parents,
+ * and the main thread, once it is idle too, dismisses them all. */
+static bool on_idle(executor *ex, bool idle) {
+    thread *own = ex->thread;
+    if (!idle) {
+        if (own) {
+            pthread_mutex_lock(&own->lock);
+            own->idle = false;
+            pthread_mutex_unlock(&own->lock);
+        }
+        return false;
+    }
+    for (list *node = ex->threads.next; node != &ex->threads; node = node->next) {
+        thread *t = list_entry(node, thread, link);
+        if (!read_flag(t, &t->idle)) {
+            return true;
+        }
+    }
+    bool some = ex->thread_count || !list_empty(&ex->signal_waiters);
+    if (own && some && announce_idle(own)) {
+        return true;
+    }
+    for (list *node = ex->threads.next; node != &ex->threads; node = node->next) {
+        set_dismissed(list_entry(node, thread, link));
+    }
+    return false;
+}
+
 static void on_stop(executor *ex) {
     for (list *node = ex->threads.next; node != &ex->threads; node = node->next) {
         stop(list_entry(node, thread, link));
@@ -66,7 +117,7 @@ int thread_start(thread *t, executor *parent) {
     t->parent = parent;
     t->executor = NULL;
     t->stop = parent->stopping;
-    t->ended = false;
+    t->idle = t->dismissed = t->ended = false;
     t->references = 0;
     list_init(&t->joiners);
     list_init(&t->link);
@@ -93,6 +144,7 @@ int thread_start(thread *t, executor *parent) {
     t->references = 1;
     parent->on_wake = on_wake;
     parent->on_stop = on_stop;
+    parent->on_idle = on_idle;
     list_push(&parent->threads, &t->link);
     parent->thread_count++;
     return 0;
@@ -108,6 +160,8 @@ void thread_release(thread *t) {
 void thread_attach(thread *t, executor *ex) {
     ex->thread = t;
     ex->on_wake = on_wake;
+    ex->on_idle = on_idle;
+    ex->root = t->parent->root;
     ex->cpus = t->parent->cpus;
     pthread_mutex_lock(&t->lock);
     t->executor = ex;

@@ -26,6 +26,9 @@ typedef struct thread {
     pthread_mutex_t lock;
     executor *executor; /* while there is one to wake. Guarded, as all below */
     bool stop;
+    bool idle; /* only signals, or a dismissal, can make anything happen there */
+    bool
+        dismissed; /* the parent has seen that, and so it is on all threads: who waits for signals is to be cancelled */
     bool ended;
 } thread;
 

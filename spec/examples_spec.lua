@@ -144,6 +144,22 @@ describe("examples", function()
     assert.equal("status 0\n", stop(server))
   end)
 
+  it("reload.lua reads its settings again on SIGHUP, and ends with what it serves", function()
+    local settings = support.tmpfile "greeting: Hello\n"
+    local server = start(examples .. "reload.lua", settings, "127.0.0.1:0")
+    local address = assert(line_of(server):match "^reload listens on (.*)$")
+    momo.run(function()
+      assert.equal("Hello", receive(dial(address)))
+      local file = assert(io.open(settings, "w"))
+      file:write "greeting: Good evening\n"
+      file:close()
+      os.execute("kill -HUP " .. server.pid)
+      assert.equal("the settings were read again", line_of(server))
+      assert.equal("Good evening", receive(dial(address)))
+    end)
+    assert.equal("status 0\n", stop(server))
+  end)
+
   it("client.lua talks to echo_server.lua", function()
     local server, address = serve "echo_server"
     local status, out, err = support.momo(examples .. "client.lua", address, "one", "and two")

@@ -344,4 +344,8 @@ function rows.all()
   return { children = true, wait = function() momo.all { momo.yield_now, sleep_for_ever } end }
 end
 
+rows["signal.recv"] = function()
+  return { wait = function() momo.signal.recv "SIGUSR2" end }
+end
+
 return rows

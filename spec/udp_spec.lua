@@ -284,7 +284,8 @@ describe("a UDP socket", function()
     [ [[udp.recv_from(stream)]] ] = [[recv_from: call it with a colon: socket:recv_from()]],
     [ [[udp.close(stream)]] ] = [[close: call it with a colon: socket:close()]],
     [ [[udp:set_broadcast(1)]] ] = [[set_broadcast: argument 1 must be a boolean, got 1]],
-    [ [[udp:set_multicast_ttl(256)]] ] = [[set_multicast_ttl: argument 1 must be a whole number from 0 to 255, got 256]],
+    [ [[udp:set_multicast_ttl(256)]] ] =
+      [[set_multicast_ttl: argument 1 must be a whole number from 0 to 255, got 256]],
     [ [[udp:join_multicast()]] ] =
       [[join_multicast: argument 1 must be a group's address, such as "239.1.2.3", got nil]],
     [ [[udp:join_multicast("239.1.2.3", 1)]] ] = [[join_multicast: argument 2 must be an interface's name, got 1]],

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../header.h"
+#include "../signals.h"
 #include "../thread.h"
 #include "runtime.h"
 
@@ -121,6 +122,7 @@ static int close_runtime(lua_State *L) {
             thread_detach(ex->thread);
         }
         executor_deinit(ex);
+        signals_outlive(ex);
         if (executor_running == ex) { /* os.exit(code, true) in a task */
             executor_running = NULL;
         }
@@ -191,6 +193,7 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     register_stream(L);
     register_net(L);
     register_udp(L);
+    register_signal(L);
     register_thread(L);
     lua_pushvalue(L, -1);
     lua_setfield(L, LUA_REGISTRYINDEX, "momo.native");

@@ -79,6 +79,7 @@ void register_coroutine(lua_State *);
 void register_time(lua_State *);
 void register_stream(lua_State *);
 void register_net(lua_State *);
+void register_signal(lua_State *);
 void register_udp(lua_State *);
 void register_thread(lua_State *);
 

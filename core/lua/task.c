@@ -231,7 +231,7 @@ static void end(runtime *rt, task *t, int status) {
     }
     if (t == rt->main) {
         rt->main = NULL;
-        rt->stopped = rt->executor.stopping;
+        rt->stopped = rt->executor.stopping || (rt->executor.dismissed && h->outcome == OUTCOME_CANCELLED);
         if (h->outcome == OUTCOME_FAILED) {
             stop_all(rt, "main failed");
         }

@@ -79,12 +79,11 @@ end
 
 ---@async
 local function run(server, drain)
-  local failed, err, code
+  local err, code
   scopes.scope(function(scope)
     local watcher = scope:spawn(watch, server)
     scopes.shield(scopes.supervise, function(connections)
-      _, err, code = scope:spawn(accept_all, server, connections):join()
-      failed = code ~= nil
+      err, code = select(2, scope:spawn(accept_all, server, connections):join())
       watcher:cancel()
       local deadline = now() + drain
       while server.active > 0 and now() < deadline do
@@ -95,7 +94,7 @@ local function run(server, drain)
       end
     end)
   end)
-  if failed then
+  if code then
     return nil, err, code
   end
   return true
@@ -103,12 +102,12 @@ end
 
 local M = {}
 
----Accepts connections and calls `handler(stream, peer)` for each in a task of its own, which closes the stream when the
----handler has ended. An error of a handler ends its connection only.
+---Accepts connections and calls `handler(stream, peer)` for each in a task of its own, which closes the stream when
+---that has ended. An error of a handler ends its connection only.
 ---
----Ends when the listener is closed, or the calling task is cancelled: then it accepts no more, gives the handlers `drain`
----seconds (0) to end, and cancels those that have not. Returns, or raises its cancellation, when all have ended. The
----listener stays the caller's.
+---Ends when the listener is closed, or the calling task is cancelled: then it accepts no more, gives the handlers
+---`drain` seconds (0) to end, and cancels those that have not. Returns, or raises its cancellation, when all have
+---ended. The listener stays the caller's.
 ---
 ---Without `on_error`, an error is reported like that of a task that nobody joins.
 ---@async

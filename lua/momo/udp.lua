@@ -35,8 +35,7 @@ local function with_each(address, name, timeout, try)
 end
 
 ---@param address string port 0: any free one
----@param options {reuseaddr: boolean?, reuseport: boolean?}? several sockets share the address: of a multicast, each gets
----its copy; of the rest, with reuseport, each its part
+---@param options {reuseaddr: boolean?, reuseport: boolean?}? several sockets share the address
 ---@async for a host name
 ---@return momo.net.UdpSocket? socket
 ---@return string? err
@@ -48,7 +47,7 @@ function UdpSocket.bind(address, options)
   end)
 end
 
----`socket:connect(address)`: it sends there, and receives from there only. `UdpSocket.connect(address)`: a new socket does.
+---From now on it sends there, and receives from there only. `UdpSocket.connect(address)`: a new socket does.
 ---@async for a host name
 ---@overload fun(address: string): momo.net.UdpSocket?, string?, string?
 ---@param address string
@@ -185,13 +184,15 @@ end
 ---@param interface string its name
 function UdpSocket:set_multicast_interface(interface)
   check.self(self, UdpSocket, "socket", "set_multicast_interface")
-  check.argument(type(interface) == "string", "set_multicast_interface: argument 1 must be an interface's name", interface)
+  check.argument(type(interface) == "string", "set_multicast_interface: argument 1 must be an interface's name",
+    interface)
   return status(C.momo_set_multicast_interface(executor, self, interface))
 end
 
 local function set_member(socket, name, group, interface, join)
   check.self(socket, UdpSocket, "socket", name)
-  check.argument(type(group) == "string", name .. ": argument 1 must be a group's address, such as \"239.1.2.3\"", group)
+  check.argument(type(group) == "string", name .. ": argument 1 must be a group's address, such as \"239.1.2.3\"",
+    group)
   check.argument(interface == nil or type(interface) == "string", name .. ": argument 2 must be an interface's name",
     interface)
   return status(C.momo_set_multicast_member(executor, socket, group, interface, join))
