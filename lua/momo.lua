@@ -30,6 +30,7 @@ local M = {
   coroutine = require "momo.coroutine",
   time = require "momo.time",
   net = require "momo.net",
+  io = { poll = require("momo.poll").poll },
   signal = require "momo.signal",
   thread = require "momo.thread",
   _VERSION = "momo " .. core.string(core.C.momo_version()),

@@ -38,7 +38,7 @@ end
 local FLOORS = {
   [0] = { "list", "slab", "wheel" },
   [1] = { "executor", "task", "scope", "io", "stream", "address" },
-  [2] = { "tcp", "udp", "multicast", "resolve", "thread", "token", "signals", "momo", "header" },
+  [2] = { "tcp", "udp", "multicast", "watch", "resolve", "thread", "token", "signals", "momo", "header" },
 }
 
 local function floor_of(path)

@@ -10,6 +10,7 @@
 ---    check(began)    called in another task: fails unless giving it up has left everything as it should be; began: it
 ---                    had waited or tried
 
+local ffi = require "ffi"
 local momo = require "momo"
 local tcp = require "spec.tcp"
 
@@ -346,6 +347,22 @@ end
 
 rows["signal.recv"] = function()
   return { wait = function() momo.signal.recv "SIGUSR2" end }
+end
+
+ffi.cdef "int pipe(int *ends); long write(int fd, const void *bytes, size_t size); int close(int fd);"
+
+rows["io.poll"] = function()
+  local ends = ffi.new "int[2]"
+  assert(ffi.C.pipe(ends) == 0)
+  return {
+    own = true,
+    wait = function(timeout) return momo.io.poll(ends[0], "r", timeout) end,
+    check = function()
+      assert(ffi.C.write(ends[1], "x", 1) == 1)
+      assert(momo.io.poll(ends[0], "r", 10) == "r")
+      assert(ffi.C.close(ends[0]) == 0 and ffi.C.close(ends[1]) == 0)
+    end,
+  }
 end
 
 return rows

@@ -194,6 +194,7 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     register_net(L);
     register_udp(L);
     register_signal(L);
+    register_watch(L);
     register_thread(L);
     lua_pushvalue(L, -1);
     lua_setfield(L, LUA_REGISTRYINDEX, "momo.native");

@@ -25,6 +25,7 @@ enum upvalue {
     UP_LISTENER,
     UP_UDP,
     UP_LOOKUP,
+    UP_WATCH,
     UP_THREAD,
     UP_SCOPE,
     UP_QUEUE,
@@ -81,6 +82,7 @@ void register_stream(lua_State *);
 void register_net(lua_State *);
 void register_signal(lua_State *);
 void register_udp(lua_State *);
+void register_watch(lua_State *);
 void register_thread(lua_State *);
 
 /* Where a coroutine is, in the innermost or the outermost Lua function that is not Momo's own: "?" and 0 if in none. */

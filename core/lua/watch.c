@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * io.poll: first a look, then a userdata that points at a watch.
+ */
+#include "../watch.h"
+
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+#include "suspend.h"
+
+static const char *const names[] = {[UV_READABLE] = "r", [UV_WRITABLE] = "w", [UV_READABLE | UV_WRITABLE] = "rw"};
+
+static int check_descriptor(lua_State *L) {
+    double fd = lua_tonumber(L, 1);
+    if (lua_type(L, 1) != LUA_TNUMBER || !(fd >= 0 && fd <= INT_MAX) || fd != floor(fd)) {
+        throw(L, "io.poll: argument 1 must be the number of a descriptor, got %s",
+              lua_type(L, 1) == LUA_TNUMBER ? lua_tostring(L, 1) : luaL_typename(L, 1));
+    }
+    return (int)fd;
+}
+
+static int check_events(lua_State *L) {
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    for (int events = UV_READABLE; events <= (UV_READABLE | UV_WRITABLE); events++) {
+        if (strcmp(name, names[events]) == 0) {
+            return events;
+        }
+    }
+    return throw(L, "io.poll: argument 2 must be \"r\", \"w\" or \"rw\", got %s",
+                 lua_type(L, 2) == LUA_TSTRING ? name : luaL_typename(L, 2));
+}
+
+static int push_failed_look(lua_State *L, int code) {
+    if (code != UV_EPERM) {
+        return push_failure(L, code);
+    }
+    lua_pushnil(L);
+    lua_pushliteral(L, "EPERM: operation not permitted: there is nothing to wait for with a file or folder");
+    lua_pushliteral(L, "EPERM");
+    return 3;
+}
+
+/* poll_look(fd, events, timeout) -> "r" | "w" | "rw" | watch | nil, err, code */
+static int poll_look(lua_State *L) {
+    int fd = check_descriptor(L), events = check_events(L);
+    double timeout = check_seconds(L, 3, "io.poll");
+    enum wake wake;
+    task *t = suspend_enter(L, "io.poll", &wake);
+    if (!t || (timeout != 0 && suspend_let_others(t, wake))) {
+        return lua_yield(L, 0);
+    }
+    if (wake == WAKE_CANCEL) {
+        return suspend_cancelled(L, t);
+    }
+    int ready = watch_look(fd, events);
+    if (ready < 0) {
+        return push_failed_look(L, ready);
+    }
+    if (ready) {
+        lua_pushstring(L, names[ready]);
+        return 1;
+    }
+    if (timeout == 0) {
+        return push_failure(L, UV_ETIMEDOUT);
+    }
+    watch **holder = lua_newuserdata(L, sizeof(watch *));
+    *holder = NULL;
+    lua_pushvalue(L, UP(WATCH));
+    lua_setmetatable(L, -2);
+    int status = watch_new(t->executor, fd, events, holder);
+    return status < 0 ? push_failure(L, status) : 1;
+}
+
+/* __gc, and the end of a wait */
+static int release(lua_State *L) {
+    watch **holder = lua_touserdata(L, 1);
+    if (*holder && !runtime_of(L)->executor.closed) {
+        watch_free(*holder);
+    }
+    *holder = NULL;
+    return 0;
+}
+
+/* poll_wait(watch, timeout) -> "r" | "w" | "rw" | nil, err, code */
+static int poll_wait(lua_State *L) {
+    watch *w = *(watch **)lua_touserdata(L, 1);
+    double timeout = check_seconds(L, 2, "io.poll");
+    enum wake wake;
+    task *t = suspend_enter(L, "io.poll", &wake);
+    if (!t) {
+        return lua_yield(L, 0);
+    }
+    w->waiter = 0; /* an event that comes while the task waits for something else wakes nobody */
+    int ready = wake == WAKE_READY ? watch_look(w->fd, w->events) : 0;
+    if (ready == 0 && (wake == WAKE_NONE || wake == WAKE_READY) && !t->cancelled) {
+        ready = watch_wait(w, t, wake == WAKE_NONE ? suspend_deadline(t, timeout) : t->deadline_ms);
+        if (ready == 0) {
+            return lua_yield(L, 0);
+        }
+    }
+    release(L);
+    if (ready < 0) {
+        return push_failed_look(L, ready);
+    }
+    if (ready == 0) {
+        return wake == WAKE_TIMEOUT ? push_failure(L, UV_ETIMEDOUT) : suspend_cancelled(L, t);
+    }
+    lua_pushstring(L, names[ready]);
+    return 1;
+}
+
+void register_watch(lua_State *L) {
+    static const function functions[] = {{"poll_look", poll_look}, {"poll_wait", poll_wait}, {NULL, NULL}};
+    static const function finalizer[] = {{"__gc", release}, {NULL, NULL}};
+    register_functions(L, functions);
+    lua_pushvalue(L, UP_WATCH);
+    register_functions(L, finalizer);
+    lua_pop(L, 1);
+}
