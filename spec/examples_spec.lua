@@ -173,6 +173,10 @@ describe("examples", function()
     stop(server)
   end)
 
+  it("cqueues.lua runs its coroutines beside Momo's tasks", function()
+    assert.same({ 0, "echo: line 1\necho: line 2\necho: line 3\n", "" }, { support.momo(examples .. "cqueues.lua") })
+  end)
+
   it("client.lua says so when there is no server", function()
     local listener = assert(momo.net.TcpListener.bind "127.0.0.1:0")
     local address = listener:local_addr()

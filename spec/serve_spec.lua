@@ -270,6 +270,35 @@ describe("serve", function()
     server:close()
   end)
 
+  -- Serves one connection, while strace lets the first two calls of accept4 fail.
+  local function serve_one(errno)
+    local program = support.tmpfile [[
+      local momo = require "momo"
+      local listener = assert(momo.net.TcpListener.bind "127.0.0.1:0")
+      local client = assert(momo.net.TcpStream.connect(listener:local_addr()))
+      print(momo.net.serve(listener, function(stream)
+        stream:write "served"
+        listener:close()
+      end))
+      listener:close()
+      print(client:read())
+    ]]
+    local log = support.tmpfile ""
+    local status, stdout, stderr = support.shell(("strace -f -o %s -e inject=accept4:error=%s:when=1..2 %s %s"):format(
+      log, errno, support.quote(os.getenv "MOMO_BIN"), program))
+    return { status, stdout, stderr }
+  end
+
+  if (os.getenv "MOMO_SANITIZE" or "") == "" then -- which strace would disturb
+    it("goes on after failures of accept that pass, and returns those that do not", function()
+      for _, errno in ipairs { "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "ECONNABORTED", "ENETDOWN", "EPERM" } do
+        assert.same({ 0, "true\nserved\n", "" }, serve_one(errno), errno)
+      end
+      assert.same({ 0, "nil\tEINVAL: invalid argument\tEINVAL\nnil\tECONNRESET: connection reset by peer\tECONNRESET\n",
+        "" }, serve_one "EINVAL")
+    end)
+  end
+
   for code, message in pairs {
     ["momo.net.serve()"] = "serve: argument 1 must be a listener, got nil",
     ["momo.net.serve(stream, print)"] = "serve: argument 1 must be a listener, got userdata",

@@ -16,9 +16,13 @@ local now = require("momo.time").now
 
 local note, raise, Cancelled = native.note, native.raise, native.metatables.cancelled
 
--- What accept says where the process or the system has too much open. Then a connection that ends is waited for, or
--- this long: it may be others who hold what is missing.
-local EXHAUSTED = { EMFILE = true, ENFILE = true, ENOBUFS = true, ENOMEM = true }
+-- What passes: the process or the system has too much open, or, as accept(2) warns, the network has failed the next
+-- connection. Then one of ours that ends is waited for, or this long: it may be others who hold what is missing.
+local PASSING = {}
+for code in ([[EMFILE ENFILE ENOBUFS ENOMEM
+    ENETDOWN EPROTO ENOPROTOOPT EHOSTDOWN ENONET EHOSTUNREACH ENETUNREACH EPERM ETIMEDOUT]]):gmatch "%S+" do
+  PASSING[code] = true
+end
 local PAUSE_SECONDS = 0.1
 
 ---@class momo.net.Server
@@ -30,7 +34,9 @@ local PAUSE_SECONDS = 0.1
 ---@field changed momo.Notify a connection has ended, or the listener is closed
 ---@field closed boolean the listener is
 
-local function conclude(server, stream, peer, ok, err)
+-- What stays on the stack while the handler runs is kept short: a few values more, and each connection's stack doubles.
+local function connection(server, stream, peer)
+  local ok, err = xpcall(server.handler, note, stream, peer)
   stream:close()
   server.active = server.active - 1
   server.changed:notify_one()
@@ -41,10 +47,6 @@ local function conclude(server, stream, peer, ok, err)
       raise(err)
     end
   end
-end
-
-local function connection(server, stream, peer)
-  conclude(server, stream, peer, xpcall(server.handler, note, stream, peer))
 end
 
 ---Returns what accept failed with, unless the listener was closed.
@@ -59,7 +61,7 @@ local function accept_all(server, connections)
       if stream then
         server.active = server.active + 1
         connections:spawn(connection, server, stream, peer)
-      elseif EXHAUSTED[code] then
+      elseif PASSING[code] then
         changed:notified(PAUSE_SECONDS)
       elseif code == "ECANCELED" or code == "EBADF" then
         return
@@ -114,7 +116,7 @@ local M = {}
 ---@param listener momo.net.TcpListener
 ---@param handler fun(stream: momo.net.TcpStream, peer: string)
 ---@param options {max_connections: integer?, on_error: fun(err: any, peer: string)?, drain: number?}?
----@return true? ok nil: accept failed for another reason than that too much is open
+---@return true? ok nil: accept failed for a reason that does not pass
 ---@return string? err
 ---@return string? code
 function M.serve(listener, handler, options)
