@@ -220,8 +220,8 @@ static void dismiss(executor *ex) {
 
 /* Nothing is left that could wake a task, but threads and signals. False: nor are they. */
 static bool wait_idle(executor *ex) {
-    poll_events(ex, false); /* a signal may have come */
-    if (!list_empty(&ex->ready)) {
+    poll_events(ex, false); /* a signal may have come, or the last thread's end */
+    if (!list_empty(&ex->ready) || (!ex->tasks.live && !ex->thread_count)) {
         return true;
     }
     if (ex->on_idle && ex->on_idle(ex, true)) {
