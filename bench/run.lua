@@ -157,6 +157,25 @@ function benches.echo()
   show("TCP, server CPU a request", rows)
 end
 
+-- Sockets that each have one datagram under way: those of a burst, where there are several.
+function benches.udp()
+  local libuv = {
+    { name = "libuv in C", command = programs .. "/udp_uv" },
+    { name = "with its recvmmsg", command = programs .. "/udp_uv recvmmsg" },
+  }
+  local all = { { name = "momo", command = ("%s %s/echo/udp_momo.lua"):format(momo, bench) }, unpack(libuv) }
+  for _ = 1, ROUNDS do
+    for _, server in ipairs(all) do
+      local text = output(("%s/load udp 64 80000 %s"):format(programs, server.command))
+      add("udp", server.name, text:match "^[%d.]+")
+    end
+  end
+  show("UDP, server CPU a request", {
+    { "udp", "echo, 64 B, 64 sockets", "us", "<= 1.15 x libuv in C", scale = 1000, contenders = libuv,
+      reference = "libuv in C" },
+  })
+end
+
 function benches.memory()
   for _ = 1, 3 do
     add_lines("momo", output(("%s %s/memory.lua"):format(momo, bench)))
@@ -182,7 +201,7 @@ benches.executor = program "executor"
 benches.slab = program "slab"
 benches.wheel = program("wheel", "1000000")
 
-local order = { "tasks", "sync", "echo", "memory", "executor", "slab", "wheel" }
+local order = { "tasks", "sync", "echo", "udp", "memory", "executor", "slab", "wheel" }
 local wanted = ...
 if wanted and not benches[wanted] then
   io.stderr:write(("bench: there is no '%s', but %s\n"):format(wanted, table.concat(order, ", ")))

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -103,9 +104,39 @@ static int format_path(const address *a, char *text, size_t size) {
     return (int)length;
 }
 
+static char *put_decimal(char *text, unsigned n) {
+    char digits[10];
+    int count = 0;
+    do {
+        digits[count++] = (char)('0' + n % 10);
+    } while (n /= 10);
+    while (count) {
+        *text++ = digits[--count];
+    }
+    return text;
+}
+
+/* By hand, since every datagram needs it, and getnameinfo(3) takes about as long as a short system call. */
+static int format_ip4(const struct sockaddr_in *in, char *text, size_t size) {
+    char own[sizeof "255.255.255.255:65535"], *end = own;
+    const uint8_t *bytes = (const uint8_t *)&in->sin_addr;
+    for (int i = 0; i < 4; i++) {
+        end = put_decimal(end, bytes[i]);
+        *end++ = i < 3 ? '.' : ':';
+    }
+    end = put_decimal(end, ntohs(in->sin_port));
+    size_t length = (size_t)(end - own), fits = length < size ? length : size - 1;
+    memcpy(text, own, fits);
+    text[fits] = '\0';
+    return fits == length ? (int)length : UV_ENOBUFS;
+}
+
 int address_format(const address *a, char *text, size_t size) {
     if (a->storage.ss_family == AF_UNIX) {
         return format_path(a, text, size);
+    }
+    if (a->storage.ss_family == AF_INET) {
+        return format_ip4((const struct sockaddr_in *)&a->storage, text, size);
     }
     char host[NI_MAXHOST], port[NI_MAXSERV];
     int status = getnameinfo((const struct sockaddr *)&a->storage, a->length, host, sizeof host, port, sizeof port,

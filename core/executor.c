@@ -12,6 +12,7 @@
 
 #include "io.h"
 #include "pool.h"
+#include "scope.h"
 #include "task.h"
 
 /* A poll that nothing but a signal or another thread could use is made once in so many windows. */
@@ -43,7 +44,7 @@ static void close_loop(uv_loop_t *loop) {
 
 int executor_init(executor *ex) {
     memset(ex, 0, sizeof *ex);
-    ex->scratch = malloc(EXECUTOR_SCRATCH);
+    ex->scratch = malloc((size_t)EXECUTOR_BATCH * EXECUTOR_DATAGRAM);
     int status = ex->scratch ? uv_loop_init(&ex->loop) : UV_ENOMEM;
     if (status < 0) {
         free(ex->scratch);
@@ -61,6 +62,7 @@ int executor_init(executor *ex) {
         free(ex->scratch);
         return status;
     }
+    ex->root = ex;
     if (sched_getaffinity(0, sizeof ex->cpus, &ex->cpus) < 0) {
         CPU_ZERO(&ex->cpus);
         CPU_SET(0, &ex->cpus);
@@ -69,6 +71,7 @@ int executor_init(executor *ex) {
     list_init(&ex->touched);
     list_init(&ex->ends);
     list_init(&ex->threads);
+    list_init(&ex->signal_waiters);
     slab_init(&ex->tasks, sizeof(task));
     slab_init(&ex->ios, sizeof(io));
     wheel_init(&ex->wheel, executor_now_ns(ex) / 1000000);
@@ -234,6 +237,38 @@ static void skip_time(executor *ex) {
     }
 }
 
+/* Cancels the tasks that wait for signals. */
+static void dismiss(executor *ex) {
+    list waiting;
+    list_init(&waiting);
+    while (!list_empty(&ex->signal_waiters)) {
+        list_push(&waiting, list_pop_front(&ex->signal_waiters));
+    }
+    while (!list_empty(&waiting)) {
+        list *node = list_pop_front(&waiting);
+        list_push(&ex->signal_waiters, node); /* it stays there if it is beneath a shield */
+        ex->dismissed = true;
+        task_cancel(list_entry(node, task, place.link));
+    }
+}
+
+/* Nothing is left that could wake a task, but threads and signals. False: nor are they. */
+static bool wait_idle(executor *ex) {
+    poll_events(ex, false); /* a signal may have come, or the last thread's end */
+    if (!list_empty(&ex->ready) || (!ex->tasks.live && !ex->thread_count)) {
+        return true;
+    }
+    if (ex->on_idle && ex->on_idle(ex, true)) {
+        poll_events(ex, true);
+        if (!list_empty(&ex->ready)) {
+            ex->on_idle(ex, false);
+        }
+        return true;
+    }
+    dismiss(ex);
+    return !list_empty(&ex->ready) || ex->thread_count;
+}
+
 bool executor_run(executor *ex) {
     executor *outer = executor_running;
     bool ended = false;
@@ -257,9 +292,9 @@ bool executor_run(executor *ex) {
             }
         } else if (ex->virtual && ex->wheel.count) {
             skip_time(ex);
-        } else if (ex->wheel.count || ex->thread_count || ex->external) {
+        } else if (ex->wheel.count || ex->external) {
             poll_events(ex, true);
-        } else {
+        } else if (!wait_idle(ex)) {
             break;
         }
     }
@@ -273,7 +308,9 @@ void executor_stop(executor *ex) {
     ex->stopping = true;
     uint32_t cursor = 0;
     for (task *t; (t = slab_next(&ex->tasks, &cursor));) {
-        task_cancel(t);
+        if (!t->parent || !t->parent->task) { /* a child is reached through its parent, unless a shield is between */
+            task_cancel(t);
+        }
     }
     if (ex->on_stop) {
         ex->on_stop(ex);

@@ -25,10 +25,13 @@
 #include "wheel.h"
 
 enum {
-    EXECUTOR_WINDOW = 128,        /* resumes before I/O and timers get their turn, */
-    EXECUTOR_WINDOW_NS = 1000000, /* or fewer, when they take longer than this */
-    EXECUTOR_TIMER_BUDGET = 4096, /* timers moved in one turn */
-    EXECUTOR_SCRATCH = 64 * 1024, /* the most that one read takes */
+    EXECUTOR_WINDOW = 128,                      /* resumes before I/O and timers get their turn, */
+    EXECUTOR_WINDOW_NS = 1000000,               /* or fewer, when they take longer than this */
+    EXECUTOR_TIMER_BUDGET = 4096,               /* timers moved in one turn */
+    EXECUTOR_SIGNALS = 31,                      /* that there are; no real-time ones */
+    EXECUTOR_SCRATCH = 64 * 1024,               /* the most that one read takes */
+    EXECUTOR_BATCH = 16,                        /* datagrams that one call takes, */
+    EXECUTOR_DATAGRAM = EXECUTOR_SCRATCH + 256, /* and the place of each: its bytes, and what is known of it */
 };
 #define DEADLINE_NEVER UINT64_MAX
 
@@ -61,6 +64,7 @@ struct momo_executor {
     bool running;
     bool virtual;        /* time stands still while a task is ready, and then moves straight to the next deadline */
     bool closed;         /* deinit has been called */
+    bool dismissed;      /* tasks that waited for signals were cancelled, since nothing else could happen */
     bool stopping;       /* until the run ends: tasks are cancelled from birth */
     bool waits;          /* this poll waits: no task is ready */
     unsigned window;     /* resumes in the next one */
@@ -78,7 +82,7 @@ struct momo_executor {
 
     int spare_pipe[2]; /* an empty one, for copies (copy.h), if has_spare_pipe */
     bool has_spare_pipe;
-    char *scratch;             /* EXECUTOR_SCRATCH bytes: where reads land */
+    char *scratch;             /* where reads land: what is not written to costs no memory */
     struct io *scratch_holder; /* whose unread bytes lie in it, or NULL */
 
     inbox inbox;  /* what other threads tell this one */
@@ -91,6 +95,10 @@ struct momo_executor {
     list threads;                /* that this executor started and whose end it has not seen yet */
     unsigned thread_count;       /* of these: they keep a run alive */
     void (*on_stop)(executor *); /* may be NULL */
+    /* idle: nothing but signals can wake a task here. Whether to wait, for a signal or for other threads. Not idle: it has
+     * waited, and something came. May be NULL. */
+    bool (*on_idle)(executor *, bool idle);
+    executor *root; /* of the main thread; lives longer than those of its threads */
 
     cpu_set_t cpus; /* that the process may use; a pinned thread's own set is smaller */
 
@@ -98,7 +106,12 @@ struct momo_executor {
     /* For signals. No uv_timer_t (we have a wheel), no handle whose start would make it watch a further descriptor (that takes
      * effect in uv_run only), and none that is unreferenced (uv_run does nothing for those alone). */
     uv_loop_t loop;
-    uv_signal_t signals[2]; /* SIGINT, SIGTERM (momo_stop_on_signals) */
+    list signal_waiters;                   /* tasks that wait for signals, which keeps no run alive (signals.c) */
+    uint64_t signals_kept;                 /* that came when nobody waited for them: bit number - 1 */
+    uint64_t signals_watched;              /* for which there is a watcher */
+    _Atomic uint64_t signals_taken;        /* of the root: by any thread */
+    uv_signal_t signals[EXECUTOR_SIGNALS]; /* watchers, each at number - 1 */
+    uv_signal_t stop_signals[2];           /* SIGINT, SIGTERM (momo_stop_on_signals) */
 };
 
 /* The executor that runs on this thread, or NULL. */
@@ -111,7 +124,8 @@ void executor_deinit(executor *);
 
 /* Takes the real clock again, or a virtual one that begins at 0. No timer may be pending. */
 void executor_set_virtual(executor *, bool);
-/* Runs until every task and thread has ended: true. False: every task waits for another one, and nothing can happen that
+/* Runs until every task and thread has ended: true. Tasks that wait for signals are cancelled when nothing else can
+ * happen, on any thread. False: every task waits for another one, and nothing can happen that
  * would wake any; they stay parked, and a further call goes on with what was changed meanwhile. */
 bool executor_run(executor *);
 

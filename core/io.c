@@ -63,11 +63,7 @@ void io_poll(executor *ex, int timeout_ms) {
 void io_release_closed(executor *ex) {
     while (!list_empty(&ex->io_closed)) {
         io *o = list_entry(list_pop_front(&ex->io_closed), io, open);
-        if (ex->scratch_holder == o) {
-            ex->scratch_holder = NULL;
-        } else {
-            free(o->data);
-        }
+        io_drop_data(o);
         slab_release(&ex->ios, o);
     }
 }
@@ -110,10 +106,30 @@ int io_open_as(executor *ex, int fd, enum io_kind kind, io **out) {
     o->timeout = -1;
     o->data = NULL;
     o->start = o->end = o->capacity = 0;
-    o->read_ahead = NULL;
+    o->read_ahead = o->settle = NULL;
     list_push(&ex->io_open, &o->open);
     *out = o;
     return 0;
+}
+
+void io_claim_scratch(io *o) {
+    executor *ex = o->executor;
+    if (ex->scratch_holder) {
+        ex->scratch_holder->settle(ex->scratch_holder);
+    }
+    ex->scratch_holder = o;
+    o->data = ex->scratch;
+    o->capacity = EXECUTOR_SCRATCH;
+}
+
+void io_drop_data(io *o) {
+    if (o->executor->scratch_holder == o) {
+        o->executor->scratch_holder = NULL;
+    } else {
+        free(o->data);
+    }
+    o->data = NULL;
+    o->start = o->end = o->capacity = 0;
 }
 
 /* The first watch of a descriptor and the last are said to epoll as such: it reports hang-ups of all that it knows. */
@@ -162,7 +178,7 @@ static task *first_waiter(io *o, int direction) {
     }
     task *t = list_entry(waiters->next, task, place.link);
     /* Behind a write whose task is awake, the others wait for their turn, not for the descriptor. */
-    return direction == UV_WRITABLE && slab_id(&t->head) != o->writer ? NULL : t;
+    return direction == UV_WRITABLE && o->writer && slab_id(&t->head) != o->writer ? NULL : t;
 }
 
 static void unwatched_event(io *o, int direction) {

@@ -41,6 +41,7 @@ typedef struct io {
     char *data;      /* unread bytes: data[start..end) of capacity bytes; data is NULL when there are none */
     size_t start, end, capacity;
     void (*read_ahead)(struct io *); /* may be NULL */
+    void (*settle)(struct io *);     /* moves unread bytes out of the scratch; of those who claim it */
     executor *executor;
 } io;
 
@@ -80,5 +81,9 @@ static inline momo_token io_token(const io *io) {
  * is served before those who wait already, as it was woken for its turn and did not get what it came for. Negative: it
  * is not parked. */
 int io_wait(io *, task *, int direction, const char *waits_for, uint64_t deadline_ms, bool first);
+/* The executor's scratch becomes the io's data, which must be empty; whoever has unread bytes there moves them out. */
+void io_claim_scratch(io *);
+/* Drops the unread bytes and their buffer. */
+void io_drop_data(io *);
 /* What epoll reports for a token; events of a token that has ended are counted and dropped. */
 void io_event(executor *, uint64_t id, int events);

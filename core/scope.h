@@ -17,11 +17,12 @@ typedef struct scope {
     timer timer;         /* pending while it has a limit */
     const char *why;     /* it was cancelled, where no one said */
     bool cancelled;
-    bool shield;   /* cancellations from outside do not reach what is inside */
-    bool expired;  /* its limit passed */
-    bool reached;  /* a cancellation from outside has reached its children */
-    list children; /* tasks, by their sibling */
-    list waiters;  /* for the children's end */
+    bool shield;     /* cancellations from outside do not reach what is inside */
+    bool expired;    /* its limit passed */
+    bool supervises; /* a child that fails is reported, and cancels nobody */
+    bool reached;    /* a cancellation from outside has reached its children */
+    list children;   /* tasks, by their sibling */
+    list waiters;    /* for the children's end */
 } scope;
 
 /* The task enters it, with a limit or DEADLINE_NEVER. */

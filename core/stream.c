@@ -16,16 +16,6 @@ static bool holds_scratch(const io *o) {
     return o->executor->scratch_holder == o;
 }
 
-static void release_data(io *o) {
-    if (holds_scratch(o)) {
-        o->executor->scratch_holder = NULL;
-    } else {
-        free(o->data);
-    }
-    o->data = NULL;
-    o->start = o->end = o->capacity = 0;
-}
-
 int stream_settle(io *o) {
     if (!holds_scratch(o)) {
         return 0;
@@ -35,7 +25,7 @@ int stream_settle(io *o) {
     if (data) {
         memcpy(data, stream_bytes(o), unread);
     }
-    release_data(o);
+    io_drop_data(o);
     if (unread && !data) {
         o->end_code = UV_ENOMEM;
         return UV_ENOMEM;
@@ -48,21 +38,15 @@ int stream_settle(io *o) {
 void stream_consume(io *o, size_t n) {
     o->start += n;
     if (o->start == o->end) {
-        release_data(o);
+        io_drop_data(o);
     }
 }
 
 /* Makes room for at least one byte behind the unread ones, better for `want` in all. */
 static int reserve(io *o, size_t want) {
-    executor *ex = o->executor;
     size_t unread = stream_unread(o);
     if (!unread && want <= EXECUTOR_SCRATCH) {
-        if (ex->scratch_holder) {
-            stream_settle(ex->scratch_holder);
-        }
-        ex->scratch_holder = o;
-        o->data = ex->scratch;
-        o->capacity = EXECUTOR_SCRATCH;
+        io_claim_scratch(o);
         return 0;
     }
     if (holds_scratch(o)) {
@@ -162,7 +146,7 @@ ssize_t stream_fill(io *o, size_t want) {
         o->ready &= (uint8_t)~UV_READABLE;
     }
     if (stream_unread(o) == 0) {
-        release_data(o);
+        io_drop_data(o);
     }
     return code;
 }
@@ -178,7 +162,7 @@ int stream_put_back(io *o, int pipe, size_t n) {
             memcpy(data + done, stream_bytes(o), unread);
         }
     }
-    release_data(o);
+    io_drop_data(o);
     if (!data) {
         o->end_code = UV_ENOMEM;
         return UV_ENOMEM;
@@ -195,7 +179,12 @@ static void read_ahead(io *o) {
     }
 }
 
+static void settle(io *o) {
+    stream_settle(o);
+}
+
 void stream_init(io *o) {
+    o->settle = settle;
     o->read_ahead = read_ahead;
 }
 

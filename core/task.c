@@ -38,7 +38,7 @@ void task_drop(task *t) {
 void task_start(task *t) {
     executor *ex = t->executor;
     ex->spawned++;
-    t->asked |= ex->stopping;
+    t->asked |= ex->stopping && !t->parent; /* a child's scope knows: it may be beneath a shield */
     t->cancelled = t->asked;
     t->state = TASK_READY;
     list_push(&ex->ready, &t->place.link);

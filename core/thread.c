@@ -28,6 +28,7 @@ static void on_stop_mail(mail *m) {
 static void reap(thread *t) {
     executor *parent = t->parent;
     inbox_withdraw(&parent->inbox, &t->ended);
+    inbox_withdraw(&parent->inbox, &t->idled);
     list_remove(&t->link);
     parent->thread_count--;
     t->seen(t);
@@ -40,6 +41,67 @@ static void on_ended_mail(mail *m) {
     thread *t = list_entry(m, thread, ended);
     pthread_join(t->os, NULL);
     reap(t);
+}
+
+/* Mail that says no more than that it has come: the loop goes round once more. */
+static void look_again(mail *m) {
+    (void)m;
+}
+
+static void set_dismissed(thread *t) {
+    pthread_mutex_lock(&t->lock);
+    t->dismissed = true;
+    t->idle = false;
+    if (t->executor) {
+        inbox_post(&t->executor->inbox, &t->dismissal);
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* Tells the parent, once: whether to wait for its dismissal, which has not come. */
+static bool announce_idle(thread *t) {
+    pthread_mutex_lock(&t->lock);
+    bool dismissed = t->dismissed;
+    if (!dismissed && !t->idle) {
+        t->idle = true;
+        if (!t->orphaned) {
+            inbox_post(&t->parent->inbox, &t->idled);
+        }
+    }
+    t->dismissed = false;
+    pthread_mutex_unlock(&t->lock);
+    return !dismissed;
+}
+
+/* Signals keep no process alive, but a thread waits for them as long as the others are busy: those idle tell their parents,
+ * and the main thread, once it is idle too, dismisses them all. */
+static bool on_idle(executor *ex, bool idle) {
+    thread *own = ex->thread;
+    if (!idle) {
+        if (own) {
+            pthread_mutex_lock(&own->lock);
+            own->idle = false;
+            pthread_mutex_unlock(&own->lock);
+        }
+        return false;
+    }
+    for (list *node = ex->threads.next; node != &ex->threads; node = node->next) {
+        thread *t = list_entry(node, thread, link);
+        pthread_mutex_lock(&t->lock);
+        bool is_idle = t->idle;
+        pthread_mutex_unlock(&t->lock);
+        if (!is_idle) {
+            return true;
+        }
+    }
+    bool some = ex->thread_count || !list_empty(&ex->signal_waiters);
+    if (own && some && announce_idle(own)) {
+        return true;
+    }
+    for (list *node = ex->threads.next; node != &ex->threads; node = node->next) {
+        set_dismissed(list_entry(node, thread, link));
+    }
+    return false;
 }
 
 static void on_stop(executor *ex) {
@@ -64,11 +126,13 @@ static void *thread_main(void *argument) {
 int thread_start(thread *t, executor *parent) {
     t->parent = parent;
     t->executor = NULL;
+    t->root = parent->root;
     t->cpus = parent->cpus;
     t->stopped = parent->stopping;
-    t->over = t->orphaned = false;
+    t->over = t->orphaned = t->idle = t->dismissed = false;
     t->stop = (mail){.arrived = on_stop_mail};
     t->ended = (mail){.arrived = on_ended_mail};
+    t->idled = t->dismissal = (mail){.arrived = look_again};
     list_init(&t->joiners);
     list_init(&t->link);
     pthread_mutex_init(&t->lock, NULL);
@@ -94,6 +158,7 @@ int thread_start(thread *t, executor *parent) {
         return uv_translate_sys_error(error);
     }
     parent->on_stop = on_stop;
+    parent->on_idle = on_idle;
     list_push(&parent->threads, &t->link);
     parent->thread_count++;
     return 0;
@@ -111,6 +176,8 @@ void thread_release(thread *t) {
 
 void thread_attach(thread *t, executor *ex) {
     ex->thread = t;
+    ex->on_idle = on_idle;
+    ex->root = t->root;
     ex->cpus = t->cpus;
     pthread_mutex_lock(&t->lock);
     t->executor = ex;
@@ -124,6 +191,7 @@ void thread_attach(thread *t, executor *ex) {
 void thread_detach(thread *t) {
     pthread_mutex_lock(&t->lock);
     inbox_withdraw(&t->executor->inbox, &t->stop);
+    inbox_withdraw(&t->executor->inbox, &t->dismissal);
     t->executor = NULL;
     pthread_mutex_unlock(&t->lock);
 }
@@ -141,6 +209,7 @@ static void leave_behind(thread *t) {
     list_remove(&t->link);
     t->parent->thread_count--;
     inbox_withdraw(&t->parent->inbox, &t->ended);
+    inbox_withdraw(&t->parent->inbox, &t->idled);
     thread_release(t);
 }
 

@@ -27,14 +27,19 @@ typedef struct thread {
     void (*left)(struct thread *); /* the same: it is left behind */
     void (*free)(struct thread *); /* frees it, on any thread */
     mail stop;                     /* to the thread */
-    mail ended;                    /* to the parent */
+    mail dismissal;                /* the same */
+    mail ended, idled;             /* to the parent */
+    executor *root;                /* of the main thread */
     pthread_mutex_t lock;
-    executor *executor; /* while there is one to stop. Guarded, as all below */
+    executor *executor; /* while there is one to tell. Guarded, as all below */
     unsigned
-        references; /* one of the thread while it runs, one while it is in the parent's list, one for each handle */
+        references; /* the thread's while it runs, the parent's list's while it is there, and one for each handle */
     bool stopped;
     bool over;
     bool orphaned; /* the parent is gone */
+    bool idle;     /* only signals, or a dismissal, can make anything happen there */
+    bool
+        dismissed; /* the parent has seen that, and it is so on all threads: who waits for signals is to be cancelled */
 } thread;
 
 /* Starts it: 0; or a negative UV_E*, and it is as it was. All functions and cpu are set by the caller, who has one

@@ -61,10 +61,9 @@ local function talk(member)
 end
 
 ---@async
-local function serve(stream)
+local function visit(stream)
   local member = { stream = stream, queue = {}, writing = false }
   local ok, err = momo.pcall(talk, member) -- lines() raises what is not a plain end
-  stream:close()
   if member.nick then
     members[member.nick] = nil
     print(member.nick .. " left")
@@ -78,12 +77,4 @@ end
 io.stdout:setvbuf "line"
 local listener = assert(momo.net.TcpListener.bind(arg[1] or "127.0.0.1:8082"))
 print("chat listens on " .. listener:local_addr())
-while true do
-  local stream, err = listener:accept()
-  if stream then
-    momo.spawn(serve, stream)
-  else
-    print("accept failed, next try in a second: " .. err)
-    momo.time.sleep(1)
-  end
-end
+assert(momo.net.serve(listener, visit))

@@ -18,19 +18,10 @@ local function echo(stream, peer)
       bytes, err, code = stream:read()
     end
   end
-  stream:close()
   print(("%s: %d bytes, %s"):format(peer, total, code == "EOF" and "done" or err))
 end
 
 io.stdout:setvbuf "line"
 local listener = assert(momo.net.TcpListener.bind(arg[1] or "127.0.0.1:8081"))
 print("echo_server listens on " .. listener:local_addr())
-while true do
-  local stream, peer = listener:accept()
-  if stream then
-    momo.spawn(echo, stream, peer)
-  else -- too many open files, say: others will be closed
-    print("accept failed, next try in a second: " .. peer)
-    momo.time.sleep(1)
-  end
-end
+assert(momo.net.serve(listener, echo))

@@ -4,10 +4,10 @@
 
 local momo = require "momo"
 
-local function serve(stream)
-  stream:set_timeout(60) -- who says nothing for a minute is forgotten
+local function hello(stream, peer)
+  print("a visitor from " .. peer)
   stream:write "What is your name? "
-  local name = stream:read_until("\n", 100)
+  local name = momo.time.timeout(60, stream.read_until, stream, "\n", 100) -- a minute to answer
   if name then
     stream:write { "Hello, ", name:match "^%s*(.-)%s*$", "!\n" }
     for n = 3, 1, -1 do
@@ -16,19 +16,9 @@ local function serve(stream)
     end
     stream:write "Bye.\n"
   end
-  stream:close()
 end
 
 io.stdout:setvbuf "line" -- show each line at once, in a file or pipe too
 local listener = assert(momo.net.TcpListener.bind(arg[1] or "127.0.0.1:8080"))
 print("hello listens on " .. listener:local_addr())
-while true do
-  local stream, peer = listener:accept()
-  if stream then
-    print("a visitor from " .. peer)
-    momo.spawn(serve, stream)
-  else
-    print("accept failed, next try in a second: " .. peer)
-    momo.time.sleep(1)
-  end
-end
+momo.net.serve(listener, hello, { max_connections = 1000, drain = 5 }) -- Ctrl-C: 5 seconds to say bye

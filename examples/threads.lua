@@ -16,17 +16,10 @@ local function serve(address, on_bound)
     on_bound(listener:local_addr())
   end
   local served = 0
-  while true do
-    local stream, err = listener:accept()
-    if stream then
-      served = served + 1
-      stream:write(("thread %d, connection %d\n"):format(me.index, served))
-      stream:close()
-    else
-      print("accept failed, next try in a second: " .. err)
-      momo.time.sleep(1)
-    end
-  end
+  assert(momo.net.serve(listener, function(stream)
+    served = served + 1
+    stream:write(("thread %d, connection %d\n"):format(me.index, served))
+  end))
 end
 
 io.stdout:setvbuf "line"

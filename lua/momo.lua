@@ -32,6 +32,7 @@ local M = {
   time = require "momo.time",
   net = require "momo.net",
   io = require "momo.io",
+  signal = require "momo.signal",
   thread = require "momo.thread",
   _VERSION = "momo " .. core.string(core.C.momo_version()),
 }

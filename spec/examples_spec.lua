@@ -106,13 +106,15 @@ describe("examples", function()
     assert.equal(4, select(2, stop(server):gsub("a visitor from 127%.0%.0%.1:%d+\n", "")))
   end)
 
-  it("hello.lua ends with status 0 on SIGTERM, in the middle of a conversation too", function()
+  it("hello.lua brings a countdown to its end on SIGTERM, and ends with status 0", function()
     local server, address = serve "hello"
     momo.run(function()
       local stream = dial(address)
       stream:write "Ada\n"
       assert.equal("What is your name? Hello, Ada!", receive(stream))
       assert.truthy(stop(server):find "\nstatus 0\n$")
+      assert.equal("3...\n2...\n1...\nBye.\n", stream:read_exact(20))
+      assert.equal("EOF", select(3, stream:read()))
     end)
   end)
 
@@ -133,6 +135,31 @@ describe("examples", function()
     assert.equal("status 0\n", stop(server))
   end)
 
+  it("udp_echo.lua sends each datagram back", function()
+    local server, address = serve "udp_echo"
+    local host, port = address:match "^(.*):(%d+)$"
+    local status, out = support.shell(("printf 'to and fro' | nc -u -w 1 %s %s"):format(host, port))
+    assert.same({ 0, "to and fro" }, { status, out })
+    assert.matches("^127%.0%.0%.1:%d+: 10 bytes$", line_of(server))
+    assert.equal("status 0\n", stop(server))
+  end)
+
+  it("reload.lua reads its settings again on SIGHUP, and ends with what it serves", function()
+    local settings = support.tmpfile "greeting: Hello\n"
+    local server = start(examples .. "reload.lua", settings, "127.0.0.1:0")
+    local address = assert(line_of(server):match "^reload listens on (.*)$")
+    momo.run(function()
+      assert.equal("Hello", receive(dial(address)))
+      local file = assert(io.open(settings, "w"))
+      file:write "greeting: Good evening\n"
+      file:close()
+      os.execute("kill -HUP " .. server.pid)
+      assert.equal("the settings were read again", line_of(server))
+      assert.equal("Good evening", receive(dial(address)))
+    end)
+    assert.equal("status 0\n", stop(server))
+  end)
+
   it("client.lua talks to echo_server.lua", function()
     local server, address = serve "echo_server"
     local status, out, err = support.momo(examples .. "client.lua", address, "one", "and two")
@@ -144,6 +171,10 @@ describe("examples", function()
     assert.truthy(out:find "\n3 lines there and back")
     assert.equal(0, status)
     stop(server)
+  end)
+
+  it("cqueues.lua runs its coroutines beside Momo's tasks", function()
+    assert.same({ 0, "echo: line 1\necho: line 2\necho: line 3\n", "" }, { support.momo(examples .. "cqueues.lua") })
   end)
 
   it("client.lua says so when there is no server", function()

@@ -38,10 +38,13 @@ end
 local FLOORS = {
   [0] = { "list", "slab", "wheel", "lane" },
   [1] = {
-    "executor", "inbox", "pool", "task", "channel", "sender", "receiver", "scope", "queue", "io", "stream", "address",
-    "socket",
+    "executor", "inbox", "pool", "task", "channel", "sender", "receiver", "scope", "queue", "io", "stream", "socket",
+    "address",
   },
-  [2] = { "tcp", "unix", "pipe", "copy", "resolve", "thread", "token", "option", "signal", "momo", "header" },
+  [2] = {
+    "tcp", "unix", "udp", "multicast", "pipe", "copy", "watch", "resolve", "thread", "token", "option", "signals",
+    "momo", "header",
+  },
 }
 
 local function floor_of(path)

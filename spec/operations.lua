@@ -10,6 +10,7 @@
 ---    check(began)    called in another task: fails unless giving it up has left everything as it should be; began: it
 ---                    had waited or tried
 
+local ffi = require "ffi"
 local momo = require "momo"
 local tcp = require "spec.tcp"
 
@@ -271,6 +272,23 @@ rows["connect to a full Unix listener"] = function()
     check = function() assert(streams[1]:peer_addr() == listener:local_addr()) end,
   }
 end
+-- Rows of a UDP socket that nothing has come to.
+local function receiving(method)
+  return function()
+    local socket = assert(net.UdpSocket.bind "127.0.0.1:0")
+    return {
+      own = true,
+      wait = function(timeout) return socket[method](socket, timeout) end,
+      check = function() -- no datagram is lost
+        socket:send_to("next", socket:local_addr())
+        assert(socket[method](socket, 10) == "next")
+      end,
+    }
+  end
+end
+
+rows["recv of a UDP socket"] = receiving "recv"
+rows.recv_from = receiving "recv_from"
 
 function rows.recv()
   local tx, rx = sync.channel()
@@ -414,6 +432,26 @@ end
 
 function rows.all()
   return { children = true, wait = function() momo.all { momo.yield_now, sleep_for_ever } end }
+end
+
+rows["signal.recv"] = function()
+  return { wait = function() momo.signal.recv "SIGUSR2" end }
+end
+
+ffi.cdef "int pipe(int *ends); long write(int fd, const void *bytes, size_t size); int close(int fd);"
+
+rows["io.poll"] = function()
+  local ends = ffi.new "int[2]"
+  assert(ffi.C.pipe(ends) == 0)
+  return {
+    own = true,
+    wait = function(timeout) return momo.io.poll(ends[0], "r", timeout) end,
+    check = function()
+      assert(ffi.C.write(ends[1], "x", 1) == 1)
+      assert(momo.io.poll(ends[0], "r", 10) == "r")
+      assert(ffi.C.close(ends[0]) == 0 and ffi.C.close(ends[1]) == 0)
+    end,
+  }
 end
 
 return rows

@@ -55,7 +55,10 @@ local function is_cancelled(task, frame, due)
     end
     frame = frame.outer
   end
-  return task.asked or world.stopped or task.parent ~= nil and is_cancelled(task.parent.task, task.parent, due)
+  if task.asked or not task.parent then
+    return task.asked or world.stopped
+  end
+  return is_cancelled(task.parent.task, task.parent, due)
 end
 
 local function has_ended(task)

@@ -3,6 +3,7 @@
  * The load on an echo server, which it starts itself: the server on the first CPU, the load on the second.
  *
  * Usage: load echo CONNECTIONS REQUESTS SERVER [ARGS]      -> CPU time of the server in ns a request, requests a second
+ *        load udp SOCKETS REQUESTS SERVER [ARGS]          -> the same with datagrams
  *        load idle CONNECTIONS SERVER [ARGS]               -> resident memory of the server in bytes a connection
  *
  * The server listens on 127.0.0.1 and prints its port as its first line. Each connection has one message of 64 bytes
@@ -26,6 +27,7 @@
 enum { SIZE = 64, EVENTS = 256 };
 
 static pid_t server;
+static int type = SOCK_STREAM;
 
 static void fail(const char *what) {
     fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
@@ -77,7 +79,7 @@ static struct sockaddr_in start_server(char **argv) {
 
 static int connect_to(const struct sockaddr_in *address) {
     static const struct linger reset = {1, 0}; /* leaves no TIME_WAIT behind */
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int fd = socket(AF_INET, type, 0);
     if (fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof *address) < 0) fail("connect");
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     return fd;
@@ -158,9 +160,11 @@ static void idle(const struct sockaddr_in *address, int connections, int *fds) {
 }
 
 int main(int argc, char **argv) {
-    bool echoes = argc > 4 && strcmp(argv[1], "echo") == 0, idles = argc > 3 && strcmp(argv[1], "idle") == 0;
+    bool udp = argc > 4 && strcmp(argv[1], "udp") == 0;
+    bool echoes = udp || (argc > 4 && strcmp(argv[1], "echo") == 0), idles = argc > 3 && strcmp(argv[1], "idle") == 0;
     if (!echoes && !idles) {
-        fprintf(stderr, "usage: load echo CONNECTIONS REQUESTS SERVER [ARGS] | load idle CONNECTIONS SERVER [ARGS]\n");
+        fprintf(stderr,
+                "usage: load echo|udp CONNECTIONS REQUESTS SERVER [ARGS] | load idle CONNECTIONS SERVER [ARGS]\n");
         return 2;
     }
     struct rlimit files;
@@ -168,6 +172,7 @@ int main(int argc, char **argv) {
     files.rlim_cur = files.rlim_max; /* the server inherits it */
     setrlimit(RLIMIT_NOFILE, &files);
 
+    type = udp ? SOCK_DGRAM : SOCK_STREAM;
     int connections = atoi(argv[2]);
     int *fds = calloc((size_t)connections, sizeof *fds);
     struct sockaddr_in address = start_server(argv + (echoes ? 4 : 3));

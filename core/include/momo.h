@@ -81,6 +81,13 @@ int momo_set_option(momo_executor *executor, const momo_token *token, int option
 /* A text's length, or 0. */
 int momo_get_option(momo_executor *executor, const momo_token *token, int option, double *value, char *text,
                     size_t size);
+/* UDP. A group is an address without a port; an interface a name, or NULL: the system chooses. */
+int momo_set_broadcast(momo_executor *executor, const momo_token *token, int on);
+int momo_set_multicast_member(momo_executor *executor, const momo_token *token, const char *group,
+                              const char *interface, int join);
+int momo_set_multicast_ttl(momo_executor *executor, const momo_token *token, int hops);
+int momo_set_multicast_loop(momo_executor *executor, const momo_token *token, int on);
+int momo_set_multicast_interface(momo_executor *executor, const momo_token *token, const char *interface);
 /* Writes "1.2.3.4:80", "[::1]:80", or the path of a Unix socket, always terminated; returns its length. */
 int momo_local_address(momo_executor *executor, const momo_token *token, char *text, size_t size);
 int momo_peer_address(momo_executor *executor, const momo_token *token, char *text, size_t size);

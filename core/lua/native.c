@@ -8,6 +8,7 @@
 
 #include "../channel.h"
 #include "../header.h"
+#include "../signals.h"
 #include "../thread.h"
 #include "runtime.h"
 
@@ -123,6 +124,7 @@ static int close_runtime(lua_State *L) {
             thread_detach(ex->thread);
         }
         executor_deinit(ex);
+        signals_outlive(ex);
         if (executor_running == ex) { /* os.exit(code, true) in a task */
             executor_running = NULL;
         }
@@ -173,9 +175,10 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     static const struct {
         const char *name;
         int up;
-    } metatables[] = {{"task", UP_TASK},         {"cancelled", UP_CANCELLED}, {"stream", UP_STREAM},
-                      {"listener", UP_LISTENER}, {"lookup", UP_LOOKUP},       {"thread", UP_THREAD},
-                      {"sender", UP_SENDER},     {"receiver", UP_RECEIVER}};
+    } metatables[] = {
+        {"task", UP_TASK},        {"cancelled", UP_CANCELLED}, {"stream", UP_STREAM}, {"listener", UP_LISTENER},
+        {"udp", UP_UDP},          {"lookup", UP_LOOKUP},       {"thread", UP_THREAD}, {"sender", UP_SENDER},
+        {"receiver", UP_RECEIVER}};
     lua_newtable(L);
     for (size_t i = 0; i < sizeof metatables / sizeof *metatables; i++) {
         lua_pushvalue(L, metatables[i].up);
@@ -195,6 +198,9 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     register_net(L);
     register_open(L);
     register_copy(L);
+    register_udp(L);
+    register_signal(L);
+    register_watch(L);
     register_thread(L);
     register_thread_channel(L);
     register_blocking(L);

@@ -2,9 +2,10 @@
  *
  * Listeners, connecting and look-ups as Lua sees them: each a userdata that holds a token, or points at the look-up.
  */
+#include "net.h"
+
 #include "../resolve.h"
 #include "../tcp.h"
-#include "net.h"
 
 momo_token *push_token(lua_State *L, int metatable) {
     momo_token *token = lua_newuserdata(L, sizeof *token);
@@ -14,12 +15,12 @@ momo_token *push_token(lua_State *L, int metatable) {
     return token;
 }
 
-/* __gc of streams and listeners */
+/* __gc of streams, listeners and UDP sockets */
 static int collect(lua_State *L) {
     executor *ex = &runtime_of(L)->executor;
     const momo_token *token = lua_touserdata(L, 1);
-    bool mine =
-        token && lua_getmetatable(L, 1) && (lua_rawequal(L, -1, UP(STREAM)) || lua_rawequal(L, -1, UP(LISTENER)));
+    bool mine = token && lua_getmetatable(L, 1) &&
+                (lua_rawequal(L, -1, UP(STREAM)) || lua_rawequal(L, -1, UP(LISTENER)) || lua_rawequal(L, -1, UP(UDP)));
     io *o = mine ? io_get(ex, *token) : NULL;
     if (o) {
         ex->collected++;
@@ -30,14 +31,17 @@ static int collect(lua_State *L) {
 
 /* ---- listening and connecting ---- */
 
-/* The address at index 1, a literal: connect and bind look names up before. */
-static void check_literal(lua_State *L, address *a) {
+bool get_literal(lua_State *L, int index, address *a) {
     size_t length;
-    const char *text = luaL_checklstring(L, 1, &length);
+    const char *text = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &length) : NULL;
     char host[ADDRESS_HOST_MAX];
-    int port = address_split(text, length, host);
-    if (port < 0 || address_parse(host, port, a) < 0) {
-        luaL_error(L, "no literal address: %s", text);
+    int port = text ? address_split(text, length, host) : UV_EINVAL;
+    return port >= 0 && address_parse(host, port, a) == 0;
+}
+
+void check_literal(lua_State *L, address *a) {
+    if (!get_literal(L, 1, a)) {
+        luaL_error(L, "no literal address");
     }
 }
 
@@ -211,6 +215,27 @@ static int net_connect_finish(lua_State *L) {
     return 1;
 }
 
+/* wait_closed(listener): a listener of any kind. Nobody ever writes to one, so that its close alone wakes who waits as if
+ * to write */
+static int net_wait_closed(lua_State *L) {
+    const momo_token *token = lua_touserdata(L, 1);
+    enum wake wake;
+    task *t = suspend_enter(L, "serve", &wake);
+    if (!t) {
+        return lua_yield(L, 0);
+    }
+    if (wake == WAKE_CANCEL) {
+        return suspend_cancelled(L, t);
+    }
+    io *o = io_get(t->executor, *token);
+    if (!o) {
+        return 0;
+    }
+    task_park(t, "serve", DEADLINE_NEVER, WAKE_TIMEOUT);
+    list_push(&o->writers, &t->place.link);
+    return lua_yield(L, 0);
+}
+
 /* ---- looking names up ---- */
 
 /* lookup_start(host) -> lookup | nil, err, code */
@@ -276,6 +301,7 @@ void register_net(lua_State *L) {
         {"split", net_split},
         {"listen", net_listen},
         {"accept", net_accept},
+        {"wait_closed", net_wait_closed},
         {"connect_start", net_connect_start},
         {"connect_finish", net_connect_finish},
         {"lookup_start", net_lookup_start},
@@ -289,7 +315,9 @@ void register_net(lua_State *L) {
     register_functions(L, finalizer);
     lua_pushvalue(L, UP_LISTENER);
     register_functions(L, finalizer);
+    lua_pushvalue(L, UP_UDP);
+    register_functions(L, finalizer);
     lua_pushvalue(L, UP_LOOKUP);
     register_functions(L, lookup_finalizer);
-    lua_pop(L, 3);
+    lua_pop(L, 4);
 }

@@ -82,7 +82,7 @@ static int task_run(lua_State *L) {
     }
     executor *ex = open_executor(L);
     rt->L = L;
-    rt->stopped = false;
+    rt->stopped = ex->dismissed = false;
     rt->unjoined = 0;
     rt->why = NULL;
     rt->random = 1;

@@ -23,8 +23,10 @@ enum upvalue {
     UP_CANCELLED,
     UP_STREAM,
     UP_LISTENER,
+    UP_UDP,
     UP_LOOKUP,
     UP_COPY,
+    UP_WATCH,
     UP_THREAD,
     UP_SCOPE,
     UP_BLOCKING,
@@ -91,6 +93,9 @@ void register_stream(lua_State *);
 void register_net(lua_State *);
 void register_open(lua_State *);
 void register_copy(lua_State *);
+void register_signal(lua_State *);
+void register_udp(lua_State *);
+void register_watch(lua_State *);
 void register_thread(lua_State *);
 void register_thread_channel(lua_State *);
 void register_blocking(lua_State *);

@@ -15,10 +15,11 @@ static lua_scope *check_scope(lua_State *L) {
     return lua_touserdata(L, 1); /* never in the hands of users */
 }
 
-/* scope_enter(kind, scope that was left or nil) -> scope; kind: seconds of a timeout, nil for a scope, false for a shield */
+/* scope_enter(kind, scope that was left or nil) -> scope; kind: seconds of a timeout, nil for a scope, true for one that
+ * supervises, false for a shield */
 static int lua_scope_enter(lua_State *L) {
     int kind = lua_type(L, 1);
-    bool shield = kind == LUA_TBOOLEAN;
+    bool supervises = lua_toboolean(L, 1) && kind == LUA_TBOOLEAN, shield = !supervises && kind == LUA_TBOOLEAN;
     double seconds = kind == LUA_TNUMBER ? lua_tonumber(L, 1) : -1;
     task *t = suspend_check(L, kind == LUA_TNUMBER ? "timeout" : shield ? "shield" : "scope");
     lua_scope *s = lua_touserdata(L, 2);
@@ -30,6 +31,7 @@ static int lua_scope_enter(lua_State *L) {
     }
     s->failed = false;
     scope_enter(&s->scope, t, suspend_deadline(t, seconds), shield);
+    s->scope.supervises = supervises;
     return 1;
 }
 

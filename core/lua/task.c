@@ -189,7 +189,7 @@ int store_outcome(lua_State *L) {
     lua_rawseti(L, 4, 1);
     if (h->outcome == OUTCOME_FAILED) {
         runtime *rt = runtime_of(L);
-        if (t->parent && t->parent->task) {
+        if (t->parent && t->parent->task && !t->parent->supervises) {
             lua_rawgeti(L, UP(PARENTS), slot_of(t));
             scope_failed(L, t);
         } else if (t != rt->main || rt->executor.stopping) {
@@ -240,7 +240,7 @@ static void end(runtime *rt, task *t, int status) {
     }
     if (t == rt->main) {
         rt->main = NULL;
-        rt->stopped = rt->executor.stopping;
+        rt->stopped = rt->executor.stopping || (rt->executor.dismissed && h->outcome == OUTCOME_CANCELLED);
         if (h->outcome == OUTCOME_FAILED) {
             stop_all(rt, "main failed");
         }
@@ -254,7 +254,7 @@ static void end(runtime *rt, task *t, int status) {
         forget(L, UP_NOTES, t);
     }
     if (t->parent) {
-        if (h->outcome == OUTCOME_FAILED && t->parent->task) {
+        if (h->outcome == OUTCOME_FAILED && t->parent->task && !t->parent->supervises) {
             h->joined = true;
             scope_cancel(t->parent, "another child failed");
         }

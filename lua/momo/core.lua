@@ -49,4 +49,15 @@ function M.failure(code)
   return nil, name .. ": " .. ffi.string(M.C.momo_error_text(code)), name
 end
 
+---@param code integer 0, or a negative UV_E*
+---@return true? ok
+---@return string? err
+---@return string? code
+function M.status(code)
+  if code < 0 then
+    return M.failure(code)
+  end
+  return true
+end
+
 return M

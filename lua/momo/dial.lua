@@ -1,5 +1,5 @@
----Connecting to a host that has several addresses, as RFC 8305 says (Happy Eyeballs): the families take turns, an attempt
----that does not succeed soon is joined by the next, the first to connect wins, and the others are given up.
+---Connecting to a host that has several addresses, as RFC 8305 says (Happy Eyeballs): the families take turns, an
+---attempt that does not succeed soon is joined by the next, the first to connect wins, and the others are given up.
 ---
 ---The system's resolver gives the addresses of both families at once, so there is no Resolution Delay to wait for.
 

@@ -11,7 +11,7 @@ local copy = native.copy
 ---@field stdin momo.Stream opened when it is first asked for; closing it leaves the process's own descriptor as it is
 ---@field stdout momo.Stream
 ---@field stderr momo.Stream
-local M = {}
+local M = { poll = require("momo.poll").poll }
 
 local standard = { stdin = 0, stdout = 1, stderr = 2 }
 

@@ -10,6 +10,8 @@ return {
   TcpListener = tcp.TcpListener,
   UnixStream = unix.UnixStream,
   UnixListener = unix.UnixListener,
+  UdpSocket = require("momo.udp").UdpSocket,
   lookup_host = require("momo.dns").lookup_host,
+  serve = require("momo.serve").serve,
   inherited_listeners = require("momo.inherit").inherited_listeners,
 }

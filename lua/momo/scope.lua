@@ -21,7 +21,7 @@ local M = {}
 local KEEP = 64
 local kept, n_kept = {}, 0
 
----kind: seconds of a timeout, nil for a scope, false for a shield
+---kind: seconds of a timeout, nil for a scope, true for one that supervises, false for a shield
 local function enter(kind)
   local raw = kept[n_kept]
   if raw then
@@ -145,6 +145,14 @@ function M.scope(fn, ...)
   check.argument(type(fn) == "function", "scope: argument 1 must be a function", fn)
   native.check_cancelled()
   local scope = setmetatable({ raw = enter(nil) }, Scope)
+  return conclude(scope, xpcall(fn, note, scope, ...))
+end
+
+---A scope whose children may fail: that is reported like the failure of a task that nobody joins, and cancels nobody.
+---@async
+---@param fn fun(scope: momo.Scope, ...: any): ...
+function M.supervise(fn, ...)
+  local scope = setmetatable({ raw = enter(true) }, Scope)
   return conclude(scope, xpcall(fn, note, scope, ...))
 end
 

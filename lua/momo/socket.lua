@@ -3,17 +3,9 @@
 local check = require "momo.check"
 local core = require "momo.core"
 
-local C, executor, failure, native = core.C, core.executor, core.failure, core.native
+local C, executor, failure, native, status = core.C, core.executor, core.failure, core.native, core.status
 
 local M = {}
-
----What a function of the core that has nothing to say returns.
-function M.status(code)
-  if code < 0 then
-    return failure(code)
-  end
-  return true
-end
 
 local TEXT_MAX = 112 -- holds every address
 local text = core.new("char[?]", TEXT_MAX)
@@ -65,7 +57,7 @@ end
 function M.set(self, name, value)
   local is_text = type(value) == "string"
   local number = is_text and 0 or value == true and 1 or value == false and (name == "so_linger" and -1 or 0) or value
-  return M.status(C.momo_set_option(executor, self, options[name].index, number, is_text and value or nil))
+  return status(C.momo_set_option(executor, self, options[name].index, number, is_text and value or nil))
 end
 
 local number = core.new "double[1]"

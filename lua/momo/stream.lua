@@ -102,7 +102,7 @@ end
 function Stream:consume(n)
   check.self(self, Stream, "stream", "consume")
   check.argument(check.is_whole(n) and n >= 0 and n < 2 ^ 31, "consume: n must be a whole number from 0", n)
-  local ok, err, code = socket.status(C.momo_consume(executor, self, n))
+  local ok, err, code = core.status(C.momo_consume(executor, self, n))
   if code == "EINVAL" then
     check.fail(("consume: there are no %d unread bytes"):format(n))
   end
@@ -150,13 +150,13 @@ function Stream:set_timeout(seconds)
   check.self(self, Stream, "stream", "set_timeout")
   check.argument(seconds == nil or (type(seconds) == "number" and seconds >= 0),
     "set_timeout: argument 1 must be a number of seconds, 0 or more, or nil", seconds)
-  return socket.status(C.momo_set_timeout(executor, self, seconds or -1))
+  return core.status(C.momo_set_timeout(executor, self, seconds or -1))
 end
 
 ---Ends the outgoing side: the peer reads EOF. EBUSY while a write is under way.
 function Stream:shutdown()
   check.self(self, Stream, "stream", "shutdown")
-  return socket.status(C.momo_shutdown(executor, self))
+  return core.status(C.momo_shutdown(executor, self))
 end
 
 ---@return string? address

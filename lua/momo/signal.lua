@@ -1,0 +1,25 @@
+---Signals of the process.
+
+local recv = require("momo.core").native.signal_recv
+
+local M = {}
+
+---Waits for one of the signals. The first call takes them over, for the life of the process: their usual action is
+---gone, and every thread that has taken one over is told of it once. One that comes between two calls is kept.
+---
+---A task that waits for signals keeps no process alive: it is cancelled when nothing else can happen.
+---@async
+---@param ... string names, such as "SIGHUP"
+---@return string? name
+---@return string? err
+---@return string? code
+function M.recv(...)
+  local name, err, code
+  repeat name, err, code = recv(...) until name ~= true
+  if name then
+    return name
+  end
+  return nil, err, code
+end
+
+return M
