@@ -24,6 +24,15 @@ static void reclaim(sender *s) {
     }
 }
 
+/* The place that was taken for this sender. */
+static bool take_granted(sender *s) {
+    pthread_mutex_lock(&s->end.channel->lock);
+    bool granted = s->granted;
+    s->granted = false;
+    pthread_mutex_unlock(&s->end.channel->lock);
+    return granted;
+}
+
 /* Mail: a place was granted, or the channel is deaf. */
 static void sender_arrived(mail *m) {
     channel_end *end = list_entry(m, channel_end, mail);
@@ -33,10 +42,7 @@ static void sender_arrived(mail *m) {
         task_wake_all(&end->waiters, WAKE_READY);
         return;
     }
-    pthread_mutex_lock(&c->lock);
-    bool granted = s->granted;
-    s->granted = false;
-    pthread_mutex_unlock(&c->lock);
+    bool granted = take_granted(s);
     if (granted && list_empty(&end->waiters)) {
         sender_give_back(s);
     } else if (granted) {
@@ -67,8 +73,10 @@ sender *sender_clone(sender *other) {
     if (s) {
         pthread_mutex_lock(&c->lock);
         atomic_fetch_add_explicit(&c->open, 1, memory_order_relaxed);
-        list_push(&c->arrivals, &s->link);
-        atomic_store_explicit(&c->changed, true, memory_order_release);
+        if (!atomic_load_explicit(&c->deaf, memory_order_relaxed)) {
+            list_push(&c->arrivals, &s->link);
+            atomic_store_explicit(&c->changed, true, memory_order_release);
+        }
         pthread_mutex_unlock(&c->lock);
     }
     return s;
@@ -87,12 +95,24 @@ static bool take_freed_place(channel *c, const executor *ex) {
     return places_take(c);
 }
 
+void sender_keep_place(sender *s, const task *t) {
+    channel_end *end = &s->end;
+    if (end->promised != slab_id(&t->head)) {
+        return;
+    }
+    end->promised = 0;
+    pthread_mutex_lock(&end->channel->lock);
+    s->granted = true;
+    pthread_mutex_unlock(&end->channel->lock);
+    inbox_post(&end->executor->inbox, &end->mail);
+}
+
 int sender_take_place(sender *s, const task *t, bool woken) {
     channel_end *end = &s->end;
     if (atomic_load_explicit(&end->channel->deaf, memory_order_relaxed)) {
         return UV_EPIPE;
     }
-    if (woken && end->promised == slab_id(&t->head)) {
+    if (woken && (end->promised == slab_id(&t->head) || take_granted(s))) {
         end->promised = 0;
         if (!list_empty(&end->waiters)) {
             sender_await(s);

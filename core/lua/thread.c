@@ -45,6 +45,12 @@ static lua_thread *lua_thread_of(lua_State *L) {
 
 /* ---- on the child's thread ---- */
 
+/* Frees the values, and closes the ends that nobody has taken. */
+static void free_values(packed *values) {
+    value_each_end(values, channel_close);
+    free(values->bytes);
+}
+
 /* Keeps the n results on top as the outcome. Called protected: (t, results...). */
 static int store_results(lua_State *L) {
     lua_thread *t = lua_touserdata(L, 1);
@@ -116,6 +122,8 @@ static void run_child(thread *base) {
         }
         lua_close(L);
     }
+    free_values(&t->input); /* a state that could not even take them leaves nobody waiting */
+    t->input = (packed){0};
 }
 
 /* ---- on the parent's ---- */
@@ -134,12 +142,6 @@ static void on_seen(thread *base) {
 
 static void on_left(thread *base) {
     fprintf(stderr, "momo: thread %s goes on computing, and is left behind\n", ((lua_thread *)base)->name);
-}
-
-/* Frees the values, and closes the ends that nobody has taken. */
-static void free_values(packed *values) {
-    value_each_end(values, channel_close);
-    free(values->bytes);
 }
 
 static void free_thread(thread *base) {
