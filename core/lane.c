@@ -127,3 +127,28 @@ void lane_pop(lane *l) {
     assert(h > LINK);
     c->at += HEADER + padded((uint32_t)h - SIZE_BIAS);
 }
+
+#define INVARIANT(cond)               \
+    do {                              \
+        if (!(cond)) return __LINE__; \
+    } while (false)
+
+int lane_check(lane *l, size_t records) {
+    lane_block *block = l->consumer.block, *spare = atomic_load(&l->spare);
+    size_t at = l->consumer.at;
+    for (uint64_t h; (h = atomic_load(header_at(block, at))) != 0;) {
+        if (h == LINK) {
+            INVARIANT(block != l->producer.block && block->next != NULL);
+            block = block->next;
+            at = 0;
+        } else {
+            INVARIANT(records-- > 0);
+            at += HEADER + padded((uint32_t)h - SIZE_BIAS);
+        }
+        INVARIANT(at % HEADER == 0 && at + HEADER <= block->size);
+    }
+    INVARIANT(records == 0);
+    INVARIANT(block == l->producer.block && at == l->producer.at);
+    INVARIANT(spare == NULL || (spare->size == BLOCK_MAX && spare != block && spare != l->consumer.block));
+    return 0;
+}
