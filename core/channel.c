@@ -187,6 +187,9 @@ void channel_arrive(channel_end *end, executor *ex, void **holder) {
     channel *c = end->channel;
     pthread_mutex_lock(&c->lock);
     end_own(end, ex);
+    if (end->sends && atomic_load_explicit(&c->deaf, memory_order_relaxed)) {
+        inbox_post(&ex->inbox, &end->mail); /* it was nobody's when that was told */
+    }
     pthread_mutex_unlock(&c->lock);
     end->holder = holder;
     *holder = end;

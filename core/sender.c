@@ -33,13 +33,24 @@ static bool take_granted(sender *s) {
     return granted;
 }
 
-/* Mail: a place was granted, or the channel is deaf. */
+/* Drops what is in the lane, once its receiver will not read it. */
+static void drop_records(sender *s, void (*drop)(const lane_record *)) {
+    lane_record r;
+    while (lane_peek(&s->lane, &r)) {
+        drop(&r);
+        lane_pop(&s->lane);
+    }
+}
+
+/* Mail: a place was granted, or the channel is deaf. Then what was not received is dropped here: ends of other channels in
+ * it are waited for, and this sender may stay open for long. */
 static void sender_arrived(mail *m) {
     channel_end *end = list_entry(m, channel_end, mail);
     sender *s = sender_of(end);
     channel *c = end->channel;
     if (atomic_load_explicit(&c->deaf, memory_order_acquire)) {
         task_wake_all(&end->waiters, WAKE_READY);
+        drop_records(s, c->drop);
         return;
     }
     bool granted = take_granted(s);
@@ -157,11 +168,7 @@ void sender_await(sender *s) {
 }
 
 void sender_free(sender *s, void (*drop)(const lane_record *)) {
-    lane_record r;
-    while (lane_peek(&s->lane, &r)) {
-        drop(&r);
-        lane_pop(&s->lane);
-    }
+    drop_records(s, drop);
     lane_deinit(&s->lane);
     free(s);
 }
