@@ -26,18 +26,20 @@ local FLYING = [[
   end
 ]]
 
+local LEAKS = { leaks = true } -- a process that ends without its threads
+
 local function assert_ends(status, stdout, stderr, got_status, got_stdout, got_stderr)
   assert.equal(stderr, got_stderr)
   assert.same({ status, stdout }, { got_status, got_stdout })
 end
 
 -- Under the momo command and under plain luajit.
-local function both(name, code, status, stdout, stderr)
+local function both(name, code, status, stdout, stderr, options)
   it(name .. ", under the momo command", function()
-    assert_ends(status, stdout, stderr, support.momo("-e", FLYING .. code))
+    assert_ends(status, stdout, stderr, support.momo("-e", FLYING .. code, options))
   end)
   it(name .. ", under luajit", function()
-    assert_ends(status, stdout, stderr, support.luajit(FLYING .. "momo.run(function() " .. code .. " end)"))
+    assert_ends(status, stdout, stderr, support.luajit(FLYING .. "momo.run(function() " .. code .. " end)", options))
   end)
 end
 
@@ -51,14 +53,14 @@ describe("while messages fly", function()
     one:join(0.001)
     momo.stop()]], 0, "closed\n", "")
 
-  both("os.exit in main ends the process", [[start() print "exits" os.exit(3)]], 3, "exits\n", "")
+  both("os.exit in main ends the process", [[start() print "exits" os.exit(3)]], 3, "exits\n", "", LEAKS)
   both("os.exit that closes the state ends the process", [[start() print "exits" os.exit(4, true)]], 4, "exits\n", "")
 
   for _, close in ipairs { "false", "true" } do
     both(("os.exit(5, %s) in a thread ends the process"):format(close), ([[
       local rx = start()
       momo.thread.spawn(function() momo.time.sleep(0.005) os.exit(5, %s) end)
-      for _ in rx:iter() do end]]):format(close), 5, "", "")
+      for _ in rx:iter() do end]]):format(close), 5, "", "", LEAKS)
   end
 
   both("a thread's own stop ends that thread only", [[
@@ -120,7 +122,7 @@ describe("while messages fly", function()
         end, tx)
         print(rx:recv())
         os.exit(0, true)
-      end)]])
+      end)]], LEAKS)
     assert.same({ 0, "computes\n", "momo: thread busy goes on computing, and is left behind\n" },
       { status, stdout, stderr })
   end)
