@@ -97,8 +97,8 @@ static void leave(channel_end *end) {
         if (s->granted || end->promised) {
             s->granted = false;
             places_give(c, 1);
-            places_serve(c);
         }
+        places_serve(c);
     } else {
         bell_disarm(&c->data);
     }
@@ -116,7 +116,7 @@ static void close_sender(sender *s) {
     bool last = atomic_fetch_sub_explicit(&c->open, 1, memory_order_release) == 1;
     executor *receiver = c->receiver.executor;
     atomic_store_explicit(&s->closed, true, memory_order_release); /* from here on it may be freed by the receiver */
-    if (receiver) { /* for the end, or only to free this one's lane */
+    if (receiver) {                                                /* for the end, or only to free this one's lane */
         inbox_post(&receiver->inbox, &c->receiver.mail);
     }
     pthread_mutex_unlock(&c->lock);

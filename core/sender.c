@@ -93,17 +93,20 @@ sender *sender_clone(sender *other) {
     return s;
 }
 
-/* The receiver's places are given back at the latest when its task suspends. Where the sender's task runs on the same
- * thread, that may be too late. */
-static bool take_freed_place(channel *c, const executor *ex) {
+/* After those that wait for a place already; this sender is none of them, whatever it was. The receiver's places are given
+ * back at the latest when its task suspends: where the sender's task runs on the same thread, that may be too late. */
+static bool take_place_in_turn(sender *s) {
+    channel *c = s->end.channel;
     pthread_mutex_lock(&c->lock);
-    bool own = c->receiver.executor == ex;
-    pthread_mutex_unlock(&c->lock);
-    if (!own || !c->freed) {
-        return false;
+    if (c->receiver.executor == s->end.executor) {
+        receiver_publish(&c->took);
     }
-    receiver_publish(&c->took);
-    return places_take(c);
+    list_remove(&s->hungry);
+    places_serve(c);
+    bool taken = s->granted || (list_empty(&c->hungry) && places_take(c));
+    s->granted = false;
+    pthread_mutex_unlock(&c->lock);
+    return taken;
 }
 
 void sender_keep_place(sender *s, const task *t) {
@@ -134,7 +137,7 @@ int sender_take_place(sender *s, const task *t, bool woken) {
     if (end->promised || !list_empty(&end->waiters)) {
         return 0;
     }
-    return places_take(end->channel) || take_freed_place(end->channel, end->executor);
+    return (!bell_armed(&end->channel->space) && places_take(end->channel)) || take_place_in_turn(s);
 }
 
 void sender_give_back(sender *s) {

@@ -5,8 +5,8 @@ local tcp = require "spec.tcp"
 
 local channel = momo.thread.channel
 
--- Makes garbage whose finalizer is fn. Who allocates as much as there is finds it; once the function that is returned was
--- called, who allocates anything.
+-- Makes garbage whose finalizer is fn. Who allocates as much as there is finds it; once the function that is returned
+-- was called, who allocates anything.
 local function garbage(fn)
   collectgarbage()
   collectgarbage("setstepmul", 1e7)

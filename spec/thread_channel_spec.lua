@@ -134,6 +134,41 @@ describe("a channel between threads", function()
       end)
     end)
 
+    it("lets no sender overtake one that waits", function()
+      run(function()
+        local tx, rx = channel(4)
+        local clone = tx:clone()
+        for i = 1, 4 do
+          assert(tx:send(i))
+        end
+        local waiting = tcp.waiting(function() assert(clone:send "waited") end)
+        assert.equal(1, (rx:recv()))
+        failed("ETIMEDOUT", tx:send("overtakes", 0))
+        assert(waiting:join())
+        failed("ETIMEDOUT", tx:send("overtakes", 0)) -- full again
+        assert.equal(2, (rx:recv()))
+        assert.is_true(tx:send("has its turn", 0))
+        local rest = {}
+        while #rest < 4 do
+          rest[#rest + 1] = rx:recv()
+        end
+        table.sort(rest, function(a, b) return tostring(a) < tostring(b) end)
+        assert.same({ 3, 4, "has its turn", "waited" }, rest)
+      end)
+    end)
+
+    it("forgets a sender that waits no more", function()
+      run(function()
+        local tx, rx = channel(1)
+        local clone = tx:clone()
+        assert(tx:send(1))
+        failed("ETIMEDOUT", clone:send(2, 0.001))
+        clone:close()
+        assert.equal(1, (rx:recv()))
+        assert.is_true(tx:send(3, 0))
+      end)
+    end)
+
     it("fails at once with a timeout of 0, and in time with a longer one; nothing was sent", function()
       run(function()
         local tx, rx = channel(1)
@@ -441,7 +476,8 @@ describe("a channel between threads", function()
       ["tx:send({[print] = 1})"] = "send: value[function] is a function",
       ["tx:send({1, tx})"] = "send: value[2] is an end of this very channel; it can't be sent through it",
       ["tx:send(rx)"] = "send: value is an end of this very channel; it can't be sent through it",
-      ["rx:close() local t, r = momo.thread.channel(1) t:send({x = rx})"] = "send: value.x is the closed end of a channel",
+      ["rx:close() local t, r = momo.thread.channel(1) t:send({x = rx})"] =
+        "send: value.x is the closed end of a channel",
     }
     run(function()
       for code, message in pairs(mistakes) do

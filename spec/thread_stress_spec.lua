@@ -1,5 +1,5 @@
--- Threads that start and stop while messages fly. MOMO_SOAK=1 makes it the soak: 100 000 starts and 10^8 messages, or as many as
--- MOMO_SOAK_STARTS and MOMO_SOAK_MESSAGES say.
+-- Threads that start and stop while messages fly. MOMO_SOAK=1 makes it the soak: 100 000 starts and 10^8 messages, or
+-- as many as MOMO_SOAK_STARTS and MOMO_SOAK_MESSAGES say.
 
 local momo = require "momo"
 local tcp = require "spec.tcp"
@@ -27,13 +27,11 @@ end
 
 -- One of many short lives: its kind says how it ends.
 local function live(kind, tx, rx)
-  local sent = 0
   momo.spawn(function()
     for i = 1, kind * 7 do
       if not tx:send { i } then
         return
       end
-      sent = i
     end
   end)
   if kind == 1 then

@@ -1,8 +1,9 @@
 ---Channels between threads: many senders, one receiver, bounded. They are used as those of momo.sync.
 ---
----Values are copied: booleans, numbers, strings, 64-bit integers, and tables of these, nested, shared and cyclic ones too,
----without their metatables. An end of another channel moves: the giver's handle of it is closed. An end is given away in
----a value, as an argument of momo.thread.spawn, or as a result. What a thread still has of them at its end is closed.
+---Values are copied: booleans, numbers, strings, 64-bit integers, and tables of these, nested, shared and cyclic ones
+---too, without their metatables. An end of another channel moves: the giver's handle of it is closed. An end is given
+---away in a value, as an argument of momo.thread.spawn, or as a result. What a thread still has of them at its end is
+---closed.
 
 local check = require "momo.check"
 local native = require("momo.core").native

@@ -64,7 +64,7 @@ static void pop(lane *l) {
     if (popped == pushed) return;
     CHECK(r.kind == kind_of(popped) && r.size == sizes[popped % QUEUE_MAX] && is_filled(r.bytes, r.size, popped));
     memset(r.bytes, 0xff, r.size); /* the consumer may */
-    if (check_below(4) == 0) { /* looking again shows the same */
+    if (check_below(4) == 0) {     /* looking again shows the same */
         lane_record again;
         CHECK(lane_peek(l, &again) && again.bytes == r.bytes && again.size == r.size);
     }
