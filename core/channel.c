@@ -115,9 +115,9 @@ static void close_sender(sender *s) {
     bool deaf = atomic_load_explicit(&c->deaf, memory_order_relaxed);
     bool last = atomic_fetch_sub_explicit(&c->open, 1, memory_order_release) == 1;
     executor *receiver = c->receiver.executor;
-    atomic_store_explicit(&s->closed, true, memory_order_release); /* from here on it may be freed by the receiver */
-    if (receiver) {                                                /* for the end, or only to free this one's lane */
-        inbox_post(&receiver->inbox, &c->receiver.mail);
+    atomic_store_explicit(&s->closed, true, memory_order_release); /* from here on it may be freed by the receiver, */
+    if (receiver) {
+        inbox_post(&receiver->inbox, &c->receiver.mail); /* who waits for records or the end, and does it now */
     }
     pthread_mutex_unlock(&c->lock);
     if (deaf) {
