@@ -205,27 +205,22 @@ static bool pack(packer *p, int index, int depth) {
 
 /* Steps over the value at *next; where it is the end of a channel, returns where its pointer is, else NULL. */
 static char *skip(char **next) {
+    static const unsigned char sizes[] = {
+        [NUMBER] = sizeof(double),
+        [SEEN] = sizeof(uint32_t),
+        [INT64] = sizeof(int64_t),
+        [UINT64] = sizeof(int64_t),
+        [CHANNEL_END] = sizeof(channel_end *),
+    };
     char *value = *next + 1;
-    *next = value;
-    switch ((enum tag)value[-1]) {
-    case NIL:
-    case FALSE:
-    case TRUE:
-    case TABLE:
-    case END: break;
-    case NUMBER: *next += sizeof(double); break;
-    case INT64:
-    case UINT64: *next += sizeof(int64_t); break;
-    case SEEN: *next += sizeof(uint32_t); break;
-    case STRING: {
-        size_t size;
+    enum tag tag = (enum tag)value[-1];
+    size_t size = sizes[tag];
+    if (tag == STRING) {
         memcpy(&size, value, sizeof size);
-        *next += sizeof size + size;
-        break;
+        size += sizeof size;
     }
-    case CHANNEL_END: *next += sizeof(channel_end *); return value;
-    }
-    return NULL;
+    *next = value + size;
+    return tag == CHANNEL_END ? value : NULL;
 }
 
 /* While values were packed, a finalizer may have closed ends among them. So their handles were packed, which `seen` keeps
