@@ -203,39 +203,34 @@ static bool pack(packer *p, int index, int depth) {
     }
 }
 
-/* Steps over the value at *next; where it is the end of a channel, returns where its pointer is, else NULL. */
-static char *skip(char **next) {
-    static const unsigned char sizes[] = {
-        [NUMBER] = sizeof(double),
-        [SEEN] = sizeof(uint32_t),
-        [INT64] = sizeof(int64_t),
-        [UINT64] = sizeof(int64_t),
-        [CHANNEL_END] = sizeof(channel_end *),
-    };
-    char *value = *next + 1;
-    enum tag tag = (enum tag)value[-1];
-    size_t size = sizes[tag];
-    if (tag == STRING) {
-        memcpy(&size, value, sizeof size);
-        size += sizeof size;
+/* Steps over values from *next on to the next end of a channel: where its pointer is; NULL: there is none before `limit`. */
+static char *next_end(char **next, const char *limit) {
+    static const char sizes[] = {[NUMBER] = 8, [SEEN] = 4, [INT64] = 8, [UINT64] = 8, [CHANNEL_END] = sizeof(void *)};
+    while (*next < limit) {
+        char *value = *next + 1, tag = **next;
+        size_t size = (size_t)sizes[(enum tag)tag];
+        if (tag == STRING) {
+            memcpy(&size, value, sizeof size);
+            size += sizeof size;
+        }
+        *next = value + size;
+        if (tag == CHANNEL_END) {
+            return value;
+        }
     }
-    *next = value + size;
-    return tag == CHANNEL_END ? value : NULL;
+    return NULL;
 }
 
 /* While values were packed, a finalizer may have closed ends among them. So their handles were packed, which `seen` keeps
  * alive; now that nothing is allocated any more, the ends take their places. False: there is one that was closed. */
 static bool resolve_ends(packer *p) {
-    for (char *next = p->bytes; next < p->bytes + p->size;) {
-        char *place = skip(&next);
-        if (place) {
-            channel_end **holder;
-            memcpy(&holder, place, sizeof holder);
-            if (!*holder) {
-                return false;
-            }
-            memcpy(place, holder, sizeof *holder);
+    channel_end **holder;
+    for (char *place, *next = p->bytes; (place = next_end(&next, p->bytes + p->size));) {
+        memcpy(&holder, place, sizeof holder);
+        if (!*holder) {
+            return false;
         }
+        memcpy(place, holder, sizeof *holder);
     }
     return true;
 }
@@ -361,12 +356,10 @@ int value_unpack(lua_State *L, packed *values) {
 }
 
 void value_each_end(const packed *values, void (*each)(channel_end *)) {
-    for (char *next = values->bytes; values->ends && next < values->bytes + values->size;) {
-        const char *place = skip(&next);
-        channel_end *end = NULL;
-        if (place) {
-            memcpy(&end, place, sizeof end);
-        }
+    channel_end *end;
+    char *place, *next = values->bytes;
+    while (values->ends && (place = next_end(&next, values->bytes + values->size))) {
+        memcpy(&end, place, sizeof end);
         if (end) {
             each(end);
         }
