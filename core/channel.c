@@ -97,8 +97,8 @@ static void leave(channel_end *end) {
         if (s->granted || end->promised) {
             s->granted = false;
             places_give(c, 1);
-            places_serve(c);
         }
+        places_serve(c);
     } else {
         bell_disarm(&c->data);
     }
@@ -115,9 +115,9 @@ static void close_sender(sender *s) {
     bool deaf = atomic_load_explicit(&c->deaf, memory_order_relaxed);
     bool last = atomic_fetch_sub_explicit(&c->open, 1, memory_order_release) == 1;
     executor *receiver = c->receiver.executor;
-    atomic_store_explicit(&s->closed, true, memory_order_release); /* from here on it may be freed by the receiver */
-    if (last && receiver) {
-        inbox_post(&receiver->inbox, &c->receiver.mail);
+    atomic_store_explicit(&s->closed, true, memory_order_release); /* from here on it may be freed by the receiver, */
+    if (receiver) {
+        inbox_post(&receiver->inbox, &c->receiver.mail); /* who waits for records or the end, and does it now */
     }
     pthread_mutex_unlock(&c->lock);
     if (deaf) {
@@ -187,6 +187,9 @@ void channel_arrive(channel_end *end, executor *ex, void **holder) {
     channel *c = end->channel;
     pthread_mutex_lock(&c->lock);
     end_own(end, ex);
+    if (end->sends && atomic_load_explicit(&c->deaf, memory_order_relaxed)) {
+        inbox_post(&ex->inbox, &end->mail); /* it was nobody's when that was told */
+    }
     pthread_mutex_unlock(&c->lock);
     end->holder = holder;
     *holder = end;

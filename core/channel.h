@@ -96,6 +96,9 @@ static inline bool channel_can_depart(const channel_end *end) {
  * and was woken. A place that is not used is given back by sender_give_back. */
 int sender_take_place(sender *, const task *, bool woken);
 void sender_give_back(sender *);
+/* The same task, before it does what may raise: the place that it was promised goes to the next one in the queue, if it
+ * does not come for it before it suspends. */
+void sender_keep_place(sender *, const task *);
 /* With a place: room for the record, or NULL; and the push of it. */
 static inline void *sender_reserve(sender *s, size_t size) {
     return lane_reserve(&s->lane, size);
@@ -110,7 +113,7 @@ int receiver_peek(channel *, const task *, bool woken, lane_record *);
 void receiver_pop(channel *);
 /* Whether a task that comes now would not have to wait. */
 bool receiver_ready(channel *);
-/* The task is about to be parked by the caller, among the waiters: mail will wake it when there is a record, or the end. */
+/* There are waiters: the first is woken as soon as there is a record, or the end. */
 void receiver_await(channel *);
 
 /* ---- between channel.c, sender.c and receiver.c ---- */

@@ -108,12 +108,11 @@ static void follow(lane *l) {
 
 bool lane_peek(lane *l, lane_record *r) {
     uint64_t h = atomic_load_explicit(header_at(l->consumer.block, l->consumer.at), memory_order_acquire);
-    if (h == LINK) {
+    while (h == LINK) { /* a block has no record at all where room for a larger one was asked for in the end */
         follow(l);
         h = atomic_load_explicit(header_at(l->consumer.block, 0), memory_order_acquire);
     }
     if (h == 0) return false;
-    assert(h != LINK);
     *r = (lane_record){
         .kind = (uint32_t)(h >> 32),
         .size = (uint32_t)h - SIZE_BIAS,
@@ -127,4 +126,29 @@ void lane_pop(lane *l) {
     uint64_t h = atomic_load_explicit(header_at(c->block, c->at), memory_order_relaxed);
     assert(h > LINK);
     c->at += HEADER + padded((uint32_t)h - SIZE_BIAS);
+}
+
+#define INVARIANT(cond)               \
+    do {                              \
+        if (!(cond)) return __LINE__; \
+    } while (false)
+
+int lane_check(lane *l, size_t records) {
+    lane_block *block = l->consumer.block, *spare = atomic_load(&l->spare);
+    size_t at = l->consumer.at;
+    for (uint64_t h; (h = atomic_load(header_at(block, at))) != 0;) {
+        if (h == LINK) {
+            INVARIANT(block != l->producer.block && block->next != NULL);
+            block = block->next;
+            at = 0;
+        } else {
+            INVARIANT(records-- > 0);
+            at += HEADER + padded((uint32_t)h - SIZE_BIAS);
+        }
+        INVARIANT(at % HEADER == 0 && at + HEADER <= block->size);
+    }
+    INVARIANT(records == 0);
+    INVARIANT(block == l->producer.block && at == l->producer.at);
+    INVARIANT(spare == NULL || (spare->size == BLOCK_MAX && spare != block && spare != l->consumer.block));
+    return 0;
 }

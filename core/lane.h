@@ -61,3 +61,6 @@ void lane_commit(lane *, uint32_t kind, size_t size);
 bool lane_peek(lane *, lane_record *);
 /* Consumer: drops the record that lane_peek() has shown. */
 void lane_pop(lane *);
+
+/* For tests, while neither side is at work: 0 if its blocks are whole and hold so many records, else a line of lane.c. */
+int lane_check(lane *, size_t records);

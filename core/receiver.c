@@ -83,9 +83,7 @@ void receiver_await(channel *c) {
         return;
     }
     bell_disarm(&c->data);
-    if (list_empty(&c->receiver.waiters)) { /* who is about to wait is told in the next turn */
-        inbox_post(&c->receiver.executor->inbox, &c->receiver.mail);
-    } else if (found == UV_EOF) {
+    if (found == UV_EOF) {
         task_wake_all(&c->receiver.waiters, WAKE_READY);
     } else {
         end_promise(&c->receiver);
@@ -101,6 +99,9 @@ int receiver_peek(channel *c, const task *t, bool woken, lane_record *r) {
     end->promised = 0;
     int found = look(c, r);
     c->busy = found == 1;
+    if (found == 1 && !list_empty(&end->waiters)) { /* the next one is asked for even if this task fails to take it */
+        inbox_post(&end->executor->inbox, &end->mail);
+    }
     return found;
 }
 
@@ -114,9 +115,6 @@ void receiver_pop(channel *c) {
         receiver_publish(&c->took);
     }
     bell_touch(&c->receiver.executor->touched, &c->took);
-    if (!list_empty(&c->receiver.waiters)) {
-        receiver_await(c);
-    }
 }
 
 bool receiver_ready(channel *c) {

@@ -24,19 +24,36 @@ static void reclaim(sender *s) {
     }
 }
 
-/* Mail: a place was granted, or the channel is deaf. */
+/* The place that was taken for this sender. */
+static bool take_granted(sender *s) {
+    pthread_mutex_lock(&s->end.channel->lock);
+    bool granted = s->granted;
+    s->granted = false;
+    pthread_mutex_unlock(&s->end.channel->lock);
+    return granted;
+}
+
+/* Drops what is in the lane, once its receiver will not read it. */
+static void drop_records(sender *s, void (*drop)(const lane_record *)) {
+    lane_record r;
+    while (lane_peek(&s->lane, &r)) {
+        drop(&r);
+        lane_pop(&s->lane);
+    }
+}
+
+/* Mail: a place was granted, or the channel is deaf. Then what was not received is dropped here: ends of other channels in
+ * it are waited for, and this sender may stay open for long. */
 static void sender_arrived(mail *m) {
     channel_end *end = list_entry(m, channel_end, mail);
     sender *s = sender_of(end);
     channel *c = end->channel;
     if (atomic_load_explicit(&c->deaf, memory_order_acquire)) {
         task_wake_all(&end->waiters, WAKE_READY);
+        drop_records(s, c->drop);
         return;
     }
-    pthread_mutex_lock(&c->lock);
-    bool granted = s->granted;
-    s->granted = false;
-    pthread_mutex_unlock(&c->lock);
+    bool granted = take_granted(s);
     if (granted && list_empty(&end->waiters)) {
         sender_give_back(s);
     } else if (granted) {
@@ -67,24 +84,41 @@ sender *sender_clone(sender *other) {
     if (s) {
         pthread_mutex_lock(&c->lock);
         atomic_fetch_add_explicit(&c->open, 1, memory_order_relaxed);
-        list_push(&c->arrivals, &s->link);
-        atomic_store_explicit(&c->changed, true, memory_order_release);
+        if (!atomic_load_explicit(&c->deaf, memory_order_relaxed)) {
+            list_push(&c->arrivals, &s->link);
+            atomic_store_explicit(&c->changed, true, memory_order_release);
+        }
         pthread_mutex_unlock(&c->lock);
     }
     return s;
 }
 
-/* The receiver's places are given back at the latest when its task suspends. Where the sender's task runs on the same
- * thread, that may be too late. */
-static bool take_freed_place(channel *c, const executor *ex) {
+/* After those that wait for a place already; this sender is none of them, whatever it was. The receiver's places are given
+ * back at the latest when its task suspends: where the sender's task runs on the same thread, that may be too late. */
+static bool take_place_in_turn(sender *s) {
+    channel *c = s->end.channel;
     pthread_mutex_lock(&c->lock);
-    bool own = c->receiver.executor == ex;
-    pthread_mutex_unlock(&c->lock);
-    if (!own || !c->freed) {
-        return false;
+    if (c->receiver.executor == s->end.executor) {
+        receiver_publish(&c->took);
     }
-    receiver_publish(&c->took);
-    return places_take(c);
+    list_remove(&s->hungry);
+    places_serve(c);
+    bool taken = s->granted || (list_empty(&c->hungry) && places_take(c));
+    s->granted = false;
+    pthread_mutex_unlock(&c->lock);
+    return taken;
+}
+
+void sender_keep_place(sender *s, const task *t) {
+    channel_end *end = &s->end;
+    if (end->promised != slab_id(&t->head)) {
+        return;
+    }
+    end->promised = 0;
+    pthread_mutex_lock(&end->channel->lock);
+    s->granted = true;
+    pthread_mutex_unlock(&end->channel->lock);
+    inbox_post(&end->executor->inbox, &end->mail);
 }
 
 int sender_take_place(sender *s, const task *t, bool woken) {
@@ -92,7 +126,7 @@ int sender_take_place(sender *s, const task *t, bool woken) {
     if (atomic_load_explicit(&end->channel->deaf, memory_order_relaxed)) {
         return UV_EPIPE;
     }
-    if (woken && end->promised == slab_id(&t->head)) {
+    if (woken && (end->promised == slab_id(&t->head) || take_granted(s))) {
         end->promised = 0;
         if (!list_empty(&end->waiters)) {
             sender_await(s);
@@ -103,7 +137,7 @@ int sender_take_place(sender *s, const task *t, bool woken) {
     if (end->promised || !list_empty(&end->waiters)) {
         return 0;
     }
-    return places_take(end->channel) || take_freed_place(end->channel, end->executor);
+    return (!bell_armed(&end->channel->space) && places_take(end->channel)) || take_place_in_turn(s);
 }
 
 void sender_give_back(sender *s) {
@@ -137,11 +171,7 @@ void sender_await(sender *s) {
 }
 
 void sender_free(sender *s, void (*drop)(const lane_record *)) {
-    lane_record r;
-    while (lane_peek(&s->lane, &r)) {
-        drop(&r);
-        lane_pop(&s->lane);
-    }
+    drop_records(s, drop);
     lane_deinit(&s->lane);
     free(s);
 }

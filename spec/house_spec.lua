@@ -157,6 +157,18 @@ describe("the floors of the house", function()
   end)
 end)
 
+describe("the core", function()
+  it("has two fences, both of them the inbox's", function()
+    local found = {}
+    for _, path in ipairs(files("core", "*.[ch]")) do
+      for argument in read(SOURCE .. "/" .. path):gmatch "atomic_thread_fence(%b())" do
+        found[#found + 1] = path .. argument
+      end
+    end
+    assert.same({ "core/inbox.c(memory_order_seq_cst)", "core/inbox.h(memory_order_seq_cst)" }, found)
+  end)
+end)
+
 describe("every Lua file", function()
   for _, path in ipairs(files("lua examples bench", "*.lua")) do
     it(path .. " compiles", function()
@@ -226,11 +238,25 @@ describe("the object files", function()
   end
 
   if jit.arch == "x64" then
-    for _, name in ipairs { "slab", "wheel", "executor", "task", "scope", "io", "stream" } do
+    for _, name in ipairs { "slab", "wheel", "executor", "task", "scope", "io", "stream", "lane" } do
       it("of the local path hold no locked instruction: " .. name, function()
         assert.same({}, locked(object(name)))
       end)
     end
+
+    -- A fence is compiled to one: inbox_flush's on the way of a message, and bell_arm's in each end that waits.
+    it("hold the fences of sleeping and waking, and the receiver no other locked instruction", function()
+      for _, name in ipairs { "inbox", "receiver" } do
+        local found = locked(object(name))
+        assert.equal(1, #found, name)
+        assert.matches("^lock or[lq]%s+%$0x0,.*%(%%rsp%)", found[1])
+      end
+      local fences = 0
+      for _, instruction in ipairs(locked(object "sender")) do
+        fences = fences + (instruction:match "^lock or[lq]%s+%$0x0,.*%(%%rsp%)" and 1 or 0)
+      end
+      assert.equal(1, fences)
+    end)
 
     it("with a locked instruction are recognised", function()
       local head = "#include <stdatomic.h>\natomic_int n;\n"

@@ -38,14 +38,17 @@ local function take(path)
   return content
 end
 
----Runs a command line of the shell. Status 124: it did not end.
+---Runs a command line of the shell. Status 124: it did not end. leaks: threads go on at its end, and keep their memory.
 ---@param command string
----@param options {stdin: string?}?
+---@param options {stdin: string?, leaks: boolean?}?
 ---@return integer status
 ---@return string stdout
 ---@return string stderr
 function M.shell(command, options)
   local stdin = options and options.stdin
+  if options and options.leaks then
+    command = "LSAN_OPTIONS=detect_leaks=0 " .. command
+  end
   local input, output, errors = stdin and M.tmpfile(stdin), os.tmpname(), os.tmpname()
   local pipe = assert(io.popen(("timeout -k 5 %d sh -c %s <%s >%s 2>%s; echo $?"):format(LIMIT_SECONDS,
     M.quote(command), M.quote(input or "/dev/null"), M.quote(output), M.quote(errors))))
@@ -55,7 +58,7 @@ function M.shell(command, options)
 end
 
 ---Runs the momo command: support.momo("-e", code, { stdin = text }).
----@param ... string|{stdin: string?} words, and options as the last one
+---@param ... string|{stdin: string?, leaks: boolean?} words, and options as the last one
 function M.momo(...)
   local words, options = { "exec", M.quote(assert(os.getenv "MOMO_BIN")) }, nil
   for _, word in ipairs { ... } do
@@ -70,7 +73,7 @@ end
 
 ---Runs Lua code under a plain luajit, where `require "momo"` works; errors show the code as "app.lua".
 ---@param code string
----@param options {stdin: string?}?
+---@param options {stdin: string?, leaks: boolean?}?
 function M.luajit(code, options)
   local path = M.tmpfile(code)
   local loader = ("assert(loadstring(io.open(%q, 'rb'):read '*a', '@app.lua'))()"):format(path)

@@ -67,6 +67,23 @@ static int new_wait_set(lua_State *L) {
     return 1;
 }
 
+/* Where a task waits for the i-th of the queues at index 2; NULL: it is a receiver that was closed. */
+static list *waiters_of(lua_State *L, unsigned i, bool *is_receiver) {
+    lua_rawgeti(L, 2, (int)i + 1);
+    lua_getmetatable(L, -1);
+    *is_receiver = lua_rawequal(L, -1, UP(RECEIVER));
+    list *waiters;
+    if (*is_receiver) {
+        waiters = receiver_waiters(L, -2);
+    } else if (lua_rawequal(L, -1, UP(TASK))) {
+        waiters = &((handle *)lua_touserdata(L, -2))->task->joiners;
+    } else {
+        waiters = &queue_of(L, -2)->waiters;
+    }
+    lua_pop(L, 2);
+    return waiters;
+}
+
 /* select_park(set, queues, timeout): of queues, tasks, and receivers of other threads; fired() tells what came of it */
 static int select_park(lua_State *L) {
     wait_set *set = lua_touserdata(L, 1);
@@ -79,29 +96,33 @@ static int select_park(lua_State *L) {
     lua_pushvalue(L, 2);
     lua_setfenv(L, 1); /* the set keeps the queues that its places are in */
     keep(L, t, set);   /* it may raise: so first */
-    set->fired = set->count;
-    bool outside = false;
-    for (unsigned i = 0; i < set->count; i++) {
-        lua_rawgeti(L, 2, (int)i + 1);
-        lua_getmetatable(L, -1);
-        list *waiters;
-        if (lua_rawequal(L, -1, UP(TASK))) {
-            waiters = &((handle *)lua_touserdata(L, -2))->task->joiners;
-        } else if (lua_rawequal(L, -1, UP(RECEIVER))) {
-            waiters = receiver_wait(L, -2);
-            outside = true;
-        } else {
-            waiters = &queue_of(L, -2)->waiters;
-        }
-        lua_pop(L, 2);
-        set->places[i].task = t;
-        list_push(waiters, &set->places[i].link);
-    }
     task_park(t, "select", suspend_deadline(t, timeout), WAKE_TIMEOUT);
+    set->fired = set->count;
     t->set = set;
     t->selecting = true;
+    bool is_receiver, outside = false;
+    for (unsigned i = 0; i < set->count; i++) {
+        list *waiters = waiters_of(L, i, &is_receiver);
+        outside |= is_receiver;
+        set->places[i].task = t;
+        list_init(&set->places[i].link);
+        if (waiters) {
+            list_push(waiters, &set->places[i].link);
+        } else {
+            set->fired = i;
+        }
+    }
     if (outside) {
         task_wait_outside(t);
+    }
+    if (set->fired < set->count) {
+        task_wake(t, WAKE_READY);
+    }
+    for (unsigned i = 0; outside && i < set->count && t->state == TASK_WAITING; i++) { /* which may wake it at once */
+        list *waiters = waiters_of(L, i, &is_receiver);
+        if (is_receiver) {
+            receiver_parked(waiters);
+        }
     }
     return lua_yield(L, 0);
 }

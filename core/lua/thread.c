@@ -100,6 +100,7 @@ static void run_child(thread *base) {
         }
         lua_close(L);
     }
+    value_free(&t->input); /* a state that could not even take them leaves nobody waiting */
 }
 
 /* ---- on the parent's ---- */

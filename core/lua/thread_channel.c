@@ -123,11 +123,10 @@ static int push_end_closed(lua_State *L, enum wake wake, const char *text) {
     return 3;
 }
 
-static int park(lua_State *L, channel_end *end, task *t, const char *operation, uint64_t deadline_ms) {
+static void park(channel_end *end, task *t, const char *operation, uint64_t deadline_ms) {
     task_park(t, operation, deadline_ms, WAKE_TIMEOUT);
     task_wait_outside(t);
     list_push(&end->waiters, &t->place.link);
-    return lua_yield(L, 0);
 }
 
 /* ---- sending ---- */
@@ -202,6 +201,9 @@ static int channel_send(lua_State *L) {
         return suspend_cancelled(L, t);
     }
     bool woken = wake == WAKE_READY;
+    if (woken && *tx && lua_type(L, 2) > LUA_TSTRING) { /* what allocates may raise */
+        sender_keep_place(sender_of(*tx), t);
+    }
     message m;
     bool packable = !*tx || pack_message(L, *tx, &m);
     if (!*tx) { /* also when a finalizer has closed it just now */
@@ -230,8 +232,9 @@ static int channel_send(lua_State *L) {
     if (timeout == 0) {
         return push_failure(L, UV_ETIMEDOUT);
     }
+    park(*tx, t, "send", woken ? t->deadline_ms : suspend_deadline(t, timeout));
     sender_await(s);
-    return park(L, *tx, t, "send", woken ? t->deadline_ms : suspend_deadline(t, timeout));
+    return lua_yield(L, 0);
 }
 
 /* ---- receiving ---- */
@@ -300,8 +303,9 @@ static int channel_recv(lua_State *L) {
     if (timeout == 0) {
         return push_failure(L, UV_ETIMEDOUT);
     }
+    park(end, t, "recv", wake == WAKE_READY ? t->deadline_ms : suspend_deadline(t, timeout));
     receiver_await(end->channel);
-    return park(L, end, t, "recv", wake == WAKE_READY ? t->deadline_ms : suspend_deadline(t, timeout));
+    return lua_yield(L, 0);
 }
 
 /* ---- for select ---- */
@@ -313,10 +317,13 @@ static int channel_ready(lua_State *L) {
     return 1;
 }
 
-list *receiver_wait(lua_State *L, int index) {
+list *receiver_waiters(lua_State *L, int index) {
     channel_end *end = *(channel_end **)lua_touserdata(L, index);
-    receiver_await(end->channel);
-    return &end->waiters;
+    return end ? &end->waiters : NULL;
+}
+
+void receiver_parked(list *waiters) {
+    receiver_await(list_entry(waiters, channel_end, waiters)->channel);
 }
 
 /* channel_woken(rx) -> true, value | nil, err, code: what being woken in select has brought */

@@ -7,5 +7,6 @@
 
 #include "../list.h"
 
-/* The receiver at `index`, which is open, is told that a task is about to wait: where. */
-list *receiver_wait(lua_State *, int index);
+/* Where a task waits for the receiver at `index`; NULL: it is closed. And once the task is parked there: */
+list *receiver_waiters(lua_State *, int index);
+void receiver_parked(list *waiters);

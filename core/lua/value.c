@@ -139,7 +139,7 @@ static bool pack_end(packer *p, int index) {
         return true;
     }
     put_tag(p, CHANNEL_END);
-    put(p, holder, sizeof *holder);
+    put(p, &holder, sizeof holder);
     p->ends = true;
     return true;
 }
@@ -214,6 +214,38 @@ static bool pack(packer *p, int index, int depth) {
     }
 }
 
+/* Steps over values from *next on to the next end of a channel: where its pointer is; NULL: there is none before `limit`. */
+static char *next_end(char **next, const char *limit) {
+    static const char sizes[] = {[NUMBER] = 8, [SEEN] = 4, [INT64] = 8, [UINT64] = 8, [CHANNEL_END] = sizeof(void *)};
+    while (*next < limit) {
+        char *value = *next + 1, tag = **next;
+        size_t size = (size_t)sizes[(enum tag)tag];
+        if (tag == STRING) {
+            memcpy(&size, value, sizeof size);
+            size += sizeof size;
+        }
+        *next = value + size;
+        if (tag == CHANNEL_END) {
+            return value;
+        }
+    }
+    return NULL;
+}
+
+/* While values were packed, a finalizer may have closed ends among them. So their handles were packed, which `seen` keeps
+ * alive; now that nothing is allocated any more, the ends take their places. False: there is one that was closed. */
+static bool resolve_ends(packer *p) {
+    channel_end **holder;
+    for (char *place, *next = p->bytes; (place = next_end(&next, p->bytes + p->size));) {
+        memcpy(&holder, place, sizeof holder);
+        if (!*holder) {
+            return false;
+        }
+        memcpy(place, holder, sizeof *holder);
+    }
+    return true;
+}
+
 const char *value_pack(lua_State *L, int n, const char *what, int number, const channel_end *except, packed *out) {
     int first = lua_gettop(L) - n + 1;
     packer p = {.L = L, .capacity = 256, .except = except};
@@ -229,6 +261,10 @@ const char *value_pack(lua_State *L, int n, const char *what, int number, const 
             lua_pushstring(L, p.why);
             return lua_tostring(L, -1);
         }
+    }
+    if (p.ends && !resolve_ends(&p)) {
+        lua_settop(L, first - 1);
+        return lua_pushfstring(L, "%s holds an end of a channel that was closed meanwhile", what);
     }
     *out = (packed){p.bytes, p.size, p.ends};
     lua_settop(L, p.buffer);
@@ -343,33 +379,12 @@ int value_unpack(lua_State *L, packed *values) {
 }
 
 void value_each_end(const packed *values, void (*each)(channel_end *)) {
-    const char *next = values->bytes;
-    while (values->ends && next < values->bytes + values->size) {
-        switch ((enum tag) * next++) {
-        case NIL:
-        case FALSE:
-        case TRUE:
-        case TABLE:
-        case END: break;
-        case NUMBER: next += sizeof(double); break;
-        case INT64:
-        case UINT64: next += sizeof(int64_t); break;
-        case SEEN: next += sizeof(uint32_t); break;
-        case STRING: {
-            size_t size;
-            memcpy(&size, next, sizeof size);
-            next += sizeof size + size;
-            break;
-        }
-        case CHANNEL_END: {
-            channel_end *end;
-            memcpy(&end, next, sizeof end);
-            next += sizeof end;
-            if (end) {
-                each(end);
-            }
-            break;
-        }
+    channel_end *end;
+    char *place, *next = values->bytes;
+    while (values->ends && (place = next_end(&next, values->bytes + values->size))) {
+        memcpy(&end, place, sizeof end);
+        if (end) {
+            each(end);
         }
     }
 }
