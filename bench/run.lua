@@ -1,6 +1,7 @@
 -- Momo beside its peers, in one run. `./dev bench` builds all that it needs and calls this.
 --
 -- Usage: run.lua [NAME]             all parts, or one of them: tasks, channels, ..., or a C bench: wheel, slab, ...
+--        run.lua --check [--update] the instructions of the hot paths, against bench/instructions.lua
 --        run.lua --absent           the Debian packages of the contenders that are not installed
 --
 -- A figure is the best of the rounds, the minimum where less is better, and in brackets their median. A run of all
@@ -20,9 +21,11 @@ local report = require "harness.report"
 local shell = require "harness.shell"
 local workloads = require "harness.workloads"
 
-local option = ...
+local option, argument = ...
 
-if option == "--absent" then
+if option == "--check" then
+  os.exit(require "harness.check"(argument == "--update") and 0 or 1)
+elseif option == "--absent" then
   for _, contender in ipairs(contenders.list) do
     if contender.absent then
       print(contender.package)
@@ -88,8 +91,7 @@ local function circumstances()
   }
 end
 
-local function write_results()
-  local about = circumstances()
+local function write_results(about)
   local rows = {}
   local text = { ("Commit %s%s, %s; %s, %d CPUs, %s.\n"):format(about.commit, about.modified and ", modified" or "",
     about.date, about.cpu, about.cpus, about.kernel) }
@@ -115,13 +117,14 @@ end
 
 print(("Best (median) of %d interleaved rounds\n%s"):format(measure.ROUNDS, report.absent()))
 if not option then
+  local about = circumstances() -- now: the checkout may move on meanwhile
   for _, name in ipairs(workloads.order) do
     run_part(name)
   end
   for _, name in ipairs(c_benches) do
     run_c_bench(name)
   end
-  write_results()
+  write_results(about)
   say "done"
 elseif workloads.parts[option] then
   run_part(option)
