@@ -1,215 +1,137 @@
--- Momo beside its peers: one table, in one run. `./dev bench [NAME]` calls this.
+-- Momo beside its peers, in one run. `./dev bench` builds all that it needs and calls this.
 --
--- The contenders take turns, round by round, so that a noisy machine disturbs them all alike. A figure is the minimum
--- of the rounds, and in brackets their median; the ratio is Momo's minimum over that of the row's reference.
+-- Usage: run.lua [NAME]             all parts, or one of them: tasks, channels, ..., or a C bench: wheel, slab, ...
+--        run.lua --check [--update] the instructions of the hot paths, against bench/instructions.lua
+--        run.lua --absent           the Debian packages of the contenders that are not installed
+--
+-- A figure is the best of the rounds, the minimum where less is better, and in brackets their median. A run of all
+-- parts writes into bench/results: results.json, table.md (all rows), performance.md (those of the chart, for the
+-- README) and chart.svg.
 
-local ROUNDS = 8
-local source, build, momo = os.getenv "MOMO_SOURCE_DIR", os.getenv "MOMO_BUILD_DIR", os.getenv "MOMO_BIN"
-if not (source and build and momo) then
+local SOURCE, BUILD = os.getenv "MOMO_SOURCE_DIR", os.getenv "MOMO_BUILD_DIR"
+if not (SOURCE and BUILD and os.getenv "MOMO_BIN") then
   io.stderr:write "bench: run me by ./dev bench\n"
   os.exit(2)
 end
-local bench, programs = source .. "/bench", build .. "/bench"
-local floor = programs .. "/floor_bench"
+package.path = SOURCE .. "/bench/?.lua;" .. package.path
 
--- What it prints; a command that fails, or hangs, ends the run.
-local function output(command)
-  local pipe = assert(io.popen(("timeout 60 %s; echo status $?"):format(command)))
-  local text, status = pipe:read("*a"):match "^(.*)status (%d+)\n$"
-  pipe:close()
-  if status ~= "0" then
-    io.stderr:write(("bench: status %s of %s\n%s"):format(status, command, text or ""))
-    os.exit(1)
-  end
-  return text
-end
+local contenders = require "harness.contenders"
+local measure = require "harness.measure"
+local report = require "harness.report"
+local shell = require "harness.shell"
+local workloads = require "harness.workloads"
 
--- What stands beside Momo. `package`: the Debian package without which it is absent.
-local peers = {
-  { name = "libuv in C", command = programs .. "/echo_uv" },
-  { name = "epoll in C", command = programs .. "/echo_epoll" },
-  { name = "luv", command = ("luajit %s/echo/echo_luv.lua"):format(bench), package = "lua-luv",
-    probe = "luajit -e 'print((pcall(require, \"luv\")))'" },
-}
+local option, argument = ...
 
-local servers = { { name = "momo", command = ("%s %s/echo/echo_momo.lua"):format(momo, bench) } }
-for _, peer in ipairs(peers) do
-  peer.absent = peer.probe and not output(peer.probe):find "true"
-  servers[#servers + 1] = not peer.absent and peer or nil
-end
-
--- Samples: row -> contender -> { numbers }.
-
-local samples = {}
-
-local function add(row, contender, number)
-  samples[row] = samples[row] or {}
-  local list = samples[row][contender] or {}
-  samples[row][contender] = list
-  list[#list + 1] = assert(tonumber(number), row .. ": no figure from " .. contender)
-end
-
--- Lines of "row figure".
-local function add_lines(contender, text, suffix)
-  for row, number in text:gmatch "(%S+)%s+([%d.]+)\n" do
-    add(row .. (suffix or ""), contender, number)
-  end
-end
-
--- "5.07 (5.16)" and the minimum.
-local function summary(list, scale)
-  table.sort(list)
-  local minimum, median = list[1] / scale, list[math.ceil(#list / 2)] / scale
-  local format = scale == 1 and "%.1f (%.1f)" or "%.2f (%.2f)"
-  return (minimum >= 200 and "%.0f (%.0f)" or format):format(minimum, median), minimum
-end
-
-local LINE = "%-36s %5s  %-15s %5s  %-20s  %s\n"
-
-local function head(title)
-  io.write("\n", LINE:format(title, "", "momo", "ratio", "goal", "beside it"))
-end
-
--- row: { key, text, unit, goal; scale, reference, contenders }
-local function print_row(row)
-  local figures = samples[row[1]]
-  local scale = row.scale or 1
-  local own, minimum = summary(figures.momo, scale)
-  local others, ratio = {}, ""
-  for _, contender in ipairs(row.contenders) do
-    if figures[contender.name] then
-      local text, least = summary(figures[contender.name], scale)
-      others[#others + 1] = contender.name .. " " .. text
-      if contender.name == row.reference then
-        ratio = ("%.2f"):format(minimum / least)
-      end
-    elseif contender.absent then
-      others[#others + 1] = ("%s absent (%s)"):format(contender.name, contender.package)
+if option == "--check" then
+  os.exit(require "harness.check"(argument == "--update") and 0 or 1)
+elseif option == "--absent" then
+  for _, contender in ipairs(contenders.list) do
+    if contender.absent then
+      print(contender.package)
     end
   end
-  io.write((LINE:format(row[2], row[3], own, ratio, row[4] or "", table.concat(others, ", ")):gsub(" +\n", "\n")))
+  os.exit(0)
+end
+
+-- The C benches have a table of their own each: Momo's floors, beside what stands in for them elsewhere.
+local c_benches, is_c_bench = {}, {}
+for path in shell.output(("ls %s/bench/core/*_bench.c"):format(shell.quote(SOURCE))):gmatch "[^\n]+" do
+  local name = path:match "([^/]+)_bench%.c$"
+  if name ~= "floor" then
+    c_benches[#c_benches + 1] = name
+    is_c_bench[name] = true
+  end
+end
+
+local results, programs = {}, {}
+
+local function say(text)
+  io.stderr:write(("bench: %s  %s\n"):format(os.date "%H:%M:%S", text))
+end
+
+local function run_part(name)
+  say(name)
+  results[name] = measure.part(workloads.parts[name])
+  io.write(report.text(name, results[name]), "\n")
   io.flush()
 end
 
-local function show(title, rows)
-  head(title)
-  for _, row in ipairs(rows) do
-    print_row(row)
-  end
+local function run_c_bench(name)
+  say(name)
+  programs[name] = shell.output(("%s/bench/%s_bench"):format(BUILD, name))
+  io.write(programs[name], "\n")
+  io.flush()
 end
 
-local benches = {}
-
-local the_floor = { { name = "floor" } }
-
-function benches.tasks()
-  for _ = 1, ROUNDS do
-    for _, mode in ipairs { "", " off" } do
-      add_lines("momo", output(("%s %s/tasks.lua%s"):format(momo, bench, mode)), mode)
-      add_lines("floor", output(("%s %s/tasks.lua%s"):format(floor, bench, mode)), mode)
-    end
-  end
-  local function row(key, text, goal)
-    return { key, text, "ns", goal, contenders = the_floor, reference = "floor" }
-  end
-  show("Tasks, CPU time", {
-    row("spawn", "spawn + run, bursts of 1000", "<= 3 x floor"),
-    row("yield_1", "yield_now, 1 task", "<= 1.3 x floor"),
-    row("yield_1000", "yield_now, 1000 tasks", "<= 1.3 x floor"),
-    row("spawn off", "JIT off: spawn + run"),
-    row("yield_1 off", "JIT off: yield_now, 1 task"),
-    row("yield_1000 off", "JIT off: yield_now, 1000 tasks"),
-  })
+local function write(name, text)
+  local folder = SOURCE .. "/bench/results"
+  shell.output("mkdir -p " .. shell.quote(folder))
+  local file = assert(io.open(folder .. "/" .. name, "w"))
+  assert(file:write(text))
+  assert(file:close())
 end
 
-function benches.sync()
-  local rows = {
-    { "channel", "a value through a channel, unbounded", "ns", "<= 10 ns" },
-    { "channel_128", "a value through a channel of 128", "ns", "<= 20 ns" },
-    { "ping_pong", "ping-pong of two tasks, round trip", "ns", "<= 200 ns" },
-    { "spawn_join", "spawn + join", "ns", "<= 200 ns" },
-    { "timeout", "a timeout that does not fire", "ns", "<= 150 ns" },
-    { "scope", "a scope with 1000 children, a child", "ns", "<= 150 ns" },
+-- Where, when and of what.
+local function circumstances()
+  local git = "git -C " .. shell.quote(SOURCE) .. " "
+  local versions = {}
+  for _, contender in ipairs(contenders.list) do
+    versions[contender.name] = contender.absent and "absent" or contenders.version(contender)
+  end
+  return {
+    commit = shell.line(git .. "rev-parse HEAD"),
+    modified = shell.line(git .. "status --porcelain --untracked-files=no") ~= "",
+    date = os.date "!%Y-%m-%d %H:%M:%S UTC",
+    cpu = shell.line "sed -n 's/^model name.*: //p' /proc/cpuinfo",
+    cpus = tonumber(shell.line "nproc"),
+    kernel = shell.line "uname -sr",
+    luajit = shell.line "luajit -v",
+    versions = versions,
   }
-  for _ = 1, ROUNDS do
-    for _, row in ipairs(rows) do
-      row.contenders = {}
-      add_lines("momo", output(("%s %s/sync.lua %s"):format(momo, bench, row[1])))
-    end
-  end
-  show("Tasks with each other, CPU time", rows)
 end
 
-function benches.echo()
-  local loads = { { 1, 20000 }, { 64, 80000 }, { 1000, 80000 } }
+local function write_results(about)
   local rows = {}
-  for i, load in ipairs(loads) do
-    local connections, requests = load[1], load[2]
-    for _ = 1, ROUNDS do
-      for _, server in ipairs(servers) do
-        local text = output(("%s/load echo %d %d %s"):format(programs, connections, requests, server.command))
-        add("echo " .. connections, server.name, text:match "^[%d.]+")
-      end
-    end
-    rows[i] = { "echo " .. connections, ("echo, 64 B, %d connection%s"):format(connections, i > 1 and "s" or ""), "us",
-      connections == 64 and "<= 1.15 x libuv in C", scale = 1000, contenders = peers, reference = "libuv in C" }
-  end
-  show("TCP, server CPU a request", rows)
-end
-
--- Sockets that each have one datagram under way: those of a burst, where there are several.
-function benches.udp()
-  local libuv = {
-    { name = "libuv in C", command = programs .. "/udp_uv" },
-    { name = "with its recvmmsg", command = programs .. "/udp_uv recvmmsg" },
-  }
-  local all = { { name = "momo", command = ("%s %s/echo/udp_momo.lua"):format(momo, bench) }, unpack(libuv) }
-  for _ = 1, ROUNDS do
-    for _, server in ipairs(all) do
-      local text = output(("%s/load udp 64 80000 %s"):format(programs, server.command))
-      add("udp", server.name, text:match "^[%d.]+")
+  local text = { ("Commit %s%s, %s; %s, %d CPUs, %s.\n"):format(about.commit, about.modified and ", modified" or "",
+    about.date, about.cpu, about.cpus, about.kernel) }
+  for _, part in ipairs(workloads.order) do
+    text[#text + 1] = ("\n## %s\n\n"):format(part) .. report.markdown(results[part])
+    for _, entry in ipairs(results[part]) do
+      rows[#rows + 1] = { part = part, key = entry.row.key, title = entry.row.title, unit = entry.row.unit,
+        more_is_better = entry.row.more or false, figures = entry.figures }
     end
   end
-  show("UDP, server CPU a request", {
-    { "udp", "echo, 64 B, 64 sockets", "us", "<= 1.15 x libuv in C", scale = 1000, contenders = libuv,
-      reference = "libuv in C" },
-  })
-end
-
-function benches.memory()
-  for _ = 1, 3 do
-    add_lines("momo", output(("%s %s/memory.lua"):format(momo, bench)))
-    add_lines("floor", output(("%s %s/memory.lua"):format(floor, bench)))
-    for _, server in ipairs(servers) do
-      add("idle", server.name, output(("%s/load idle 15000 %s"):format(programs, server.command)))
-    end
+  for _, name in ipairs(c_benches) do
+    text[#text + 1] = ("\n## %s, C without Lua\n\n```\n%s```\n"):format(name, programs[name])
   end
-  show("Memory, resident", {
-    { "sleeping", "a sleeping task, 1 M of them", "B", "<= 1000 B", contenders = the_floor, reference = "floor" },
-    { "park", "spawn + arm a sleep, 1 M of them", "ns", nil, contenders = the_floor, reference = "floor" },
-    { "idle", "an idle connection, 15 000", "B", "<= 2048 B", contenders = peers, reference = "libuv in C" },
-  })
-end
-
-local function program(name, argument)
-  return function()
-    io.write("\n", output(("%s/%s_bench %s"):format(programs, name, argument or "")))
+  write("results.json", report.json { about = about, rounds = measure.ROUNDS, rows = rows, c_benches = programs })
+  write("table.md", table.concat(text))
+  local short = {}
+  for _, part in ipairs(workloads.order) do
+    short[#short + 1] = report.markdown(results[part], "chart")
   end
+  write("performance.md", table.concat(short, "\n"))
+  write("chart.svg", require "harness.chart"(results, workloads.order))
 end
 
-benches.executor = program "executor"
-benches.slab = program "slab"
-benches.wheel = program("wheel", "1000000")
-
-local order = { "tasks", "sync", "echo", "udp", "memory", "executor", "slab", "wheel" }
-local wanted = ...
-if wanted and not benches[wanted] then
-  io.stderr:write(("bench: there is no '%s', but %s\n"):format(wanted, table.concat(order, ", ")))
+print(("Best (median) of %d interleaved rounds\n%s"):format(measure.ROUNDS, report.absent()))
+if not option then
+  local about = circumstances() -- now: the checkout may move on meanwhile
+  for _, name in ipairs(workloads.order) do
+    run_part(name)
+  end
+  for _, name in ipairs(c_benches) do
+    run_c_bench(name)
+  end
+  write_results(about)
+  say "done"
+elseif workloads.parts[option] then
+  run_part(option)
+elseif is_c_bench[option] then
+  run_c_bench(option)
+else
+  io.stderr:write(("bench: there is no '%s', but %s, %s\n"):format(option, table.concat(workloads.order, ", "),
+    table.concat(c_benches, ", ")))
   os.exit(2)
-end
-print(("Minimum (median) of %d interleaved rounds, 3 for memory; C without Lua: minima"):format(ROUNDS))
-for _, name in ipairs(order) do
-  if not wanted or wanted == name then
-    benches[name]()
-  end
 end

@@ -1,4 +1,4 @@
--- A peer: an echo server on luv, libuv's binding to Lua. Prints its port.
+-- An echo server on luv, libuv's binding to Lua; see momo.lua.
 
 local uv = require "luv"
 

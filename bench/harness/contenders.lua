@@ -1,0 +1,80 @@
+---Who takes part. A contender runs the programs that bear its name, one in each folder of a kind: bench/echo/node.js is
+---Node's echo server. A C program and the floor stand for what the machine itself takes.
+
+local shell = require "harness.shell"
+
+local SOURCE, BUILD = os.getenv "MOMO_SOURCE_DIR", os.getenv "MOMO_BUILD_DIR"
+local BENCH, PROGRAMS = SOURCE .. "/bench", BUILD .. "/bench"
+
+---@class bench.Contender
+---@field name string as in the names of its programs
+---@field title string
+---@field source string how a program of it ends
+---@field command string runs a program; %s is its path, or the name of its kind where it is a compiled one
+---@field floor? boolean whether it is what the machine takes, and no peer
+---@field package? string the Debian package that brings it
+---@field probe? string a command that succeeds where it is installed
+---@field version? string a command that prints it
+---@field pace? table<string, number> by kind: the part of a workload's count that is enough, as it is slower
+---@field connections_max? integer
+---@field absent? boolean
+---@type bench.Contender[]
+local contenders = {
+  { name = "momo", title = "Momo", source = ".lua", command = os.getenv "MOMO_BIN" .. " %s",
+    version = os.getenv "MOMO_BIN" .. " --version" },
+  { name = "floor", title = "floor", source = ".lua", command = PROGRAMS .. "/floor_bench %s", floor = true },
+  { name = "epoll", title = "epoll in C", source = ".c", command = PROGRAMS .. "/%s/epoll", floor = true },
+  { name = "uv", title = "libuv in C", source = ".c", command = PROGRAMS .. "/%s/uv", floor = true,
+    version = "pkg-config --modversion libuv" },
+  { name = "luv", title = "luv", source = ".lua", command = "luajit %s", package = "lua-luv",
+    probe = "luajit -e 'require \"luv\"'" },
+  { name = "cqueues", title = "cqueues", source = ".lua", command = "luajit %s", package = "lua-cqueues",
+    probe = "luajit -e 'require \"cqueues\"'", pace = { tasks = 0.1 } },
+  { name = "copas", title = "Copas", source = ".lua", command = "luajit %s", package = "lua-copas",
+    probe = "luajit -e 'require \"copas\"'", connections_max = 1000 }, -- it waits in select(2)
+  { name = "tarantool", title = "Tarantool", source = ".lua", command = "tarantool %s", package = "tarantool",
+    probe = "command -v tarantool", pace = { tasks = 0.2 } },
+  { name = "node", title = "Node", source = ".js", command = "node %s", package = "nodejs", probe = "command -v node",
+    version = "node --version", pace = { tasks = 0.1, threads = 0.1 } },
+  { name = "go", title = "Go", source = ".go", command = PROGRAMS .. "/go/%s", package = "golang-go",
+    probe = "test -x " .. PROGRAMS .. "/go/hello", version = "go env GOVERSION" },
+  { name = "tokio", title = "Tokio", source = ".rs", command = PROGRAMS .. "/tokio/release/%s",
+    package = "librust-tokio-dev", probe = "test -x " .. PROGRAMS .. "/tokio/release/hello" },
+}
+
+for _, contender in ipairs(contenders) do
+  contender.absent = contender.probe ~= nil and not shell.succeeds(contender.probe)
+end
+
+local M = { list = contenders }
+
+local function exists(path)
+  local file = io.open(path)
+  return file ~= nil and file:close()
+end
+
+---The command for its program of a kind; nil when it has none. The floor runs Momo's.
+---@param contender bench.Contender
+---@param kind string
+---@return string?
+function M.command(contender, kind)
+  if contender.name == "floor" then
+    return kind == "tasks" and contender.command:format(shell.quote(BENCH .. "/tasks/momo.lua")) or nil
+  end
+  local path = ("%s/%s/%s%s"):format(BENCH, kind, contender.name, contender.source)
+  if not exists(path) then
+    return nil
+  end
+  local interpreted = contender.source == ".lua" or contender.source == ".js"
+  return contender.command:format(interpreted and shell.quote(path) or kind)
+end
+
+---@return string # its version where it is known
+function M.version(contender)
+  if contender.version then
+    return shell.line(contender.version)
+  end
+  return contender.package and shell.line("dpkg-query -W -f '${Version}' " .. contender.package) or ""
+end
+
+return M

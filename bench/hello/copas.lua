@@ -1,0 +1,4 @@
+local copas = require "copas"
+
+copas.addthread(print, "hello")
+copas.step(0)

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The load on a server, which it starts itself: the server on the first CPU, the load on the second.
+ *
+ * Usage: load echo LOAD,LOAD,... SERVER [ARGS]    LOAD is CONNECTIONS:BYTES:REQUESTS. For each of them a line:
+ *                                                 CPU time of the server in ns a request, requests a second, and the
+ *                                                 latencies p50, p99 and p99.9 in us
+ *        load service LOAD,LOAD,... SERVER [ARGS] the same with a server that may use all CPUs, as may the load
+ *        load storm CONNECTIONS SERVER [ARGS]     connections come, echo once and go: CPU time of the server in ns a
+ *                                                 connection, connections a second
+ *        load idle CONNECTIONS SERVER [ARGS]      resident memory of the server in bytes a connection that has echoed once
+ *        load start TIMES PROGRAM [ARGS]          from fork to exit, the mean: wall-clock and CPU time in us
+ *
+ * The server listens on 127.0.0.1, sends back what it gets, and prints its port as its first line. Each connection has
+ * one message under way at a time. CPU time is user and system time of all the server's threads. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { GREETING = 64, MESSAGE_MAX = 64 * 1024, EVENTS = 256, BURST = 64 };
+
+struct connection {
+    int fd;
+    size_t sent, received; /* of the message under way */
+    uint64_t begin_ns;
+};
+
+static pid_t server;
+static clockid_t server_clock;
+static struct sockaddr_in address;
+static char message[MESSAGE_MAX];
+
+static _Noreturn void fail(const char *what) {
+    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+    if (server > 0) kill(server, SIGKILL);
+    exit(1);
+}
+
+static uint64_t read_clock(clockid_t clock) {
+    struct timespec now;
+    if (clock_gettime(clock, &now) < 0) fail("clock");
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void *allocate(size_t count, size_t size) {
+    void *memory = calloc(count, size);
+    if (memory == NULL) fail("memory");
+    return memory;
+}
+
+/* Pins to the nth CPU that the process may use, if there are so many. */
+static void pin(int n) {
+    cpu_set_t all, one;
+    CPU_ZERO(&one);
+    if (sched_getaffinity(0, sizeof all, &all) < 0) return;
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET(cpu, &all) && n-- == 0) {
+            CPU_SET(cpu, &one);
+            sched_setaffinity(0, sizeof one, &one);
+            return;
+        }
+    }
+}
+
+static void start_server(char **argv, bool pinned) {
+    int ends[2];
+    if (pipe(ends) < 0) fail("pipe");
+    server = fork();
+    if (server < 0) fail("fork");
+    if (server == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (pinned) pin(0);
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        execvp(argv[0], argv);
+        fail(argv[0]);
+    }
+    close(ends[1]);
+    FILE *lines = fdopen(ends[0], "r"); /* stays open: a server may go on printing */
+    int port = 0;
+    if (lines == NULL || fscanf(lines, "%d", &port) != 1) fail("the server did not print its port");
+    address = (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    if (clock_getcpuclockid(server, &server_clock) != 0) fail("clock_getcpuclockid");
+    if (pinned) pin(1);
+}
+
+/* A connection that sends its greeting. A reset ends it, which leaves no TIME_WAIT behind. */
+static int connect_and_greet(void) {
+    static const struct linger reset = {1, 0};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) fail("connect");
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    if (send(fd, message, GREETING, MSG_NOSIGNAL) != GREETING) fail("send");
+    return fd;
+}
+
+static void receive_greeting(int fd) {
+    char greeting[GREETING];
+    if (recv(fd, greeting, GREETING, MSG_WAITALL) != GREETING) fail("recv");
+}
+
+static void send_some(struct connection *c, size_t size) {
+    while (c->sent < size) {
+        ssize_t n = send(c->fd, message + c->sent, size - c->sent, MSG_NOSIGNAL);
+        if (n < 0 && errno == EAGAIN) return;
+        if (n < 0) fail("send");
+        c->sent += (size_t)n;
+    }
+}
+
+static void receive_some(struct connection *c, size_t size) {
+    static char bytes[MESSAGE_MAX];
+    while (c->received < size) {
+        ssize_t n = recv(c->fd, bytes, size - c->received, 0);
+        if (n < 0 && errno == EAGAIN) return;
+        if (n <= 0) fail("recv");
+        c->received += (size_t)n;
+    }
+}
+
+static void begin_message(struct connection *c, size_t size) {
+    c->sent = c->received = 0;
+    c->begin_ns = read_clock(CLOCK_MONOTONIC);
+    send_some(c, size);
+}
+
+/* Until `count` messages have come back; afterwards none is under way. Events are edges: what stalls is tried again. */
+static void exchange(int poll, struct connection *all, int connections, size_t size, int count, uint32_t *times_ns) {
+    int begun = 0, ended = 0;
+    while (begun < connections && begun < count) begin_message(&all[begun++], size);
+    while (ended < count) {
+        struct epoll_event events[EVENTS];
+        int n = epoll_wait(poll, events, EVENTS, 20000);
+        if (n <= 0) fail("no answer");
+        for (int i = 0; i < n; i++) {
+            struct connection *c = &all[events[i].data.u32];
+            if (c->received == size) continue;
+            send_some(c, size);
+            receive_some(c, size);
+            if (c->received < size) continue;
+            uint64_t ns = read_clock(CLOCK_MONOTONIC) - c->begin_ns;
+            times_ns[ended++] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
+            if (begun < count) {
+                begun++;
+                begin_message(c, size);
+            }
+        }
+    }
+}
+
+static int compare(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void echo(int connections, size_t size, int requests) {
+    int poll = epoll_create1(0), warm_up = requests / 10 + connections;
+    struct connection *all = allocate((size_t)connections, sizeof *all);
+    uint32_t *latencies_ns = allocate((size_t)(requests + warm_up), sizeof *latencies_ns);
+    for (int i = 0; i < connections; i++) {
+        struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.u32 = (uint32_t)i};
+        int fd = all[i].fd = connect_and_greet();
+        receive_greeting(fd);
+        if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event) < 0) fail("epoll_ctl");
+        all[i].received = size; /* nothing is under way */
+    }
+    exchange(poll, all, connections, size, warm_up, latencies_ns);
+    uint64_t cpu_ns = read_clock(server_clock), wall_ns = read_clock(CLOCK_MONOTONIC);
+    exchange(poll, all, connections, size, requests, latencies_ns);
+    cpu_ns = read_clock(server_clock) - cpu_ns;
+    wall_ns = read_clock(CLOCK_MONOTONIC) - wall_ns;
+
+    qsort(latencies_ns, (size_t)requests, sizeof *latencies_ns, compare);
+    printf("%.1f %.0f %.2f %.2f %.2f\n", (double)cpu_ns / requests, requests / ((double)wall_ns / 1e9),
+           latencies_ns[requests / 2] / 1e3, latencies_ns[(int)(requests * 0.99)] / 1e3,
+           latencies_ns[(int)(requests * 0.999)] / 1e3);
+    for (int i = 0; i < connections; i++) close(all[i].fd);
+    close(poll);
+    free(all);
+    free(latencies_ns);
+}
+
+static void echo_all(char *loads) {
+    for (char *load = strtok(loads, ","); load != NULL; load = strtok(NULL, ",")) {
+        int connections, requests;
+        size_t size;
+        if (sscanf(load, "%d:%zu:%d", &connections, &size, &requests) != 3 || size > MESSAGE_MAX) fail(load);
+        echo(connections, size, requests);
+    }
+}
+
+static void storm(int connections) {
+    int fds[BURST];
+    uint64_t cpu_ns = 0, wall_ns = 0;
+    for (int done = -connections / 10; done < connections; done += BURST) {
+        if (cpu_ns == 0 && done >= 0) { /* warm by now */
+            cpu_ns = read_clock(server_clock);
+            wall_ns = read_clock(CLOCK_MONOTONIC);
+        }
+        for (int i = 0; i < BURST; i++) fds[i] = connect_and_greet();
+        for (int i = 0; i < BURST; i++) {
+            receive_greeting(fds[i]);
+            close(fds[i]);
+        }
+    }
+    int fd = connect_and_greet(); /* it has seen the others end when it answers */
+    receive_greeting(fd);
+    cpu_ns = read_clock(server_clock) - cpu_ns;
+    wall_ns = read_clock(CLOCK_MONOTONIC) - wall_ns;
+    printf("%.1f %.0f\n", (double)cpu_ns / connections, connections / ((double)wall_ns / 1e9));
+}
+
+static double resident_bytes(void) {
+    char path[64];
+    long pages = -1;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)server);
+    FILE *file = fopen(path, "r");
+    if (file == NULL || fscanf(file, "%*d %ld", &pages) != 1) fail(path);
+    fclose(file);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+static void idle(int connections) {
+    receive_greeting(connect_and_greet()); /* these stay open */
+    double before = resident_bytes();
+    for (int left = connections; left > 0; left -= BURST) {
+        int fds[BURST], n = left < BURST ? left : BURST;
+        for (int i = 0; i < n; i++) fds[i] = connect_and_greet();
+        for (int i = 0; i < n; i++) receive_greeting(fds[i]);
+    }
+    usleep(50000);
+    printf("%.1f\n", (resident_bytes() - before) / connections);
+}
+
+static void start(int times, char **argv) {
+    struct rusage usage;
+    uint64_t wall_ns = read_clock(CLOCK_MONOTONIC);
+    for (int i = 0; i < times; i++) {
+        pid_t child = fork();
+        if (child < 0) fail("fork");
+        if (child == 0) {
+            if (freopen("/dev/null", "w", stdout) == NULL) fail("/dev/null");
+            execvp(argv[0], argv);
+            fail(argv[0]);
+        }
+        int status;
+        if (waitpid(child, &status, 0) != child || status != 0) fail(argv[0]);
+    }
+    wall_ns = read_clock(CLOCK_MONOTONIC) - wall_ns;
+    if (getrusage(RUSAGE_CHILDREN, &usage) < 0) fail("getrusage");
+    double cpu_us = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
+                    (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+    printf("%.1f %.1f\n", (double)wall_ns / 1e3 / times, cpu_us / times);
+}
+
+int main(int argc, char **argv) {
+    if (argc < 4) {
+        fprintf(stderr, "usage: load echo|service|storm|idle|start WHAT PROGRAM [ARGS]\n");
+        return 2;
+    }
+    char *mode = argv[1], *what = argv[2];
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max; /* the server inherits it */
+    setrlimit(RLIMIT_NOFILE, &files);
+
+    if (strcmp(mode, "start") == 0) {
+        start(atoi(what), argv + 3);
+        return 0;
+    }
+    start_server(argv + 3, strcmp(mode, "service") != 0);
+    if (strcmp(mode, "storm") == 0) {
+        storm(atoi(what));
+    } else if (strcmp(mode, "idle") == 0) {
+        idle(atoi(what));
+    } else {
+        echo_all(what);
+    }
+    return kill(server, SIGKILL) < 0 || waitpid(server, NULL, 0) < 0; /* the next one has the CPU to itself */
+}
