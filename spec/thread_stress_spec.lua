@@ -6,7 +6,7 @@ local tcp = require "spec.tcp"
 
 local SANITIZED = (os.getenv "MOMO_SANITIZE" or "") ~= ""
 local SOAK = os.getenv "MOMO_SOAK"
-local STARTS = tonumber(os.getenv "MOMO_SOAK_STARTS") or SOAK and 100000 or SANITIZED and 200 or 2000
+local STARTS = tonumber(os.getenv "MOMO_SOAK_STARTS") or SOAK and 100000 or SANITIZED and 200 or 10000
 local MESSAGES = tonumber(os.getenv "MOMO_SOAK_MESSAGES") or SOAK and 1e8 or SANITIZED and 50000 or 1000000
 local AT_ONCE, SENDERS = 8, 4
 
