@@ -91,6 +91,17 @@ describe("lookup_host", function()
   end)
 end)
 
+describe("examples/lookup.lua", function()
+  it("prints what each name stands for, or why not", function()
+    local status, stdout, stderr = support.momo(assert(os.getenv "MOMO_SOURCE_DIR") .. "/examples/lookup.lua",
+      "127.0.0.1", "no-such-host.invalid", ("a"):rep(254))
+    assert.same({ 0, "" }, { status, stderr })
+    assert.matches("127.0.0.1\t127.0.0.1\n", stdout, 1, true)
+    assert.matches("no%-such%-host%.invalid\tEAI_%u+: ", stdout)
+    assert.matches("a\tEINVAL: a host name has 1 to 253 bytes", stdout, 1, true)
+  end)
+end)
+
 -- In a network and a file system of its own, where a name server takes questions and never answers.
 local STALLED = [[
   ip link set lo up
