@@ -1,52 +1,12 @@
 ---Runs each example as a user would, as a process of its own, and talks to it over loopback.
 
 local momo = require "momo"
+local process = require "spec.process"
 local support = require "spec.support"
 
-local LIMIT_SECONDS = 120 -- a guard against hanging, far above what anything takes
+local LIMIT_SECONDS = process.LIMIT_SECONDS
 local examples = assert(os.getenv "MOMO_SOURCE_DIR") .. "/examples/"
-
-local running = {}
-
----Starts the momo command in the background, its stderr in its stdout.
-local function start(...)
-  local words = {}
-  for i, word in ipairs { ... } do
-    words[i] = support.quote(word)
-  end
-  -- The inner shell's number is that of `timeout`, which passes a signal on: to the program alone (--foreground).
-  local command = ("echo $$; exec timeout --foreground -k 5 %d %s %s"):format(LIMIT_SECONDS,
-    support.quote(assert(os.getenv "MOMO_BIN")), table.concat(words, " "))
-  local pipe = assert(io.popen(("exec 2>&1; sh -c %s </dev/null; echo status $?"):format(support.quote(command))))
-  local process = { pipe = pipe, pid = assert(tonumber(pipe:read "*l")) }
-  running[process] = true
-  return process
-end
-
----Its next line.
-local function line_of(process)
-  return assert(process.pipe:read "*l", "the program has ended")
-end
-
----Ends it.
----@return string rest of what it printed, and its status
-local function stop(process)
-  running[process] = nil
-  os.execute("kill -TERM " .. process.pid)
-  local rest = process.pipe:read "*a"
-  process.pipe:close()
-  return rest
-end
-
----Starts a server on a free port.
----@return table process
----@return string address
-local function serve(name)
-  local process = start(examples .. name .. ".lua", "127.0.0.1:0")
-  local first = line_of(process)
-  local address = first:match("^" .. name .. " listens on (127%.0%.0%.1:%d+)$")
-  return process, assert(address, first)
-end
+local start_momo, line_of, stop, serve = process.start_momo, process.line_of, process.stop, process.serve
 
 ---@async
 local function dial(address)
@@ -62,11 +22,7 @@ local function receive(stream)
 end
 
 describe("examples", function()
-  after_each(function()
-    for process in pairs(running) do
-      stop(process)
-    end
-  end)
+  after_each(process.stop_all)
 
   it("hello.lua is what the README shows", function()
     local function text(path)
@@ -163,7 +119,7 @@ describe("examples", function()
   end)
 
   it("sleep_sort.lua ends with status 0 on SIGTERM", function()
-    local sorter = start(examples .. "sleep_sort.lua", "1e9")
+    local sorter = start_momo(examples .. "sleep_sort.lua", "1e9")
     assert.equal("unsorted: 1000000000", line_of(sorter))
     assert.equal("status 0\n", stop(sorter))
   end)
@@ -254,7 +210,7 @@ describe("examples", function()
 
     it("serves one address on a thread for each CPU", function()
       local n = momo.thread.available_parallelism()
-      local server = start(examples .. "threads.lua", "127.0.0.1:0")
+      local server = start_momo(examples .. "threads.lua", "127.0.0.1:0")
       local address, listening = nil, {}
       for _ = 1, n do
         local line = line_of(server)
@@ -278,7 +234,7 @@ describe("examples", function()
     end)
 
     it("serves on each of --threads", function()
-      local server = start("--threads", "3", examples .. "threads.lua", "127.0.0.1:0")
+      local server = start_momo("--threads", "3", examples .. "threads.lua", "127.0.0.1:0")
       local addresses = {} -- three, since each was given port 0
       for _ = 1, 3 do
         local line = line_of(server)
