@@ -45,14 +45,20 @@ function M.wait_for_line(process, pattern)
   end
 end
 
----Ends it.
+---Waits for its end.
 ---@return string rest of what it printed, and its status
-function M.stop(process)
+function M.wait(process)
   running[process] = nil
-  os.execute(("kill -TERM %d 2>/dev/null"):format(process.pid)) -- it may have ended by itself
   local rest = process.pipe:read "*a"
   process.pipe:close()
   return rest
+end
+
+---Ends it.
+---@return string rest of what it printed, and its status
+function M.stop(process)
+  os.execute(("kill -TERM %d 2>/dev/null"):format(process.pid)) -- it may have ended by itself
+  return M.wait(process)
 end
 
 function M.stop_all()
