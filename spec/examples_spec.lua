@@ -1,52 +1,12 @@
 ---Runs each example as a user would, as a process of its own, and talks to it over loopback.
 
 local momo = require "momo"
+local process = require "spec.process"
 local support = require "spec.support"
 
-local LIMIT_SECONDS = 120 -- a guard against hanging, far above what anything takes
+local LIMIT_SECONDS = process.LIMIT_SECONDS
 local examples = assert(os.getenv "MOMO_SOURCE_DIR") .. "/examples/"
-
-local running = {}
-
----Starts the momo command in the background, its stderr in its stdout.
-local function start(...)
-  local words = {}
-  for i, word in ipairs { ... } do
-    words[i] = support.quote(word)
-  end
-  -- The inner shell's number is that of `timeout`, which passes a signal on: to the program alone (--foreground).
-  local command = ("echo $$; exec timeout --foreground -k 5 %d %s %s"):format(LIMIT_SECONDS,
-    support.quote(assert(os.getenv "MOMO_BIN")), table.concat(words, " "))
-  local pipe = assert(io.popen(("exec 2>&1; sh -c %s </dev/null; echo status $?"):format(support.quote(command))))
-  local process = { pipe = pipe, pid = assert(tonumber(pipe:read "*l")) }
-  running[process] = true
-  return process
-end
-
----Its next line.
-local function line_of(process)
-  return assert(process.pipe:read "*l", "the program has ended")
-end
-
----Ends it.
----@return string rest of what it printed, and its status
-local function stop(process)
-  running[process] = nil
-  os.execute("kill -TERM " .. process.pid)
-  local rest = process.pipe:read "*a"
-  process.pipe:close()
-  return rest
-end
-
----Starts a server on a free port.
----@return table process
----@return string address
-local function serve(name)
-  local process = start(examples .. name .. ".lua", "127.0.0.1:0")
-  local first = line_of(process)
-  local address = first:match("^" .. name .. " listens on (127%.0%.0%.1:%d+)$")
-  return process, assert(address, first)
-end
+local start_momo, line_of, stop, serve = process.start_momo, process.line_of, process.stop, process.serve
 
 ---@async
 local function dial(address)
@@ -62,11 +22,7 @@ local function receive(stream)
 end
 
 describe("examples", function()
-  after_each(function()
-    for process in pairs(running) do
-      stop(process)
-    end
-  end)
+  after_each(process.stop_all)
 
   it("hello.lua is what the README shows", function()
     local function text(path)
@@ -146,7 +102,7 @@ describe("examples", function()
 
   it("reload.lua reads its settings again on SIGHUP, and ends with what it serves", function()
     local settings = support.tmpfile "greeting: Hello\n"
-    local server = start(examples .. "reload.lua", settings, "127.0.0.1:0")
+    local server = start_momo(examples .. "reload.lua", settings, "127.0.0.1:0")
     local address = assert(line_of(server):match "^reload listens on (.*)$")
     momo.run(function()
       assert.equal("Hello", receive(dial(address)))
@@ -190,7 +146,7 @@ describe("examples", function()
     local path = os.tmpname()
     os.remove(path)
     for _ = 1, 2 do
-      local server = start(examples .. "unix_echo.lua", path)
+      local server = start_momo(examples .. "unix_echo.lua", path)
       assert.equal("unix_echo listens on " .. path, line_of(server))
       local status, _, err = support.momo(examples .. "unix_echo.lua", path)
       assert.equal(1, status)
@@ -203,16 +159,15 @@ describe("examples", function()
       end)
       assert.equal("0 bytes", line_of(server)) -- the one that was refused had looked whether somebody answers
       assert.equal("5 bytes", line_of(server))
-      running[server] = nil
       os.execute("kill -KILL $(cat /proc/" .. server.pid .. "/task/*/children) " .. server.pid)
-      server.pipe:close()
+      process.wait(server)
     end
     os.remove(path)
   end)
 
   it("proxy.lua stands between client.lua and echo_server.lua", function()
     local server, address = serve "echo_server"
-    local proxy = start(examples .. "proxy.lua", "127.0.0.1:0", address)
+    local proxy = start_momo(examples .. "proxy.lua", "127.0.0.1:0", address)
     local own = line_of(proxy):match "^proxy listens on (.*)$"
     local status, out, err = support.momo(examples .. "client.lua", own, "one", "and two")
     assert.equal("", err)
@@ -237,7 +192,7 @@ describe("examples", function()
   it("restart.lua replaces itself under load, and loses no connection", function()
     local path = os.tmpname()
     os.remove(path)
-    local server = start(examples .. "restart.lua", "127.0.0.1:0", path)
+    local server = start_momo(examples .. "restart.lua", "127.0.0.1:0", path)
     local address = line_of(server):match "^restart listens on (.*)$"
     local processes, connections, over = {}, 0, false
     momo.run(function()
@@ -261,9 +216,9 @@ describe("examples", function()
         clients[i] = momo.spawn(function()
           repeat
             local stream = dial(address)
-            local process = ask(stream, "one")
-            processes[process] = true
-            assert.equal(process, ask(stream, "two"))
+            local number = ask(stream, "one")
+            processes[number] = true
+            assert.equal(number, ask(stream, "two"))
             stream:shutdown()
             assert.same({ nil, "EOF: end of file", "EOF" }, { stream:read() })
             stream:close()
@@ -292,9 +247,7 @@ describe("examples", function()
     end
     assert.equal(4, count)
     assert.is_true(connections > 300)
-    local rest = server.pipe:read "*a" -- until the last of them has ended
-    running[server] = nil
-    server.pipe:close()
+    local rest = process.wait(server) -- until the last of them has ended
     assert.equal(3, select(2, rest:gsub("restart listens on " .. address:gsub("%p", "%%%0"), "")))
     assert.falsy(rest:find "momo:")
     os.remove(path)
@@ -308,7 +261,7 @@ describe("examples", function()
   end)
 
   it("sleep_sort.lua ends with status 0 on SIGTERM", function()
-    local sorter = start(examples .. "sleep_sort.lua", "1e9")
+    local sorter = start_momo(examples .. "sleep_sort.lua", "1e9")
     assert.equal("unsorted: 1000000000", line_of(sorter))
     assert.equal("status 0\n", stop(sorter))
   end)
@@ -399,7 +352,7 @@ describe("examples", function()
 
     it("serves one address on a thread for each CPU", function()
       local n = momo.thread.available_parallelism()
-      local server = start(examples .. "threads.lua", "127.0.0.1:0")
+      local server = start_momo(examples .. "threads.lua", "127.0.0.1:0")
       local address, listening = nil, {}
       for _ = 1, n do
         local line = line_of(server)
@@ -423,7 +376,7 @@ describe("examples", function()
     end)
 
     it("serves on each of --threads", function()
-      local server = start("--threads", "3", examples .. "threads.lua", "127.0.0.1:0")
+      local server = start_momo("--threads", "3", examples .. "threads.lua", "127.0.0.1:0")
       local addresses = {} -- three, since each was given port 0
       for _ = 1, 3 do
         local line = line_of(server)
