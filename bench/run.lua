@@ -1,7 +1,7 @@
 -- Momo beside its peers, in one run. `./dev bench` builds all that it needs and calls this.
 --
 -- Usage: run.lua [--rounds N] [NAME]        all parts, or one of them: tasks, channels, ..., or a C bench: wheel, ...
---        run.lua --check [--update] [PATH]  the instructions of the hot paths, against bench/instructions.lua
+--        run.lua --check [--update | PATH]  the instructions of the hot paths, against bench/instructions.lua
 --        run.lua --absent                   the Debian packages of the contenders that are not installed
 --
 -- A figure is the best of the rounds, the minimum where less is better, and in brackets their median. A run of all
@@ -26,7 +26,7 @@ local option, argument, third = ...
 
 if option == "--check" then
   local update = argument == "--update"
-  os.exit(require "harness.check"(update, update and third or argument) and 0 or 1)
+  os.exit(require "harness.check"(update, not update and argument or nil) and 0 or 1)
 elseif option == "--absent" then
   for _, contender in ipairs(contenders.list) do
     if contender.absent then
