@@ -124,7 +124,7 @@ local function write_results(about)
     c_benches = programs })
   write("table.md", table.concat(text))
   write("performance.md", report.short(parts) .. "\nWhat falls short:\n\n" .. report.short_falls(parts, verdicts))
-  write("chart.svg", require "harness.chart"(results, workloads.order))
+  write("chart.svg", require "harness.chart"(parts, about))
 end
 
 print(("Best (median) of %d interleaved rounds\n%s"):format(measure.rounds, report.absent()))

@@ -30,7 +30,7 @@ local contenders = {
   { name = "epoll", title = "epoll in C", source = ".c", command = PROGRAMS .. "/%s_epoll", floor = true },
   { name = "uv", title = "libuv in C", source = ".c", command = PROGRAMS .. "/%s_uv", floor = true,
     version = "pkg-config --modversion libuv" },
-  { name = "recvmmsg", title = "libuv with recvmmsg", program = "uv", source = ".c", kinds = { udp = true },
+  { name = "recvmmsg", title = "libuv, recvmmsg", program = "uv", source = ".c", kinds = { udp = true },
     command = PROGRAMS .. "/%s_uv recvmmsg", floor = true },
   { name = "bare", title = "bare C", source = ".c", command = PROGRAMS .. "/%s_bare", floor = true },
   { name = "luv", title = "luv", source = ".lua", command = "luajit %s", package = "lua-luv",

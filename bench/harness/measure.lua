@@ -75,9 +75,10 @@ function M.part(workloads)
 
   for round = 1, M.rounds do
     for _, workload in ipairs(workloads) do
+      local takes_part = round <= (workload.rounds or round)
       for i = 1, #contenders.list do -- each round begins with another one
         local contender = contenders.list[(i + round) % #contenders.list + 1]
-        if not contender.absent then
+        if takes_part and not contender.absent then
           sample(contender, workload)
         end
       end

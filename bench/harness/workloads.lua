@@ -23,6 +23,7 @@ local LOAD = BENCH .. "/load_load"
 ---@field size? integer what the count must be a multiple of
 ---@field only? table<string, boolean> contenders
 ---@field connections? integer
+---@field rounds? integer the most of them that it takes part in
 ---@type table<string, bench.Workload[]>
 local parts = {}
 
@@ -132,33 +133,33 @@ parts.connections = {
     { key = "storm rate", title = "  connections a second", full_title = "accept storm: connections a second",
       unit = "k/s", scale = 1000, more = true, goal = { { least = 0.9, of = "uv" } } },
   } },
-  { kind = "echo", prefix = LOAD .. " idle 900 ", arguments = "", rows = {
+  { kind = "echo", prefix = LOAD .. " idle 900 ", arguments = "", rounds = 2, rows = {
     { key = "idle 900", title = "memory of an idle connection, of 900", unit = "B" },
   } },
-  { kind = "echo", prefix = LOAD .. " idle 5000 ", arguments = "", connections = 5000, rows = {
+  { kind = "echo", prefix = LOAD .. " idle 5000 ", arguments = "", connections = 5000, rounds = 2, rows = {
     { key = "idle 5000", title = "memory of an idle connection, of 5000", unit = "B", chart = true,
       goal = { { most = 1536 }, { most = 1024 } } },
   } },
 }
 
--- The other kinds of servers. That of TCP is here again, to be measured beside the others.
+-- The other kinds of servers, each with 64 connections. That of TCP is here again, to be measured beside the others.
 parts.network = {
   { kind = "echo", prefix = LOAD .. " echo 64:64:8000 ", arguments = "",
-    rows = load_rows("tcp", "echo over TCP, 64 B, 64 connections") },
+    rows = load_rows("tcp", "echo over TCP, 64 B") },
   { kind = "unix", prefix = LOAD .. " unix 64:64:8000 ", arguments = "",
-    rows = load_rows("unix", "echo over a Unix socket, 64 B, 64 connections", chart { most = 1, row = "tcp cpu" }) },
+    rows = load_rows("unix", "echo over a Unix socket, 64 B", chart { most = 1, row = "tcp cpu" }) },
   { kind = "udp", prefix = LOAD .. " udp 64:64:8000 ", arguments = "",
-    rows = load_rows("udp", "echo over UDP, 64 B, 64 sockets", chart { most = 1.15, of = "uv" }) },
+    rows = load_rows("udp", "echo over UDP, 64 B", chart { most = 1.15, of = "uv" }) },
   { kind = "proxy", prefix = ("%s proxy 64:64:4000,64:65536:500 %s/echo_epoll "):format(LOAD, BENCH), arguments = "",
     rows = {} },
   { kind = "resp", prefix = SOURCE .. "/bench/load/resp.sh 30000 ", arguments = "", rows = {
-    { key = "resp", title = "Redis PING, 50 connections: requests a second", unit = "k/s", scale = 1000, more = true,
+    { key = "resp", title = "Redis PING, 50 connections", unit = "k/s", scale = 1000, more = true,
       chart = true, goal = { { least = 0.8, of = "redis" } } },
     { key = "resp cpu", title = "  server CPU", unit = "us", scale = 1000 },
   } },
 }
 for _, size in ipairs { 64, 65536 } do
-  for _, row in ipairs(load_rows("proxy " .. size, ("proxy, %s, 64 connections"):format(bytes(size)),
+  for _, row in ipairs(load_rows("proxy " .. size, ("TCP proxy, %s"):format(bytes(size)),
     { chart = size == 64, goal = { { most = 1.15, of = "epoll" } } })) do
     table.insert(parts.network[4].rows, row)
   end
@@ -166,16 +167,16 @@ end
 
 parts.threads = {}
 for _, row in ipairs {
-  { key = "numbers", count = 300000, title = "numbers from one thread to another", unit = "M/s", rate = 1000,
+  { key = "numbers", count = 300000, title = "numbers between two threads", unit = "M/s", rate = 1000,
     more = true, chart = true, goal = { { least = 5 } } },
-  { key = "strings", count = 200000, title = "strings of 64 B from one thread to another", unit = "M/s", rate = 1000,
+  { key = "strings", count = 200000, title = "strings of 64 B between two threads", unit = "M/s", rate = 1000,
     more = true, chart = true, goal = { { least = 2 } } },
-  { key = "round_trip", count = 3000, title = "round trip between two sleeping threads, on two CPUs", unit = "us",
+  { key = "round_trip", count = 3000, title = "round trip, two sleeping threads on two CPUs", unit = "us",
     scale = 1000, chart = true, goal = { { most = 15 } } },
   { key = "anywhere", count = 5000, title = "  the same, wherever the system lets them run", unit = "us", scale = 1000,
-    full_title = "round trip between two sleeping threads, wherever the system lets them run",
+    full_title = "round trip, two sleeping threads, wherever the system lets them run",
     goal = { { most = 15 } } },
-  { key = "busy", count = 30000, title = "round trip between two busy threads", unit = "us", scale = 1000,
+  { key = "busy", count = 30000, title = "round trip, two busy threads on two CPUs", unit = "us", scale = 1000,
     goal = { { most = 2 } } },
   { key = "start", count = 20, title = "start of a thread with its state", unit = "us", scale = 1000,
     goal = { { most = 1000 } } },
