@@ -1,12 +1,12 @@
 -- Momo beside its peers, in one run. `./dev bench` builds all that it needs and calls this.
 --
--- Usage: run.lua [NAME]             all parts, or one of them: tasks, channels, ..., or a C bench: wheel, slab, ...
---        run.lua --check [--update] the instructions of the hot paths, against bench/instructions.lua
---        run.lua --absent           the Debian packages of the contenders that are not installed
+-- Usage: run.lua [--rounds N] [NAME]        all parts, or one of them: tasks, channels, ..., or a C bench: wheel, ...
+--        run.lua --check [--update | PATH]  the instructions of the hot paths, against bench/instructions.lua
+--        run.lua --absent                   the Debian packages of the contenders that are not installed
 --
 -- A figure is the best of the rounds, the minimum where less is better, and in brackets their median. A run of all
--- parts writes into bench/results: results.json, table.md (all rows), performance.md (those of the chart, for the
--- README) and chart.svg.
+-- parts writes into bench/results: results.json, table.md (all rows and goals), performance.md (those of the chart and
+-- what falls short, for the README) and chart.svg.
 
 local SOURCE, BUILD = os.getenv "MOMO_SOURCE_DIR", os.getenv "MOMO_BUILD_DIR"
 if not (SOURCE and BUILD and os.getenv "MOMO_BIN") then
@@ -16,15 +16,17 @@ end
 package.path = SOURCE .. "/bench/?.lua;" .. package.path
 
 local contenders = require "harness.contenders"
+local goals = require "harness.goals"
 local measure = require "harness.measure"
 local report = require "harness.report"
 local shell = require "harness.shell"
 local workloads = require "harness.workloads"
 
-local option, argument = ...
+local option, argument, third = ...
 
 if option == "--check" then
-  os.exit(require "harness.check"(argument == "--update") and 0 or 1)
+  local update = argument == "--update"
+  os.exit(require "harness.check"(update, not update and argument or nil) and 0 or 1)
 elseif option == "--absent" then
   for _, contender in ipairs(contenders.list) do
     if contender.absent then
@@ -32,6 +34,8 @@ elseif option == "--absent" then
     end
   end
   os.exit(0)
+elseif option == "--rounds" then
+  measure.rounds, option = assert(tonumber(argument), "how many rounds?"), third
 end
 
 -- The C benches have a table of their own each: Momo's floors, beside what stands in for them elsewhere.
@@ -60,7 +64,7 @@ end
 local function run_c_bench(name)
   say(name)
   programs[name] = shell.output(("%s/bench/%s_bench"):format(BUILD, name))
-  io.write(programs[name], "\n")
+  io.write(programs[name], report.sentences(goals.of_program(name, programs[name])), "\n")
   io.flush()
 end
 
@@ -92,30 +96,38 @@ local function circumstances()
 end
 
 local function write_results(about)
-  local rows = {}
-  local text = { ("Commit %s%s, %s; %s, %d CPUs, %s.\n"):format(about.commit, about.modified and ", modified" or "",
-    about.date, about.cpu, about.cpus, about.kernel) }
-  for _, part in ipairs(workloads.order) do
-    text[#text + 1] = ("\n## %s\n\n"):format(part) .. report.markdown(results[part])
-    for _, entry in ipairs(results[part]) do
-      rows[#rows + 1] = { part = part, key = entry.row.key, title = entry.row.title, unit = entry.row.unit,
-        more_is_better = entry.row.more or false, figures = entry.figures }
+  local rows, verdicts, parts = {}, {}, {}
+  local text = { ("Commit %s%s, %s; %s, %d CPUs, %s. The best of %d interleaved rounds.\n"):format(about.commit,
+    about.modified and ", modified" or "", about.date, about.cpu, about.cpus, about.kernel, measure.rounds) }
+  local function add(list)
+    for _, verdict in ipairs(list) do
+      verdicts[#verdicts + 1] = verdict
+    end
+    return list
+  end
+  for i, part in ipairs(workloads.order) do
+    local entries = results[part]
+    parts[i] = entries
+    text[#text + 1] = ("\n## %s\n\n"):format(part) .. report.markdown(entries)
+    for _, entry in ipairs(entries) do
+      local row = entry.row
+      rows[#rows + 1] = { part = part, key = row.key, title = row.full_title or row.title, unit = row.unit,
+        more_is_better = row.more or false, figures = entry.figures, goals = add(goals.of_row(entry, entries)) }
     end
   end
   for _, name in ipairs(c_benches) do
     text[#text + 1] = ("\n## %s, C without Lua\n\n```\n%s```\n"):format(name, programs[name])
+    add(goals.of_program(name, programs[name]))
   end
-  write("results.json", report.json { about = about, rounds = measure.ROUNDS, rows = rows, c_benches = programs })
+  text[#text + 1] = "\n## Goals\n\n" .. report.goals(verdicts)
+  write("results.json", report.json { about = about, rounds = measure.rounds, rows = rows, goals = verdicts,
+    c_benches = programs })
   write("table.md", table.concat(text))
-  local short = {}
-  for _, part in ipairs(workloads.order) do
-    short[#short + 1] = report.markdown(results[part], "chart")
-  end
-  write("performance.md", table.concat(short, "\n"))
-  write("chart.svg", require "harness.chart"(results, workloads.order))
+  write("performance.md", report.short(parts) .. "\nWhat falls short:\n\n" .. report.short_falls(parts, verdicts))
+  write("chart.svg", require "harness.chart"(parts, about))
 end
 
-print(("Best (median) of %d interleaved rounds\n%s"):format(measure.ROUNDS, report.absent()))
+print(("Best (median) of %d interleaved rounds\n%s"):format(measure.rounds, report.absent()))
 if not option then
   local about = circumstances() -- now: the checkout may move on meanwhile
   for _, name in ipairs(workloads.order) do

@@ -77,13 +77,24 @@ local function write_table(tolerance, found)
   assert(file:close())
 end
 
+---The paths that are checked: all, or the one of that name.
+local function chosen(name)
+  for _, path in ipairs(PATHS) do
+    if path[1] == name then
+      return { path }
+    end
+  end
+  return not name and PATHS or error(("there is no path '%s'; see bench/instructions.lua"):format(name), 0)
+end
+
 ---@param update boolean whether the table is written anew instead
+---@param only string? the name of a path, if not all are checked
 ---@return boolean # whether no path got heavier
-return function(update)
+return function(update, only)
   local known = dofile(TABLE)
   local found, heavier, lighter = {}, {}, {}
   print(("%-20s %12s %12s %8s"):format("instructions", "table", "now", "change"))
-  for _, path in ipairs(PATHS) do
+  for _, path in ipairs(chosen(only)) do
     local name = path[1]
     found[name] = least(path)
     local before = known[name]

@@ -5,10 +5,13 @@ local shell = require "harness.shell"
 
 local SOURCE, BUILD = os.getenv "MOMO_SOURCE_DIR", os.getenv "MOMO_BUILD_DIR"
 local BENCH, PROGRAMS = SOURCE .. "/bench", BUILD .. "/bench"
+local COMPILED = { [".c"] = true, [".go"] = true, [".rs"] = true }
 
 ---@class bench.Contender
 ---@field name string as in the names of its programs
 ---@field title string
+---@field program? string what its programs are called, where it isn't its name
+---@field kinds? table<string, boolean> those that it has, where not each that it has a program for
 ---@field source string how a program of it ends
 ---@field command string runs a program; %s is its path, or the name of its kind where it is a compiled one
 ---@field floor? boolean whether it is what the machine takes, and no peer
@@ -22,10 +25,14 @@ local BENCH, PROGRAMS = SOURCE .. "/bench", BUILD .. "/bench"
 local contenders = {
   { name = "momo", title = "Momo", source = ".lua", command = os.getenv "MOMO_BIN" .. " %s",
     version = os.getenv "MOMO_BIN" .. " --version" },
-  { name = "floor", title = "floor", source = ".lua", command = PROGRAMS .. "/floor_bench %s", floor = true },
-  { name = "epoll", title = "epoll in C", source = ".c", command = PROGRAMS .. "/%s/epoll", floor = true },
-  { name = "uv", title = "libuv in C", source = ".c", command = PROGRAMS .. "/%s/uv", floor = true,
+  { name = "floor", title = "floor", program = "momo", source = ".lua", kinds = { tasks = true },
+    command = PROGRAMS .. "/floor_bench %s", floor = true },
+  { name = "epoll", title = "epoll in C", source = ".c", command = PROGRAMS .. "/%s_epoll", floor = true },
+  { name = "uv", title = "libuv in C", source = ".c", command = PROGRAMS .. "/%s_uv", floor = true,
     version = "pkg-config --modversion libuv" },
+  { name = "recvmmsg", title = "libuv, recvmmsg", program = "uv", source = ".c", kinds = { udp = true },
+    command = PROGRAMS .. "/%s_uv recvmmsg", floor = true },
+  { name = "bare", title = "bare C", source = ".c", command = PROGRAMS .. "/%s_bare", floor = true },
   { name = "luv", title = "luv", source = ".lua", command = "luajit %s", package = "lua-luv",
     probe = "luajit -e 'require \"luv\"'" },
   { name = "cqueues", title = "cqueues", source = ".lua", command = "luajit %s", package = "lua-cqueues",
@@ -40,33 +47,34 @@ local contenders = {
     probe = "test -x " .. PROGRAMS .. "/go/hello", version = "go env GOVERSION" },
   { name = "tokio", title = "Tokio", source = ".rs", command = PROGRAMS .. "/tokio/release/%s",
     package = "librust-tokio-dev", probe = "test -x " .. PROGRAMS .. "/tokio/release/hello" },
+  { name = "redis", title = "Redis", source = ".conf", command = "redis-server %s --port", package = "redis-server",
+    probe = "command -v redis-server redis-benchmark", version = "redis-server --version" },
 }
 
 for _, contender in ipairs(contenders) do
   contender.absent = contender.probe ~= nil and not shell.succeeds(contender.probe)
 end
 
-local M = { list = contenders }
+local M = { list = contenders, by_name = {} }
+for _, contender in ipairs(contenders) do
+  M.by_name[contender.name] = contender
+end
 
 local function exists(path)
   local file = io.open(path)
   return file ~= nil and file:close()
 end
 
----The command for its program of a kind; nil when it has none. The floor runs Momo's.
+---The command for its program of a kind; nil when it has none.
 ---@param contender bench.Contender
 ---@param kind string
 ---@return string?
 function M.command(contender, kind)
-  if contender.name == "floor" then
-    return kind == "tasks" and contender.command:format(shell.quote(BENCH .. "/tasks/momo.lua")) or nil
-  end
-  local path = ("%s/%s/%s%s"):format(BENCH, kind, contender.name, contender.source)
-  if not exists(path) then
+  local path = ("%s/%s/%s%s"):format(BENCH, kind, contender.program or contender.name, contender.source)
+  if not exists(path) or (contender.kinds and not contender.kinds[kind]) then
     return nil
   end
-  local interpreted = contender.source == ".lua" or contender.source == ".js"
-  return contender.command:format(interpreted and shell.quote(path) or kind)
+  return contender.command:format(COMPILED[contender.source] and kind or shell.quote(path))
 end
 
 ---@return string # its version where it is known

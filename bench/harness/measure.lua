@@ -3,7 +3,7 @@
 local contenders = require "harness.contenders"
 local shell = require "harness.shell"
 
-local M = { ROUNDS = 8 }
+local M = { rounds = 8 }
 
 local function numbers(text)
   local list = {}
@@ -67,16 +67,18 @@ function M.part(workloads)
       if entry.workload == workload and figures[entry.place] then
         local list = entry.samples[contender.name] or {}
         entry.samples[contender.name] = list
-        list[#list + 1] = figures[entry.place] / (entry.row.scale or 1)
+        local figure, row = figures[entry.place], entry.row
+        list[#list + 1] = row.rate and row.rate / figure or figure / (row.scale or 1)
       end
     end
   end
 
-  for round = 1, M.ROUNDS do
+  for round = 1, M.rounds do
     for _, workload in ipairs(workloads) do
+      local takes_part = round <= (workload.rounds or round)
       for i = 1, #contenders.list do -- each round begins with another one
         local contender = contenders.list[(i + round) % #contenders.list + 1]
-        if not contender.absent then
+        if takes_part and not contender.absent then
           sample(contender, workload)
         end
       end

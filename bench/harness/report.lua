@@ -1,6 +1,7 @@
 ---The results as text for the terminal, as Markdown and as JSON.
 
 local contenders = require "harness.contenders"
+local goals = require "harness.goals"
 
 local M = {}
 
@@ -100,7 +101,17 @@ local function aligned(lines)
   return table.concat(out, "\n") .. "\n"
 end
 
----A part as text: best (median) of each contender, and the ratios.
+---@param verdict bench.Verdict
+---@return string # "goal: at most 2 x floor; it is 2.94: missed"
+local function sentence(verdict)
+  if not verdict.value then
+    return ("goal: %s; not measured"):format(verdict.goal)
+  end
+  return ("goal: %s; it is %s: %s"):format(verdict.goal, M.number(verdict.value),
+    verdict.reached and "reached" or "missed")
+end
+
+---A part as text: best (median) of each contender, the ratios, and the goals.
 ---@return string
 function M.text(name, entries)
   local columns = columns_of(entries)
@@ -110,7 +121,7 @@ function M.text(name, entries)
   end
   head[#head + 1] = "x best peer"
   head[#head + 1] = "x floor"
-  local lines = { head }
+  local lines, verdicts = { head }, {}
   for _, entry in ipairs(entries) do
     local line = { entry.row.title, entry.row.unit }
     for _, contender in ipairs(columns) do
@@ -120,8 +131,22 @@ function M.text(name, entries)
     line[#line + 1] = peer
     line[#line + 1] = floor
     lines[#lines + 1] = line
+    for _, verdict in ipairs(goals.of_row(entry, entries)) do
+      verdicts[#verdicts + 1] = verdict
+    end
   end
-  return aligned(lines)
+  return aligned(lines) .. M.sentences(verdicts)
+end
+
+---A line for each goal.
+---@param verdicts bench.Verdict[]
+---@return string
+function M.sentences(verdicts)
+  local lines = {}
+  for i, verdict in ipairs(verdicts) do
+    lines[i] = ("%s: %s\n"):format(verdict.title:gsub("^%s+", ""), sentence(verdict))
+  end
+  return table.concat(lines)
 end
 
 ---What is not installed, a line for each package.
@@ -136,27 +161,31 @@ function M.absent()
   return table.concat(lines)
 end
 
----A part as a Markdown table of the best figures.
----@param rows? "chart" only those of the chart
----@return string
-function M.markdown(entries, rows)
-  local chosen = {}
-  for _, entry in ipairs(entries) do
-    if rows ~= "chart" or entry.row.chart then
-      chosen[#chosen + 1] = entry
-    end
+local function markdown(lines)
+  local out = {}
+  for i, line in ipairs(lines) do
+    out[i] = "| " .. table.concat(line, " | ") .. " |\n"
   end
-  local columns = columns_of(chosen)
+  return table.concat(out)
+end
+
+local function title_of(entry)
+  return entry.row.full_title or (entry.row.title:gsub("^%s+", ""))
+end
+
+---A part as a Markdown table of the best figures.
+---@return string
+function M.markdown(entries)
+  local columns = columns_of(entries)
   local head, rule = { "what", "unit" }, { "---", "---" }
   for _, contender in ipairs(columns) do
     head[#head + 1] = contender.title
     rule[#rule + 1] = "--:"
   end
-  head[#head + 1] = "Momo takes"
-  rule[#rule + 1] = "---"
+  head[#head + 1], rule[#rule + 1] = "Momo takes", "---"
   local lines = { head, rule }
-  for _, entry in ipairs(chosen) do
-    local line = { (entry.row.title:gsub("^%s+", "")), entry.row.unit }
+  for _, entry in ipairs(entries) do
+    local line = { title_of(entry), entry.row.unit }
     for _, contender in ipairs(columns) do
       local text = cell(entry.figures[contender.name])
       line[#line + 1] = contender.name == "momo" and "**" .. text .. "**" or text
@@ -165,8 +194,63 @@ function M.markdown(entries, rows)
     line[#line + 1] = peer .. (peer ~= "" and floor ~= "" and ", " or "") .. floor
     lines[#lines + 1] = line
   end
-  for i, line in ipairs(lines) do
-    lines[i] = "| " .. table.concat(line, " | ") .. " |\n"
+  return markdown(lines)
+end
+
+---The goals as a Markdown table.
+---@param verdicts bench.Verdict[]
+---@return string
+function M.goals(verdicts)
+  local lines = { { "what", "goal", "Momo", "" }, { "---", "---", "--:", "---" } }
+  for _, verdict in ipairs(verdicts) do
+    lines[#lines + 1] = { (verdict.title:gsub("^%s+", "")), verdict.goal,
+      verdict.value and M.number(verdict.value) or "–",
+      (not verdict.value and "not measured") or (verdict.reached and "reached" or "**missed**") }
+  end
+  return markdown(lines)
+end
+
+local function named(winner, figure)
+  return winner and ("%s %s"):format(winner.title, M.number(figure.best)) or "–"
+end
+
+---The rows of the chart as one small Markdown table: Momo, the best peer, the floor.
+---@param parts table[][] the entries of each part
+---@return string
+function M.short(parts)
+  local lines = { { "what", "unit", "Momo", "best peer", "floor" }, { "---", "---", "--:", "---", "---" } }
+  for _, entries in ipairs(parts) do
+    for _, entry in ipairs(entries) do
+      if entry.row.chart then
+        lines[#lines + 1] = { title_of(entry) .. (entry.row.more and " (more is better)" or ""), entry.row.unit,
+          "**" .. cell(entry.figures.momo) .. "**", named(best_of(entry, false)), named(best_of(entry, true)) }
+      end
+    end
+  end
+  return markdown(lines)
+end
+
+---Where Momo falls short, as a Markdown list: of its goals, and in the rows of the chart of the best peer.
+---@param parts table[][] the entries of each part
+---@param verdicts bench.Verdict[]
+---@return string
+function M.short_falls(parts, verdicts)
+  local lines = {}
+  for _, verdict in ipairs(verdicts) do
+    if verdict.reached == false then
+      lines[#lines + 1] = ("* %s: %s, and the goal is %s.\n"):format(verdict.title:gsub("^%s+", ""),
+        M.number(verdict.value), verdict.goal)
+    end
+  end
+  for _, entries in ipairs(parts) do
+    for _, entry in ipairs(entries) do
+      local winner, figure = best_of(entry, false)
+      local value = ratio(entry, figure)
+      if entry.row.chart and value and value > 1 then
+        lines[#lines + 1] = ("* %s: %s is ahead, %s %s to %s.\n"):format(title_of(entry), winner.title,
+          M.number(figure.best), entry.row.unit, M.number(entry.figures.momo.best))
+      end
+    end
   end
   return table.concat(lines)
 end

@@ -1,14 +1,18 @@
 ---What is measured. The parts, in the order in which they run and are shown; `./dev bench NAME` runs one of them.
 
-local LOAD = os.getenv "MOMO_BUILD_DIR" .. "/bench/load/load"
+local BENCH, SOURCE = os.getenv "MOMO_BUILD_DIR" .. "/bench", os.getenv "MOMO_SOURCE_DIR"
+local LOAD = BENCH .. "/load_load"
 
 ---@class bench.Row
 ---@field key string
 ---@field title string
+---@field full_title? string what stands by itself, where the title only goes on from the row above
 ---@field unit string
 ---@field scale? number what the program's figure is divided by
+---@field rate? number what is divided by the program's figure, instead
 ---@field more? boolean whether more is better
 ---@field chart? boolean whether it is in the chart and in the short table
+---@field goal? bench.Goal[]
 
 ---@class bench.Workload
 ---@field kind string the folder of its programs
@@ -19,6 +23,7 @@ local LOAD = os.getenv "MOMO_BUILD_DIR" .. "/bench/load/load"
 ---@field size? integer what the count must be a multiple of
 ---@field only? table<string, boolean> contenders
 ---@field connections? integer
+---@field rounds? integer the most of them that it takes part in
 ---@type table<string, bench.Workload[]>
 local parts = {}
 
@@ -37,8 +42,9 @@ local function task(part, workload, size, count, title, row)
   return entry
 end
 
-local function chart()
-  return { chart = true }
+-- A row of the chart, with its goals.
+local function chart(...)
+  return { chart = true, goal = { ... } }
 end
 
 -- The same without the JIT compiler, which only those have that run bench/tasks/momo.lua.
@@ -48,21 +54,21 @@ local function jit_off(entry)
   entry.arguments, entry.only = entry.arguments .. " off", { momo = true, floor = true }
 end
 
-task("tasks", "spawn", 1000, 200000, "spawn + run, bursts of 1000", chart())
+task("tasks", "spawn", 1000, 200000, "spawn + run, bursts of 1000", chart { most = 2, of = "floor" })
 jit_off(task("tasks", "spawn", 1000, 200000, "  the same"))
-task("tasks", "join", 1, 100000, "spawn + join", chart())
+task("tasks", "join", 1, 100000, "spawn + join", chart { most = 150 })
 task("tasks", "scope", 1000, 100000, "a child of a scope of 1000")
-task("tasks", "yield", 1, 500000, "yield, 1 task", chart())
+task("tasks", "yield", 1, 500000, "yield, 1 task", chart { most = 1.15, of = "floor" })
 jit_off(task("tasks", "yield", 1, 500000, "  the same"))
-task("tasks", "yield", 1000, 500000, "yield, 1000 tasks", chart())
+task("tasks", "yield", 1000, 500000, "yield, 1000 tasks", chart { most = 1.15, of = "floor" })
 task("tasks", "yield", 100000, 500000, "yield, 100 000 tasks")
 
-task("channels", "channel", 0, 500000, "a value through a channel, unbounded", chart())
-task("channels", "channel", 128, 500000, "a value through a channel of 128", chart())
-task("channels", "ping_pong", 1, 100000, "ping-pong of two tasks, round trip", chart())
+task("channels", "channel", 0, 500000, "a value through a channel, unbounded", chart { most = 7 })
+task("channels", "channel", 128, 500000, "a value through a channel of 128", chart { most = 15 })
+task("channels", "ping_pong", 1, 100000, "ping-pong of two tasks, round trip", chart({ most = 150 }, { most = 100 }))
 
 task("sleep", "timeout", 1, 100000, "a time limit that is not reached")
-for _, n in ipairs { 10, 1000, 100000, 1000000 } do
+for _, n in ipairs { 10, 1000, 10000, 100000, 1000000 } do
   local key, many = "asleep " .. n, grouped(n)
   local rows = {
     { key = key .. " arm", title = ("spawn + arm a sleep, %s new tasks"):format(many), unit = "ns" },
@@ -71,7 +77,10 @@ for _, n in ipairs { 10, 1000, 100000, 1000000 } do
     { key = key .. " cancel", title = ("arm and cancel a sleep, %s others asleep"):format(many), unit = "ns",
       chart = n == 1000 },
   }
-  if n < 100000 then -- too few to tell what each of them takes
+  if n == 1000000 then
+    rows[1].goal = { { most = 1.3, of = "floor" }, { most = 1.5, row = "asleep 10000 arm" } }
+    rows[2].goal = { { most = 800 } }
+  elseif n < 10000 then -- too few to tell what each of them takes
     rows[1], rows[2] = false, false
   end
   table.insert(parts.sleep, { kind = "tasks", arguments = ("asleep %d %%d"):format(n), count = 10000, rows = rows })
@@ -80,23 +89,31 @@ end
 -- The loads of an echo server; the server lives through all of them.
 
 local LOADS = {
-  { 1, 64, 3000 }, { 64, 64, 10000 }, { 1000, 64, 10000 },
-  { 1, 4096, 3000 }, { 64, 4096, 8000 }, { 1000, 4096, 6000 },
-  { 1, 65536, 400 }, { 64, 65536, 1500 }, { 1000, 65536, 2000 },
+  { 1, 64, 2000 }, { 64, 64, 8000 }, { 1000, 64, 8000 },
+  { 1, 4096, 1500 }, { 64, 4096, 4000 }, { 1000, 4096, 4000 },
+  { 1, 65536, 200 }, { 64, 65536, 600 }, { 1000, 65536, 1000 },
 }
 
+-- The rows of what load.c prints for a load.
+local function load_rows(key, title, row)
+  row = row or {}
+  row.key, row.title, row.unit, row.scale = key .. " cpu", title .. ": server CPU", "us", 1000
+  local function more(figure, words, unit)
+    return { key = key .. " " .. figure, title = "  " .. words, full_title = title .. ": " .. words, unit = unit }
+  end
+  local rate = more("rate", "requests a second", "k/s")
+  rate.scale, rate.more = 1000, true
+  return { row, rate, more("p50", "latency, p50", "us"), more("p99", "p99", "us"), more("p99.9", "p99.9", "us") }
+end
+
+local function bytes(size)
+  return size < 1024 and size .. " B" or size / 1024 .. " KiB"
+end
+
 local function echo_rows(connections, size)
-  local what = ("%s, %d connection%s"):format(size < 1024 and size .. " B" or size / 1024 .. " KiB", connections,
-    connections > 1 and "s" or "")
-  local key = ("echo %dx%d "):format(connections, size)
-  return {
-    { key = key .. "cpu", title = "echo, " .. what .. ": server CPU", unit = "us", scale = 1000,
-      chart = size == 64 and connections > 1 },
-    { key = key .. "rate", title = "  requests a second", unit = "k/s", scale = 1000, more = true },
-    { key = key .. "p50", title = "  latency, p50", unit = "us" },
-    { key = key .. "p99", title = "  p99", unit = "us" },
-    { key = key .. "p99.9", title = "  p99.9", unit = "us" },
-  }
+  local goal = size == 64 and connections > 1 and chart({ most = 1.1, of = "uv" }, { most = 1.05, of = "uv" })
+  return load_rows(("echo %dx%d"):format(connections, size), ("echo, %s, %d connection%s"):format(bytes(size),
+    connections, connections > 1 and "s" or ""), goal or nil)
 end
 
 local echo = { kind = "echo", arguments = "", connections = 1000, rows = {} }
@@ -111,26 +128,61 @@ echo.prefix = ("%s echo %s "):format(LOAD, table.concat(loads, ","))
 parts.echo = { echo }
 
 parts.connections = {
-  { kind = "echo", prefix = LOAD .. " storm 3000 ", arguments = "", rows = {
+  { kind = "echo", prefix = LOAD .. " storm 2000 ", arguments = "", rows = {
     { key = "storm", title = "accept, echo once, close: server CPU", unit = "us", scale = 1000, chart = true },
-    { key = "storm rate", title = "  connections a second", unit = "k/s", scale = 1000, more = true },
+    { key = "storm rate", title = "  connections a second", full_title = "accept storm: connections a second",
+      unit = "k/s", scale = 1000, more = true, goal = { { least = 0.9, of = "uv" } } },
   } },
-  { kind = "echo", prefix = LOAD .. " idle 900 ", arguments = "", rows = {
+  { kind = "echo", prefix = LOAD .. " idle 900 ", arguments = "", rounds = 2, rows = {
     { key = "idle 900", title = "memory of an idle connection, of 900", unit = "B" },
   } },
-  { kind = "echo", prefix = LOAD .. " idle 5000 ", arguments = "", connections = 5000, rows = {
-    { key = "idle 5000", title = "memory of an idle connection, of 5000", unit = "B", chart = true },
+  { kind = "echo", prefix = LOAD .. " idle 5000 ", arguments = "", connections = 5000, rounds = 2, rows = {
+    { key = "idle 5000", title = "memory of an idle connection, of 5000", unit = "B", chart = true,
+      goal = { { most = 1536 }, { most = 1024 } } },
   } },
 }
 
+-- The other kinds of servers, each with 64 connections. That of TCP is here again, to be measured beside the others.
+parts.network = {
+  { kind = "echo", prefix = LOAD .. " echo 64:64:8000 ", arguments = "",
+    rows = load_rows("tcp", "echo over TCP, 64 B") },
+  { kind = "unix", prefix = LOAD .. " unix 64:64:8000 ", arguments = "",
+    rows = load_rows("unix", "echo over a Unix socket, 64 B", chart { most = 1, row = "tcp cpu" }) },
+  { kind = "udp", prefix = LOAD .. " udp 64:64:8000 ", arguments = "",
+    rows = load_rows("udp", "echo over UDP, 64 B", chart { most = 1.15, of = "uv" }) },
+  { kind = "proxy", prefix = ("%s proxy 64:64:4000,64:65536:500 %s/echo_epoll "):format(LOAD, BENCH), arguments = "",
+    rows = {} },
+  { kind = "resp", prefix = SOURCE .. "/bench/load/resp.sh 30000 ", arguments = "", rows = {
+    { key = "resp", title = "Redis PING, 50 connections", unit = "k/s", scale = 1000, more = true,
+      chart = true, goal = { { least = 0.8, of = "redis" } } },
+    { key = "resp cpu", title = "  server CPU", unit = "us", scale = 1000 },
+  } },
+}
+for _, size in ipairs { 64, 65536 } do
+  for _, row in ipairs(load_rows("proxy " .. size, ("TCP proxy, %s"):format(bytes(size)),
+    { chart = size == 64, goal = { { most = 1.15, of = "epoll" } } })) do
+    table.insert(parts.network[4].rows, row)
+  end
+end
+
 parts.threads = {}
-for _, what in ipairs {
-  { "numbers", 200000, "a number from one thread to another", true },
-  { "strings", 100000, "a string of 64 B from one thread to another", true },
-  { "round_trip", 5000, "round trip between two threads" },
+for _, row in ipairs {
+  { key = "numbers", count = 300000, title = "numbers between two threads", unit = "M/s", rate = 1000,
+    more = true, chart = true, goal = { { least = 5 } } },
+  { key = "strings", count = 200000, title = "strings of 64 B between two threads", unit = "M/s", rate = 1000,
+    more = true, chart = true, goal = { { least = 2 } } },
+  { key = "round_trip", count = 3000, title = "round trip, two sleeping threads on two CPUs", unit = "us",
+    scale = 1000, chart = true, goal = { { most = 15 } } },
+  { key = "anywhere", count = 5000, title = "  the same, wherever the system lets them run", unit = "us", scale = 1000,
+    full_title = "round trip, two sleeping threads, wherever the system lets them run",
+    goal = { { most = 15 } } },
+  { key = "busy", count = 30000, title = "round trip, two busy threads on two CPUs", unit = "us", scale = 1000,
+    goal = { { most = 2 } } },
+  { key = "start", count = 20, title = "start of a thread with its state", unit = "us", scale = 1000,
+    goal = { { most = 1000 } } },
 } do
-  table.insert(parts.threads, { kind = "threads", arguments = what[1] .. " 1024 %d", count = what[2],
-    rows = { { key = what[1], title = what[3], unit = "ns", chart = what[4] } } })
+  local entry = { kind = "threads", arguments = row.key .. " 1024 %d", count = row.count, rows = { row } }
+  table.insert(parts.threads, entry)
 end
 for threads = 1, 2 do
   table.insert(parts.threads, { kind = "service", prefix = LOAD .. " service 64:64:3000 ",
@@ -150,5 +202,5 @@ parts.start = {
 
 return {
   parts = parts,
-  order = { "tasks", "channels", "sleep", "echo", "connections", "threads", "start" },
+  order = { "tasks", "channels", "sleep", "echo", "connections", "network", "threads", "start" },
 }

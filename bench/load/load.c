@@ -5,14 +5,18 @@
  * Usage: load echo LOAD,LOAD,... SERVER [ARGS]    LOAD is CONNECTIONS:BYTES:REQUESTS. For each of them a line:
  *                                                 CPU time of the server in ns a request, requests a second, and the
  *                                                 latencies p50, p99 and p99.9 in us
- *        load service LOAD,LOAD,... SERVER [ARGS] the same with a server that may use all CPUs, as may the load
+ *        load udp LOAD,LOAD,... SERVER [ARGS]     the same in datagrams
+ *        load unix LOAD,LOAD,... SERVER [ARGS]    the same over a Unix socket, at the path that is the last argument
+ *        load proxy LOAD,LOAD,... UPSTREAM SERVER [ARGS]  the same through a proxy, which gets the port of the echo
+ *                                                 server UPSTREAM, a path, as its last argument; CPU time is the proxy's
+ *        load service LOAD,LOAD,... SERVER [ARGS] the same as echo, with a server that may use all CPUs, as may the load
  *        load storm CONNECTIONS SERVER [ARGS]     connections come, echo once and go: CPU time of the server in ns a
  *                                                 connection, connections a second
  *        load idle CONNECTIONS SERVER [ARGS]      resident memory of the server in bytes a connection that has echoed once
  *        load start TIMES PROGRAM [ARGS]          from fork to exit, the mean: wall-clock and CPU time in us
  *
- * The server listens on 127.0.0.1, sends back what it gets, and prints its port as its first line. Each connection has
- * one message under way at a time. CPU time is user and system time of all the server's threads. */
+ * The server listens on 127.0.0.1, sends back what it gets, and prints its port, or its path, as its first line. Each
+ * connection has one message under way at a time. CPU time is user and system time of all the server's threads. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,11 +31,12 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { GREETING = 64, MESSAGE_MAX = 64 * 1024, EVENTS = 256, BURST = 64 };
+enum { GREETING = 64, MESSAGE_MAX = 64 * 1024, EVENTS = 256, BURST = 64, LINE = 108 };
 
 struct connection {
     int fd;
@@ -41,13 +46,14 @@ struct connection {
 
 static pid_t server;
 static clockid_t server_clock;
-static struct sockaddr_in address;
+static int socket_type = SOCK_STREAM;
+static struct sockaddr_storage address;
+static socklen_t address_size;
 static char message[MESSAGE_MAX];
 
 static _Noreturn void fail(const char *what) {
     fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-    if (server > 0) kill(server, SIGKILL);
-    exit(1);
+    exit(1); /* the servers die with us */
 }
 
 static uint64_t read_clock(clockid_t clock) {
@@ -76,35 +82,74 @@ static void pin(int n) {
     }
 }
 
-static void start_server(char **argv, bool pinned) {
+/* Starts a program on the nth CPU, or on any if n is negative, and reads its first line. */
+static pid_t start_program(char **argv, int cpu, char line[LINE]) {
     int ends[2];
     if (pipe(ends) < 0) fail("pipe");
-    server = fork();
-    if (server < 0) fail("fork");
-    if (server == 0) {
+    pid_t pid = fork();
+    if (pid < 0) fail("fork");
+    if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (pinned) pin(0);
+        if (cpu >= 0) pin(cpu);
         dup2(ends[1], STDOUT_FILENO);
         close(ends[0]);
         close(ends[1]);
         execvp(argv[0], argv);
-        fail(argv[0]);
+        perror(argv[0]);
+        _exit(1);
     }
     close(ends[1]);
     FILE *lines = fdopen(ends[0], "r"); /* stays open: a server may go on printing */
-    int port = 0;
-    if (lines == NULL || fscanf(lines, "%d", &port) != 1) fail("the server did not print its port");
-    address = (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    if (lines == NULL || fscanf(lines, "%107s", line) != 1) fail("the server did not print where it listens");
+    return pid;
+}
+
+/* With one more argument, if there is one. */
+static void start_server(char **argv, char *argument, bool pinned) {
+    char line[LINE], *all[16] = {0};
+    int n = 0;
+    while (argv[n] != NULL && n < 14) {
+        all[n] = argv[n];
+        n++;
+    }
+    all[n] = argument;
+    server = start_program(all, pinned ? 0 : -1, line);
+    if (line[0] == '/') {
+        struct sockaddr_un *un = (struct sockaddr_un *)&address;
+        un->sun_family = AF_UNIX;
+        strcpy(un->sun_path, line);
+        address_size = sizeof *un;
+    } else {
+        struct sockaddr_in *in = (struct sockaddr_in *)&address;
+        in->sin_family = AF_INET;
+        in->sin_port = htons((uint16_t)atoi(line));
+        in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        address_size = sizeof *in;
+    }
     if (clock_getcpuclockid(server, &server_clock) != 0) fail("clock_getcpuclockid");
     if (pinned) pin(1);
+}
+
+static char folder[] = "/tmp/momo-bench-XXXXXX", path[sizeof folder + sizeof "/socket"];
+
+static void remove_path(void) {
+    unlink(path);
+    rmdir(folder);
+}
+
+/* For a Unix socket that is gone when we are. */
+static char *make_path(void) {
+    if (mkdtemp(folder) == NULL) fail("mkdtemp");
+    snprintf(path, sizeof path, "%s/socket", folder);
+    atexit(remove_path);
+    return path;
 }
 
 /* A connection that sends its greeting. A reset ends it, which leaves no TIME_WAIT behind. */
 static int connect_and_greet(void) {
     static const struct linger reset = {1, 0};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) fail("connect");
+    int fd = socket(address.ss_family, socket_type, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, address_size) < 0) fail("connect");
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     if (send(fd, message, GREETING, MSG_NOSIGNAL) != GREETING) fail("send");
     return fd;
@@ -227,11 +272,11 @@ static void storm(int connections) {
 }
 
 static double resident_bytes(void) {
-    char path[64];
+    char name[64];
     long pages = -1;
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)server);
-    FILE *file = fopen(path, "r");
-    if (file == NULL || fscanf(file, "%*d %ld", &pages) != 1) fail(path);
+    snprintf(name, sizeof name, "/proc/%d/statm", (int)server);
+    FILE *file = fopen(name, "r");
+    if (file == NULL || fscanf(file, "%*d %ld", &pages) != 1) fail(name);
     fclose(file);
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
@@ -270,11 +315,13 @@ static void start(int times, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 4) {
-        fprintf(stderr, "usage: load echo|service|storm|idle|start WHAT PROGRAM [ARGS]\n");
+    const char *mode = argc > 1 ? argv[1] : "";
+    bool proxy = strcmp(mode, "proxy") == 0;
+    if (argc < (proxy ? 5 : 4)) {
+        fprintf(stderr, "usage: load echo|udp|unix|proxy|service|storm|idle|start WHAT [UPSTREAM] PROGRAM [ARGS]\n");
         return 2;
     }
-    char *mode = argv[1], *what = argv[2];
+    char *what = argv[2];
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max; /* the server inherits it */
@@ -284,7 +331,14 @@ int main(int argc, char **argv) {
         start(atoi(what), argv + 3);
         return 0;
     }
-    start_server(argv + 3, strcmp(mode, "service") != 0);
+    if (proxy) {
+        char *upstream[] = {argv[3], NULL}, port[LINE];
+        start_program(upstream, 1, port);
+        start_server(argv + 4, port, true);
+    } else {
+        socket_type = strcmp(mode, "udp") == 0 ? SOCK_DGRAM : SOCK_STREAM;
+        start_server(argv + 3, strcmp(mode, "unix") == 0 ? make_path() : NULL, strcmp(mode, "service") != 0);
+    }
     if (strcmp(mode, "storm") == 0) {
         storm(atoi(what));
     } else if (strcmp(mode, "idle") == 0) {

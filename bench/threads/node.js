@@ -2,17 +2,18 @@
 // thousand that is answered.
 
 const { Worker, isMainThread, parentPort, workerData } = require('worker_threads')
-const WARM_UP = 10000, BURST = 1000
+const WARM_UP = 10000, TRIPS_WARM_UP = 1000, BURST = 1000
 
-if (!isMainThread) {
+function answer() {
   let n = 0
   parentPort.on('message', value => {
     n++
     if (workerData.each || n % BURST === 0) parentPort.postMessage(value)
   })
-} else {
-  const [name, , count] = process.argv.slice(2)
-  const each = name === 'round_trip'
+}
+
+async function messages(name, count) {
+  const each = name === 'anywhere'
   const worker = new Worker(__filename, { workerData: { each } })
   let answered
   worker.on('message', () => answered())
@@ -28,12 +29,30 @@ if (!isMainThread) {
     }
   }
 
-  const main = async () => {
-    await run(WARM_UP)
+  await run(each ? TRIPS_WARM_UP : WARM_UP)
+  const begin = process.hrtime.bigint()
+  await run(count)
+  console.log(Number(process.hrtime.bigint() - begin) / count)
+  process.exit(0)
+}
+
+async function start(count) {
+  let sum = 0
+  for (let i = 0; i < count; i++) {
     const begin = process.hrtime.bigint()
-    await run(Number(count))
-    console.log(Number(process.hrtime.bigint() - begin) / count)
-    process.exit(0)
+    const worker = new Worker(__filename, { workerData: { start: true } })
+    sum += Number(await new Promise(resolve => worker.on('message', resolve)) - begin)
   }
-  main()
+  console.log(sum / count)
+}
+
+const [name, , count] = process.argv.slice(2)
+if (!isMainThread && workerData.start) {
+  parentPort.postMessage(process.hrtime.bigint())
+} else if (!isMainThread) {
+  answer()
+} else if (name === 'start') {
+  start(Number(count))
+} else if (name !== 'busy' && name !== 'round_trip') { // no thread can be pinned
+  messages(name, Number(count))
 }
