@@ -68,10 +68,15 @@ void io_release_closed(executor *ex) {
     }
 }
 
-void io_ignore_sigpipe(void) {
-    struct sigaction now;
-    if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL) {
-        signal(SIGPIPE, SIG_IGN);
+static void do_nothing(int signal_number) {
+    (void)signal_number;
+}
+
+void io_survive(int signal_number) {
+    struct sigaction now, action = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    if (sigaction(signal_number, NULL, &now) == 0 && now.sa_handler == SIG_DFL) {
+        sigaction(signal_number, &action, NULL);
     }
 }
 
@@ -85,7 +90,7 @@ int io_open_as(executor *ex, int fd, enum io_kind kind, io **out) {
     }
     io *o = slot;
     if (kind != IO_SOCKET) {
-        io_ignore_sigpipe();
+        io_survive(SIGPIPE);
         status = control(ex, EPOLL_CTL_ADD, fd, 0, 0);
         if (status == UV_EPERM) { /* epoll's word for what is always ready */
             kind = IO_READY;
