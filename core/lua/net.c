@@ -178,7 +178,7 @@ static int net_connect_finish(lua_State *L) {
     enum wake wake;
     executor *ex = open_executor(L);
     task *t = ex->current;
-    if (t && t->cancelled && t->wake == WAKE_NONE) { /* about to raise */
+    if (t && t->cancelled && (t->wake == WAKE_NONE || t->wake == WAKE_AGAIN)) { /* about to raise */
         momo_close(ex, token);
     }
     t = suspend_enter(L, "connect", &wake);
