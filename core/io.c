@@ -4,7 +4,6 @@
  */
 #include "io.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -15,7 +14,7 @@ enum { LIBUV, INBOX }; /* in place of a token's id; neither is one */
 static int control(const executor *ex, int operation, int fd, int events, uint64_t id) {
     struct epoll_event event = {.data.u64 = id};
     event.events = (events & UV_READABLE ? EPOLLIN : 0) | (events & UV_WRITABLE ? EPOLLOUT : 0);
-    return epoll_ctl(ex->poll_fd, operation, fd, &event) < 0 ? uv_translate_sys_error(errno) : 0;
+    return epoll_ctl(ex->poll_fd, operation, fd, &event) < 0 ? io_last_error() : 0;
 }
 
 int io_poll_init(executor *ex) {
@@ -24,7 +23,7 @@ int io_poll_init(executor *ex) {
     uv_run(&ex->loop, UV_RUN_NOWAIT); /* from here on its epoll knows what wakes it: see executor.loop */
     ex->poll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (ex->poll_fd < 0) {
-        return uv_translate_sys_error(errno);
+        return io_last_error();
     }
     int status = control(ex, EPOLL_CTL_ADD, uv_backend_fd(&ex->loop), UV_READABLE, LIBUV);
     if (status == 0) {

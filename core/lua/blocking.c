@@ -201,7 +201,7 @@ static int cancelled(lua_State *L, task *t, handle *h) {
     lua_setfield(L, -2, "goes_on");
     lua_pushvalue(L, UP(CANCELLED));
     lua_setmetatable(L, -2);
-    lua_rawseti(L, UP(CANCELLATIONS), (int)t->head.index + 1);
+    lua_rawseti(L, UP(CANCELLATIONS), slot_of(t));
     return suspend_cancelled(L, t);
 }
 
