@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the border offers for UDP sockets besides: broadcast, and multicast of both families. An interface is named, or
- * NULL: the system chooses.
+ * What the border offers for UDP sockets besides: multicast of both families. An interface is named, or NULL: the system
+ * chooses.
  */
 #include <net/if.h>
 #include <netinet/in.h>
@@ -34,12 +34,6 @@ static int set_by_family(executor *ex, const momo_token *token, int name4, int n
 static int interface_number(const char *interface) {
     unsigned number = interface ? if_nametoindex(interface) : 0;
     return interface && number == 0 ? io_last_error() : (int)number;
-}
-
-int momo_set_broadcast(executor *ex, const momo_token *token, int on) {
-    const io *o = io_get(ex, *token);
-    int value = on != 0;
-    return o ? set(o, SOL_SOCKET, SO_BROADCAST, &value, sizeof value) : UV_EBADF;
 }
 
 int momo_set_multicast_member(executor *ex, const momo_token *token, const char *group, const char *interface,

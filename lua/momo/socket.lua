@@ -1,4 +1,4 @@
----What streams and listeners share: closing, addresses, the descriptor, options by name.
+---What streams, listeners and UDP sockets share: closing, addresses, the descriptor, options by name.
 
 local check = require "momo.check"
 local core = require "momo.core"
@@ -62,7 +62,7 @@ end
 
 local number = core.new "double[1]"
 
----@class momo.Socket what streams and listeners share
+---@class momo.Socket what streams, listeners and UDP sockets share
 
 ---Adds the methods to a class.
 ---@param class momo.Socket
