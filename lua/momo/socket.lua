@@ -163,7 +163,7 @@ end
 function M.backlog(backlog, name)
   backlog = backlog or 511
   check.argument(check.is_whole(backlog) and backlog > 0, name .. ": backlog must be a whole number from 1", backlog)
-  return backlog
+  return math.min(backlog, 2 ^ 31 - 1) -- the system has a limit of its own, and takes it for what is more
 end
 
 ---Waits until a stream that connects is connected; closes it if that fails.
