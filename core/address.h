@@ -22,5 +22,6 @@ int address_split(const char *text, size_t length, char *host);
 int address_parse(const char *host, int port, address *);
 /* The path of a Unix socket, or "@name" for one that has no file: 0; UV_ENAMETOOLONG, UV_EINVAL. */
 int address_of_path(const char *path, size_t length, address *);
-/* Text that address_split or address_of_path takes, empty for a Unix socket without a name, always terminated: its length, or negative. */
+/* Text that address_split or address_of_path takes, empty for a Unix socket without a name, always terminated: its length,
+ * or negative. */
 int address_format(const address *, char *text, size_t size);

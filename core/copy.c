@@ -5,6 +5,7 @@
 #include "copy.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 enum {
@@ -20,7 +21,7 @@ static bool take_pipe(copy *c, executor *ex) {
         c->has_pipe = true;
     } else if (!c->has_pipe && pipe2(c->pipe, O_NONBLOCK | O_CLOEXEC) == 0) {
         fcntl(c->pipe[1], F_SETPIPE_SZ, PIPE_SIZE);
-        io_ignore_sigpipe();
+        io_survive(SIGPIPE);
         c->has_pipe = true;
     }
     return c->has_pipe;

@@ -4,7 +4,6 @@
  */
 #include "io.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -15,7 +14,7 @@ enum { LIBUV, INBOX }; /* in place of a token's id; neither is one */
 static int control(const executor *ex, int operation, int fd, int events, uint64_t id) {
     struct epoll_event event = {.data.u64 = id};
     event.events = (events & UV_READABLE ? EPOLLIN : 0) | (events & UV_WRITABLE ? EPOLLOUT : 0);
-    return epoll_ctl(ex->poll_fd, operation, fd, &event) < 0 ? uv_translate_sys_error(errno) : 0;
+    return epoll_ctl(ex->poll_fd, operation, fd, &event) < 0 ? io_last_error() : 0;
 }
 
 int io_poll_init(executor *ex) {
@@ -24,7 +23,7 @@ int io_poll_init(executor *ex) {
     uv_run(&ex->loop, UV_RUN_NOWAIT); /* from here on its epoll knows what wakes it: see executor.loop */
     ex->poll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (ex->poll_fd < 0) {
-        return uv_translate_sys_error(errno);
+        return io_last_error();
     }
     int status = control(ex, EPOLL_CTL_ADD, uv_backend_fd(&ex->loop), UV_READABLE, LIBUV);
     if (status == 0) {
@@ -68,10 +67,15 @@ void io_release_closed(executor *ex) {
     }
 }
 
-void io_ignore_sigpipe(void) {
-    struct sigaction now;
-    if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL) {
-        signal(SIGPIPE, SIG_IGN);
+static void do_nothing(int signal_number) {
+    (void)signal_number;
+}
+
+void io_survive(int signal_number) {
+    struct sigaction now, action = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    if (sigaction(signal_number, NULL, &now) == 0 && now.sa_handler == SIG_DFL) {
+        sigaction(signal_number, &action, NULL);
     }
 }
 
@@ -85,7 +89,7 @@ int io_open_as(executor *ex, int fd, enum io_kind kind, io **out) {
     }
     io *o = slot;
     if (kind != IO_SOCKET) {
-        io_ignore_sigpipe();
+        io_survive(SIGPIPE);
         status = control(ex, EPOLL_CTL_ADD, fd, 0, 0);
         if (status == UV_EPERM) { /* epoll's word for what is always ready */
             kind = IO_READY;

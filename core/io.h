@@ -62,8 +62,9 @@ static inline int io_open(executor *executor, int fd, io **out) {
 static inline int io_last_error(void) {
     return uv_translate_sys_error(errno);
 }
-/* For system calls that know no MSG_NOSIGNAL: a SIGPIPE that would kill the process is ignored from now on. */
-void io_ignore_sigpipe(void);
+/* A signal whose action is the default does nothing from now on, such as SIGPIPE, since not every system call knows
+ * MSG_NOSIGNAL. By a handler, which other programs do not inherit, unlike SIG_IGN. */
+void io_survive(int signal_number);
 /* Every waiter is woken with WAKE_CLOSED; the token ends at once. */
 void io_close(io *);
 

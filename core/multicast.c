@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the border offers for UDP sockets besides: broadcast, and multicast of both families. An interface is named, or
- * NULL: the system chooses.
+ * What the border offers for UDP sockets besides: multicast of both families. An interface is named, or NULL: the system
+ * chooses.
  */
-#include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
 
@@ -11,7 +10,7 @@
 #include "io.h"
 
 static int set(const io *o, int level, int name, const void *value, socklen_t size) {
-    return setsockopt(o->fd, level, name, value, size) < 0 ? uv_translate_sys_error(errno) : 0;
+    return setsockopt(o->fd, level, name, value, size) < 0 ? io_last_error() : 0;
 }
 
 static int family_of(const io *o) {
@@ -34,13 +33,7 @@ static int set_by_family(executor *ex, const momo_token *token, int name4, int n
 /* The number of an interface, 0 for NULL, or negative. */
 static int interface_number(const char *interface) {
     unsigned number = interface ? if_nametoindex(interface) : 0;
-    return interface && number == 0 ? uv_translate_sys_error(errno) : (int)number;
-}
-
-int momo_set_broadcast(executor *ex, const momo_token *token, int on) {
-    const io *o = io_get(ex, *token);
-    int value = on != 0;
-    return o ? set(o, SOL_SOCKET, SO_BROADCAST, &value, sizeof value) : UV_EBADF;
+    return interface && number == 0 ? io_last_error() : (int)number;
 }
 
 int momo_set_multicast_member(executor *ex, const momo_token *token, const char *group, const char *interface,

@@ -43,7 +43,5 @@ int pipe_open_standard(executor *ex, int number, io **out) {
     if (fd < 0) {
         return io_last_error();
     }
-    int code = stream_open(ex, fd, S_ISSOCK(status.st_mode) ? IO_SOCKET : IO_SHARED, out);
-    fcntl(number, F_SETFL, flags); /* libuv has set O_NONBLOCK, which a copy shares */
-    return code;
+    return stream_open(ex, fd, S_ISSOCK(status.st_mode) ? IO_SOCKET : IO_SHARED, out);
 }

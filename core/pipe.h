@@ -7,5 +7,5 @@
 
 int pipe_open(executor *, io **reader, io **writer);
 /* Descriptor 0, 1 or 2 as a stream, which has a descriptor of its own. Whoever shares the other one finds it as it was:
- * it does not become non-blocking (but for an instant, if it is a socket, or can't be opened a second time). */
+ * it does not become non-blocking. */
 int pipe_open_standard(executor *, int number, io **);

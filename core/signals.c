@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "io.h"
+
 /* ---- what tasks wait for ---- */
 
 static void on_taken(uv_signal_t *watcher, int number) {
@@ -46,19 +48,10 @@ void signals_wait(task *t, uint64_t set) {
     list_push(&t->executor->signal_waiters, &t->place.link);
 }
 
-static void ignore(int number) {
-    (void)number;
-}
-
-/* libuv gives a signal its default action back when the last watcher is closed. A handler, unlike SIG_IGN, is not inherited
- * by other programs. */
+/* libuv gives a signal its default action back when the last watcher is closed. */
 void signals_outlive(const executor *ex) {
     for (uint64_t left = ex->signals_watched; left; left &= left - 1) {
-        struct sigaction now, action = {.sa_handler = ignore, .sa_flags = SA_RESTART};
-        sigemptyset(&action.sa_mask);
-        if (sigaction(signal_lowest(left), NULL, &now) == 0 && now.sa_handler == SIG_DFL) {
-            sigaction(signal_lowest(left), &action, NULL);
-        }
+        io_survive(signal_lowest(left));
     }
 }
 

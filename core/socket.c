@@ -108,10 +108,12 @@ int socket_adopt(executor *ex, int fd, io **out) {
             return UV_EBUSY;
         }
     }
-    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+    bool listening = get_int(fd, SO_ACCEPTCONN) > 0;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
+        (listening && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)) { /* accept(2) has no MSG_DONTWAIT */
         return io_last_error();
     }
-    bool listening = get_int(fd, SO_ACCEPTCONN) > 0;
     int status = listening ? io_open(ex, fd, out) : stream_open(ex, fd, IO_SOCKET, out);
     if (status == 0) {
         (*out)->listening = listening;

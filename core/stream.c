@@ -141,7 +141,7 @@ ssize_t stream_fill(io *o, size_t want) {
         }
         return n;
     }
-    int code = n == 0 ? UV_EOF : uv_translate_sys_error(errno);
+    int code = n == 0 ? UV_EOF : io_last_error();
     if (code == UV_EAGAIN) {
         o->ready &= (uint8_t)~UV_READABLE;
     }
@@ -253,7 +253,7 @@ ssize_t stream_write(io *o, const struct iovec *pieces, int count) {
     if (n >= 0) {
         return n;
     }
-    int code = uv_translate_sys_error(errno);
+    int code = io_last_error();
     if (code == UV_EAGAIN) {
         o->ready &= (uint8_t)~UV_WRITABLE;
     }

@@ -11,22 +11,18 @@
 
 _Static_assert(sizeof(datagram) + EXECUTOR_SCRATCH <= EXECUTOR_DATAGRAM, "the head of a datagram does not fit");
 
-static int last_error(void) {
-    return uv_translate_sys_error(errno);
-}
-
 static int new_socket(const address *a) {
     int fd = socket(a->storage.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    return fd < 0 ? last_error() : fd;
+    return fd < 0 ? io_last_error() : fd;
 }
 
 static int set_on(int fd, int name) {
     int on = 1;
-    return setsockopt(fd, SOL_SOCKET, name, &on, sizeof on) < 0 ? last_error() : 0;
+    return setsockopt(fd, SOL_SOCKET, name, &on, sizeof on) < 0 ? io_last_error() : 0;
 }
 
 static int connect_to(int fd, const address *a) {
-    return connect(fd, (const struct sockaddr *)&a->storage, a->length) < 0 ? last_error() : 0;
+    return connect(fd, (const struct sockaddr *)&a->storage, a->length) < 0 ? io_last_error() : 0;
 }
 
 /* The bytes of one with its head, so that another can stand behind it. */
@@ -88,7 +84,7 @@ int udp_bind(executor *ex, const address *a, bool reuseaddr, bool reuseport, io 
         status = set_on(fd, SO_REUSEPORT);
     }
     if (status == 0 && bind(fd, (const struct sockaddr *)&a->storage, a->length) < 0) {
-        status = last_error();
+        status = io_last_error();
     }
     return take_over(ex, fd, status, out);
 }
@@ -120,7 +116,7 @@ static int receive_some(io *o) {
         n = recvmmsg(o->fd, messages, EXECUTOR_BATCH, 0, NULL);
     } while (n < 0 && errno == EINTR);
     if (n < 0) {
-        int code = last_error();
+        int code = io_last_error();
         if (code == UV_EAGAIN) {
             o->ready &= (uint8_t)~UV_READABLE;
         }
@@ -175,7 +171,7 @@ int udp_send(io *o, const void *bytes, size_t size, const address *to) {
     if (n >= 0) {
         return 0;
     }
-    int code = last_error();
+    int code = io_last_error();
     if (code == UV_EAGAIN) {
         o->ready &= (uint8_t)~UV_WRITABLE;
     }

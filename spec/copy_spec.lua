@@ -93,6 +93,20 @@ describe("copy", function()
     end)
   end)
 
+  it("copies all where n is more than anybody can count", function()
+    run(function()
+      local from, into = assert(momo.io.pipe())
+      local out, to = assert(momo.io.pipe())
+      into:write "hello"
+      into:close()
+      assert.equal(5, momo.io.copy(from, to, 2 ^ 64))
+      assert.equal("hello", out:read())
+      for _, stream in ipairs { from, out, to } do
+        stream:close()
+      end
+    end)
+  end)
+
   it("leaves exactly what is behind n bytes, when it moves much", function()
     run(function()
       local source, from = pair()

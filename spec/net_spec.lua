@@ -226,6 +226,24 @@ describe("TCP", function()
   end)
 
   describe("connect", function()
+    it("closes its socket when it is cancelled between two turns", function()
+      run(function()
+        local listener, connected = listen(), {}
+        local address = listener:local_addr()
+        local task = momo.spawn(function()
+          while true do
+            connected[#connected + 1] = assert(TcpStream.connect(address))
+          end
+        end)
+        collectgarbage "stop" -- which would close it as well, some time
+        momo.yield_now() -- on loopback no connect waits: the loop is in one that lets others have a turn
+        task:cancel()
+        task:join()
+        assert.equal(1 + #connected, momo.metrics().handles)
+        collectgarbage "restart"
+      end)
+    end)
+
     it("is refused where nobody listens", function()
       run(function()
         local listener = listen()

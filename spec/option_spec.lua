@@ -1,11 +1,15 @@
 -- Options of sockets by name, and descriptors that were opened elsewhere.
 
+local ffi = require "ffi"
 local momo = require "momo"
 local support = require "spec.support"
 local tcp = require "spec.tcp"
 
 local net = momo.net
 local run, pair, assert_failed = tcp.run, tcp.pair, tcp.assert_failed
+
+ffi.cdef "int fcntl(int fd, int command, ...);"
+local F_SETFL, O_RDWR = 4, 2
 
 describe("set_option and get_option", function()
   after_each(tcp.check_nothing_left)
@@ -114,6 +118,20 @@ describe("from_fd", function()
       assert.equal("by TCP", other:read())
       assert.equal("by Unix", there:read())
       os.remove(path)
+    end)
+  end)
+
+  it("does not block in a listener that blocks", function()
+    run(function()
+      local listener = tcp.listen()
+      listener:set_option("close_on_exec", false)
+      ffi.C.fcntl(listener:fd(), F_SETFL, ffi.cast("int", O_RDWR))
+      assert.equal("ETIMEDOUT\n", program([[
+        local ffi = require "ffi"
+        ffi.cdef "unsigned alarm(unsigned)"
+        ffi.C.alarm(10)
+        print((select(3, net.TcpListener.from_fd(60):accept(0))))
+      ]], ("60<&%d"):format(listener:fd())))
     end)
   end)
 

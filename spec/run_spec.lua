@@ -278,4 +278,14 @@ describe("SIGPIPE", function()
       assert.equal("survived", stderr)
     end
   end)
+
+  it("has its usual action in the programs that it starts, also after a pipe was made", function()
+    local _, out = support.shell(("%s -e %s"):format(os.getenv "MOMO_LUAJIT", support.quote [[
+      local momo = require "momo"
+      local reader = momo.io.pipe()
+      momo.run(function() os.execute "kill -s PIPE $$; echo survived" end)
+      reader:close()
+    ]]))
+    assert.equal("", out)
+  end)
 end)

@@ -121,6 +121,13 @@ describe("signal.recv", function()
       print(select(2, thread:join()))
     ]])
   end)
+
+  it("is cancelled by a signal that stops the program and came just before", function()
+    assert.same({ 0, "", "" }, run [[
+      kill "TERM"
+      recv "SIGHUP"
+    ]])
+  end)
 end)
 
 describe("a task that waits for signals", function()

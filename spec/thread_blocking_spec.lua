@@ -180,6 +180,19 @@ describe("spawn_blocking", function()
       assert.equal(2, rx:recv())
     end)
   end)
+
+  it("closes the ends that a call has at its end, as a thread does, however it ends", function()
+    run(function()
+      for _, fails in ipairs { false, true } do
+        local tx, rx = momo.thread.channel(1)
+        momo.spawn_blocking(function(end_, wrong)
+          rawset(_G, "kept", end_) -- in the state of a thread that waits for the next call, for seconds
+          assert(not wrong, "wrong")
+        end, tx, fails):join()
+        assert.same({ nil, "EOF: end of file", "EOF" }, { rx:recv(8) })
+      end
+    end)
+  end)
 end)
 
 describe("a process with blocking work under way", function()

@@ -192,6 +192,19 @@ describe("a UDP socket", function()
     end)
   end)
 
+  it("has the options of sockets, and a descriptor", function()
+    run(function()
+      local socket = bind "127.0.0.1:0"
+      assert.is_true(socket:set_option("ip_ttl", 3))
+      assert.equal(3, socket:get_option "ttl")
+      assert.is_true(socket:get_option "close_on_exec")
+      assert.is_true(socket:fd() > 2)
+      socket:close()
+      assert_failed("EBADF", socket:get_option "ttl")
+      assert_failed("EBADF", socket:fd())
+    end)
+  end)
+
   -- The interface that has a route for IPv6's groups; lo has none.
   local function multicast_interface()
     for line in io.lines "/proc/net/ipv6_route" do

@@ -116,6 +116,16 @@ describe("Unix sockets", function()
     end)
   end)
 
+  it("queue as many as the system lets where the backlog is beyond all limits", function()
+    run(function()
+      local listener, streams = assert(UnixListener.bind(path, { backlog = 2 ^ 32 })), {}
+      for i = 1, 8 do
+        streams[i] = assert(UnixStream.connect(path, 0))
+      end
+      listener:close()
+    end)
+  end)
+
   it("come in pairs", function()
     run(function()
       local one, other = assert(UnixStream.pair())

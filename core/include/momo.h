@@ -82,7 +82,6 @@ int momo_set_option(momo_executor *executor, const momo_token *token, int option
 int momo_get_option(momo_executor *executor, const momo_token *token, int option, double *value, char *text,
                     size_t size);
 /* UDP. A group is an address without a port; an interface a name, or NULL: the system chooses. */
-int momo_set_broadcast(momo_executor *executor, const momo_token *token, int on);
 int momo_set_multicast_member(momo_executor *executor, const momo_token *token, const char *group,
                               const char *interface, int join);
 int momo_set_multicast_ttl(momo_executor *executor, const momo_token *token, int hops);

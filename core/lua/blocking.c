@@ -93,6 +93,16 @@ static bool call(lua_State *L, lua_CFunction function, blocking *b) {
     return false;
 }
 
+/* The ends of channels that the call still has. Called protected. */
+static int close_ends(lua_State *L) {
+    lua_getfield(L, LUA_REGISTRYINDEX, "momo.runtime");
+    runtime *rt = lua_touserdata(L, -1);
+    if (rt) { /* else no call here has needed Momo */
+        channel_close_all(&rt->executor);
+    }
+    return 0;
+}
+
 static void run(job *j, void **state) {
     blocking *b = list_entry(j, blocking, job);
     lua_State *L = *state;
@@ -106,6 +116,8 @@ static void run(job *j, void **state) {
     }
     if (L) {
         call(L, call_function, b);
+        lua_cpcall(L, close_ends, NULL); /* which can fail for want of memory only: then they wait for the next call */
+        lua_settop(L, 0);
     }
 }
 
@@ -189,7 +201,7 @@ static int cancelled(lua_State *L, task *t, handle *h) {
     lua_setfield(L, -2, "goes_on");
     lua_pushvalue(L, UP(CANCELLED));
     lua_setmetatable(L, -2);
-    lua_rawseti(L, UP(CANCELLATIONS), (int)t->head.index + 1);
+    lua_rawseti(L, UP(CANCELLATIONS), slot_of(t));
     return suspend_cancelled(L, t);
 }
 

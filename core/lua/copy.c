@@ -13,7 +13,8 @@ enum {
 /* copy_new([n]) -> copy */
 static int copy_new(lua_State *L) {
     copy *c = lua_newuserdata(L, sizeof *c);
-    copy_init(c, lua_isnoneornil(L, 1) ? UINT64_MAX : (uint64_t)lua_tonumber(L, 1));
+    bool all = lua_isnoneornil(L, 1) || lua_tonumber(L, 1) >= 0x1p64;
+    copy_init(c, all ? UINT64_MAX : (uint64_t)lua_tonumber(L, 1));
     lua_pushvalue(L, UP(COPY));
     lua_setmetatable(L, -2);
     return 1;

@@ -140,8 +140,8 @@ static int net_accept(lua_State *L) {
             return lua_yield(L, 0);
         }
     }
-    if (o->ready & UV_READABLE && !list_empty(&o->readers)) {
-        task_wake(list_entry(list_first(&o->readers), task, place.link), WAKE_READY); /* there may be more */
+    if (o->ready & UV_READABLE) {
+        task_wake_first(&o->readers, WAKE_READY); /* there may be more */
     }
     if (status < 0) {
         return push_failure(L, status);
@@ -178,7 +178,7 @@ static int net_connect_finish(lua_State *L) {
     enum wake wake;
     executor *ex = open_executor(L);
     task *t = ex->current;
-    if (t && t->cancelled && t->wake == WAKE_NONE) { /* about to raise */
+    if (t && t->cancelled && (t->wake == WAKE_NONE || t->wake == WAKE_AGAIN)) { /* about to raise */
         momo_close(ex, token);
     }
     t = suspend_enter(L, "connect", &wake);

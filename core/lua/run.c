@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "../io.h"
 #include "../scope.h"
 #include "handle.h"
 
@@ -38,20 +39,6 @@ static void report_failures(executor *ex) {
             lua_pop(L, 1);
         }
         lua_pop(L, 2);
-    }
-}
-
-static void on_sigpipe(int number) {
-    (void)number;
-}
-
-/* Writing to a closed pipe is an error, not a death. A handler, unlike SIG_IGN, is not inherited by other programs. */
-static void survive_sigpipe(void) {
-    struct sigaction before;
-    if (sigaction(SIGPIPE, NULL, &before) == 0 && before.sa_handler == SIG_DFL) {
-        struct sigaction action = {.sa_handler = on_sigpipe, .sa_flags = SA_RESTART};
-        sigemptyset(&action.sa_mask);
-        sigaction(SIGPIPE, &action, NULL);
     }
 }
 
@@ -93,7 +80,7 @@ static int task_run(lua_State *L) {
     rt->main = spawn(L, rt, 2, NULL);
     int main_handle = lua_gettop(L);
     luaL_checkstack(L, 16, "run");
-    survive_sigpipe();
+    io_survive(SIGPIPE); /* writing to a closed pipe is an error, not a death */
     bool ended = executor_run(ex);
     if (ended) {
         lua_pushnil(L);

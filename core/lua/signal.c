@@ -74,6 +74,9 @@ static int signal_recv(lua_State *L) {
         ex->signals_kept &= ~signal_bit(number);
         return 1;
     }
+    if (t->cancelled) { /* just now, by a signal that stops the executor */
+        return suspend_cancelled(L, t);
+    }
     signals_wait(t, set);
     return lua_yield(L, 0);
 }

@@ -110,8 +110,8 @@ static int receive(lua_State *L, const char *operation, bool with_address) {
         return wait(L, operation, timeout, UV_READABLE, t, o, wake);
     }
     result = status < 0 ? push_failure(L, status) : push_datagram(L, o, d, with_address);
-    if ((udp_has_more(o) || o->ready & UV_READABLE) && !list_empty(&o->readers)) {
-        task_wake(list_entry(list_first(&o->readers), task, place.link), WAKE_READY);
+    if (udp_has_more(o) || o->ready & UV_READABLE) {
+        task_wake_first(&o->readers, WAKE_READY);
     }
     return result;
 }

@@ -27,7 +27,8 @@ typedef struct packed {
 /* Packs the n values on top: NULL, and a userdata stands in their place, which holds the bytes of *out; the ends among
  * them have not departed. Otherwise nothing is packed, and what is returned says why, such as "argument 2.handlers[3] is
  * a function"; it stands on the stack, in place of the values. Raises only for want of memory. what, number: how to call
- * the first value, as in "argument", 1; VALUE_ALONE: by `what` only. except: the end that they are sent through, or NULL: neither it nor its receiver can be among them. */
+ * the first value, as in "argument", 1; VALUE_ALONE: by `what` only. except: the end that they are sent through, or NULL:
+ * neither it nor its receiver can be among them. */
 const char *value_pack(lua_State *, int n, const char *what, int number, const channel_end *except, packed *out);
 /* The same for the n values on top, which then are no more on the stack: *out has memory of its own and all ends, until
  * value_free. Raises what can't be packed. */

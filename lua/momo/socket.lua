@@ -1,4 +1,4 @@
----What streams and listeners share: closing, addresses, the descriptor, options by name.
+---What streams, listeners and UDP sockets share: closing, addresses, the descriptor, options by name.
 
 local check = require "momo.check"
 local core = require "momo.core"
@@ -62,7 +62,7 @@ end
 
 local number = core.new "double[1]"
 
----@class momo.Socket what streams and listeners share
+---@class momo.Socket what streams, listeners and UDP sockets share
 
 ---Adds the methods to a class.
 ---@param class momo.Socket
@@ -163,7 +163,7 @@ end
 function M.backlog(backlog, name)
   backlog = backlog or 511
   check.argument(check.is_whole(backlog) and backlog > 0, name .. ": backlog must be a whole number from 1", backlog)
-  return backlog
+  return math.min(backlog, 2 ^ 31 - 1) -- the system has a limit of its own, and takes it for what is more
 end
 
 ---Waits until a stream that connects is connected; closes it if that fails.

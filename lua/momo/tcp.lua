@@ -57,8 +57,7 @@ end
 ---@return string? code
 function TcpStream.connect(address, timeout)
   local host, port, literal = dns.split(address, "TcpStream.connect")
-  check.argument(timeout == nil or (type(timeout) == "number" and timeout >= 0),
-    "TcpStream.connect: the timeout must be a number of seconds, 0 or more", timeout)
+  check.seconds(timeout, "TcpStream.connect")
   if literal then
     return attempt(address, timeout)
   end

@@ -37,7 +37,7 @@ end
 ---does not return before the thread has ended, and `stop` stops it.
 ---
 ---The function has no upvalues but modules, which are required again there. Of "module", the thread calls what require
----returns. Arguments are copied: nil, booleans, numbers, strings, and tables of these.
+---returns. Arguments are copied, or moved, as values of a channel are (thread_channel.lua); nil can be one.
 ---@overload fun(fn: function|string, ...: any): momo.Thread
 ---@param options {name: string?, cpu: integer?} cpu: pins it to that CPU
 ---@param fn function|string

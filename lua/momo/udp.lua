@@ -4,15 +4,16 @@ local check = require "momo.check"
 local core = require "momo.core"
 local dns = require "momo.dns"
 local now = require("momo.time").now
-local sockets = require "momo.socket"
+local socket = require "momo.socket"
 
 local C, executor, native, status = core.C, core.executor, core.native, core.status
 local recv, recv_from, send, send_to = native.udp_recv, native.udp_recv_from, native.udp_send, native.udp_send_to
 
----@class momo.net.UdpSocket
+---@class momo.net.UdpSocket: momo.Socket
 local UdpSocket = native.metatables.udp
 UdpSocket.__name = "momo.net.UdpSocket"
 UdpSocket.__index = UdpSocket
+socket.extend(UdpSocket, "socket")
 
 local M = { UdpSocket = UdpSocket }
 
@@ -56,12 +57,12 @@ end
 ---@return string? err
 ---@return string? code
 function UdpSocket:connect(address)
-  local socket = self
+  local known = self
   if getmetatable(self) ~= UdpSocket then
-    socket, address = nil, self
+    known, address = nil, self
   end
-  return with_each(address, socket and "connect" or "UdpSocket.connect", nil, function(literal)
-    return native.udp_connect(literal, socket)
+  return with_each(address, known and "connect" or "UdpSocket.connect", nil, function(literal)
+    return native.udp_connect(literal, known)
   end)
 end
 
@@ -132,44 +133,28 @@ function UdpSocket:recv(timeout)
   return nil, err, code
 end
 
----May be repeated. Those who wait in an operation get ECANCELED.
-function UdpSocket:close()
-  check.self(self, UdpSocket, "socket", "close")
-  C.momo_close(executor, self)
-end
-
----@return string? address
----@return string? err
----@return string? code
-function UdpSocket:local_addr()
-  check.self(self, UdpSocket, "socket", "local_addr")
-  return sockets.address(C.momo_local_address, self)
-end
-
 ---@return string? address where it is connected
 ---@return string? err
 ---@return string? code
 function UdpSocket:peer_addr()
   check.self(self, UdpSocket, "socket", "peer_addr")
-  return sockets.address(C.momo_peer_address, self)
-end
-
-local function set_switch(socket, name, set, on)
-  check.self(socket, UdpSocket, "socket", name)
-  check.argument(type(on) == "boolean", name .. ": argument 1 must be a boolean", on)
-  return status(set(executor, socket, on and 1 or 0))
+  return socket.address(C.momo_peer_address, self)
 end
 
 ---Whether it may send to a broadcast address.
 ---@param on boolean
 function UdpSocket:set_broadcast(on)
-  return set_switch(self, "set_broadcast", C.momo_set_broadcast, on)
+  check.self(self, UdpSocket, "socket", "set_broadcast")
+  check.argument(type(on) == "boolean", "set_broadcast: argument 1 must be a boolean", on)
+  return socket.set(self, "so_broadcast", on)
 end
 
 ---Whether what it sends to a group comes to the members on this machine as well; true at first.
 ---@param on boolean
 function UdpSocket:set_multicast_loop(on)
-  return set_switch(self, "set_multicast_loop", C.momo_set_multicast_loop, on)
+  check.self(self, UdpSocket, "socket", "set_multicast_loop")
+  check.argument(type(on) == "boolean", "set_multicast_loop: argument 1 must be a boolean", on)
+  return status(C.momo_set_multicast_loop(executor, self, on and 1 or 0))
 end
 
 ---How many networks what it sends to a group passes; 1 at first.
@@ -190,13 +175,13 @@ function UdpSocket:set_multicast_interface(interface)
   return status(C.momo_set_multicast_interface(executor, self, interface))
 end
 
-local function set_member(socket, name, group, interface, join)
-  check.self(socket, UdpSocket, "socket", name)
+local function set_member(self, name, group, interface, join)
+  check.self(self, UdpSocket, "socket", name)
   check.argument(type(group) == "string", name .. ": argument 1 must be a group's address, such as \"239.1.2.3\"",
     group)
   check.argument(interface == nil or type(interface) == "string", name .. ": argument 2 must be an interface's name",
     interface)
-  return status(C.momo_set_multicast_member(executor, socket, group, interface, join))
+  return status(C.momo_set_multicast_member(executor, self, group, interface, join))
 end
 
 ---It receives what is sent to the group, on its own port.

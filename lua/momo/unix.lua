@@ -56,8 +56,7 @@ UnixListener.from_fd = socket.from_fd("a Unix listener", "UnixListener.from_fd")
 ---@return string? code
 function UnixStream.connect(path, timeout)
   check_path(path, "UnixStream.connect")
-  check.argument(timeout == nil or (type(timeout) == "number" and timeout >= 0),
-    "UnixStream.connect: the timeout must be a number of seconds, 0 or more", timeout)
+  check.seconds(timeout, "UnixStream.connect")
   local deadline, pause = timeout and time.now() + timeout or math.huge, 0.001
   while true do
     local stream, err, code = native.connect_start(path, true)

@@ -7,7 +7,6 @@
 #include "check.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -370,7 +369,6 @@ static void shared_pipes_never_block(void) {
     CHECK(pipe(ends) == 0);
     io *reader, *writer;
     CHECK(stream_open_two(ex, ends, IO_SHARED, &reader, &writer) == 0);
-    for (int i = 0; i < 2; i++) CHECK(fcntl(ends[i], F_SETFL, 0) == 0); /* libuv has set O_NONBLOCK */
     static char bytes[EXECUTOR_SCRATCH];
     for (int round = 0; round < 3; round++) {
         CHECK(stream_fill(reader, 1) == UV_EAGAIN);
