@@ -4,6 +4,8 @@
  */
 #include "channel.h"
 
+#include "pool.h"
+
 #include <stdlib.h>
 
 bool places_take(channel *c) {
@@ -176,6 +178,30 @@ void channel_close_all(executor *ex) {
             end->channel->busy = false; /* no message is being looked at any more */
         }
         channel_close(end);
+    }
+}
+
+static bool others_exist(const executor *ex) {
+    return ex->thread || ex->thread_count || pool_busy(ex->blocking);
+}
+
+void channel_wait_outside(task *t) {
+    if (others_exist(t->executor)) {
+        task_wait_outside(t);
+    }
+}
+
+void channel_settle_waits(executor *ex) {
+    if (others_exist(ex)) {
+        return;
+    }
+    for (const list *end = ex->ends.next; end != &ex->ends; end = end->next) {
+        const list *waiters = &list_entry(end, channel_end, own)->waiters;
+        for (const list *node = waiters->next; node != waiters; node = node->next) {
+            task *t = list_entry(node, waiter, link)->task;
+            ex->external -= t->external;
+            t->external = false;
+        }
     }
 }
 

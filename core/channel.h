@@ -83,6 +83,12 @@ void channel_close(channel_end *);
 /* Closes every end that the executor has. */
 void channel_close_all(executor *);
 
+/* A task is parked to wait for an end of this executor's: for something from outside, where another thread may have the
+ * other ends. */
+void channel_wait_outside(task *);
+/* The executor's last thread has ended: if nobody else can have the other ends, those who wait wait for each other. */
+void channel_settle_waits(executor *);
+
 /* The end goes under way: its handle has it no more, its waiters are woken with WAKE_CLOSED. */
 void channel_depart(channel_end *);
 /* It comes to be this executor's, held by *holder. */

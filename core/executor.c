@@ -71,6 +71,7 @@ int executor_init(executor *ex) {
     list_init(&ex->touched);
     list_init(&ex->ends);
     list_init(&ex->threads);
+    wheel_timer_init(&ex->patience.wheel);
     list_init(&ex->signal_waiters);
     slab_init(&ex->tasks, sizeof(task));
     slab_init(&ex->ios, sizeof(io));

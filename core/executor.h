@@ -94,6 +94,7 @@ struct momo_executor {
     struct thread *thread;       /* that this executor runs on, where another one started it */
     list threads;                /* that this executor started and whose end it has not seen yet */
     unsigned thread_count;       /* of these: they keep a run alive */
+    timer patience;              /* pending while they were told to stop, and may not have heard */
     void (*on_stop)(executor *); /* may be NULL */
     /* idle: nothing but signals can wake a task here. Whether to wait, for a signal or for other threads. Not idle: it has
      * waited, and something came. May be NULL. */

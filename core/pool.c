@@ -136,6 +136,16 @@ bool pool_cancel(job *j) {
     return waited;
 }
 
+bool pool_busy(pool *p) {
+    if (!p) {
+        return false;
+    }
+    pthread_mutex_lock(&p->lock);
+    bool busy = p->queued || p->threads > p->idle;
+    pthread_mutex_unlock(&p->lock);
+    return busy;
+}
+
 void pool_leave(pool *p) {
     if (!p) {
         return;

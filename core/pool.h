@@ -43,5 +43,7 @@ pool *pool_new(executor *, unsigned threads_max, void (*end)(void *state));
 void pool_leave(pool *);
 /* 0; or a negative UV_E*: there is no thread for it, and the job is as it was. */
 int pool_submit(pool *, job *);
+/* Whether jobs are under way, or wait; NULL: none. */
+bool pool_busy(pool *);
 /* True: it had not begun, and will not; it is the caller's again. */
 bool pool_cancel(job *);

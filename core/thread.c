@@ -4,10 +4,12 @@
  */
 #include "thread.h"
 
+#include "channel.h"
+
 #include <sched.h>
 #include <time.h>
 
-/* How long a state that is closed waits for its threads, all together. */
+/* How long a thread has to hear of a stop; and how long a state that is closed waits for its threads, all together. */
 enum { FINISH_SECONDS = 3 };
 
 static void stop(thread *t) {
@@ -21,19 +23,32 @@ static void stop(thread *t) {
 
 /* Mail to the thread. */
 static void on_stop_mail(mail *m) {
-    executor_stop(list_entry(m, thread, stop)->executor);
+    thread *t = list_entry(m, thread, stop);
+    pthread_mutex_lock(&t->lock);
+    t->heard = true;
+    pthread_mutex_unlock(&t->lock);
+    executor_stop(t->executor);
+}
+
+/* The parent has done with it. */
+static void remove_thread(thread *t) {
+    executor *parent = t->parent;
+    list_remove(&t->link);
+    parent->thread_count--;
+    if (list_empty(&parent->threads)) {
+        wheel_remove(&parent->wheel, &parent->patience.wheel);
+        channel_settle_waits(parent);
+    }
+    task_wake_all(&t->joiners, WAKE_READY);
+    thread_release(t);
 }
 
 /* The parent has seen its end. */
 static void reap(thread *t) {
-    executor *parent = t->parent;
-    inbox_withdraw(&parent->inbox, &t->ended);
-    inbox_withdraw(&parent->inbox, &t->idled);
-    list_remove(&t->link);
-    parent->thread_count--;
+    inbox_withdraw(&t->parent->inbox, &t->ended);
+    inbox_withdraw(&t->parent->inbox, &t->idled);
     t->seen(t);
-    task_wake_all(&t->joiners, WAKE_READY);
-    thread_release(t);
+    remove_thread(t);
 }
 
 /* Mail to the parent. */
@@ -104,9 +119,47 @@ static bool on_idle(executor *ex, bool idle) {
     return false;
 }
 
+/* It computes on, in a state of its own, until it or the process ends. */
+static void leave_behind(thread *t) {
+    executor *parent = t->parent;
+    pthread_mutex_lock(&t->lock);
+    t->orphaned = true;
+    bool over = t->over;
+    pthread_mutex_unlock(&t->lock);
+    inbox_withdraw(&parent->inbox, &t->ended);
+    inbox_withdraw(&parent->inbox, &t->idled);
+    if (over) {
+        pthread_join(t->os, NULL);
+        reap(t);
+        return;
+    }
+    pthread_detach(t->os);
+    t->left(t);
+    remove_thread(t);
+}
+
+/* A while after a stop: who has not heard of it yet computes. */
+static void on_patience_over(timer *timer) {
+    executor *ex = list_entry(timer, executor, patience);
+    for (list *node = ex->threads.next, *next; node != &ex->threads; node = next) {
+        thread *t = list_entry(node, thread, link);
+        next = node->next;
+        pthread_mutex_lock(&t->lock);
+        bool heard = t->heard || t->over;
+        pthread_mutex_unlock(&t->lock);
+        if (!heard) {
+            leave_behind(t);
+        }
+    }
+}
+
 static void on_stop(executor *ex) {
     for (list *node = ex->threads.next; node != &ex->threads; node = node->next) {
         stop(list_entry(node, thread, link));
+    }
+    if (!ex->virtual && !list_empty(&ex->threads) && !wheel_pending(&ex->patience.wheel)) {
+        ex->patience.expired = on_patience_over;
+        wheel_insert(&ex->wheel, &ex->patience.wheel, executor_deadline_ms(ex, FINISH_SECONDS));
     }
 }
 
@@ -129,7 +182,7 @@ int thread_start(thread *t, executor *parent) {
     t->root = parent->root;
     t->cpus = parent->cpus;
     t->stopped = parent->stopping;
-    t->over = t->orphaned = t->idle = t->dismissed = false;
+    t->heard = t->over = t->orphaned = t->idle = t->dismissed = false;
     t->stop = (mail){.arrived = on_stop_mail};
     t->ended = (mail){.arrived = on_ended_mail};
     t->idled = t->dismissal = (mail){.arrived = look_again};
@@ -181,7 +234,7 @@ void thread_attach(thread *t, executor *ex) {
     ex->cpus = t->cpus;
     pthread_mutex_lock(&t->lock);
     t->executor = ex;
-    bool stopped = t->stopped;
+    bool stopped = t->heard = t->stopped;
     pthread_mutex_unlock(&t->lock);
     if (stopped) {
         executor_stop(ex);
@@ -194,23 +247,6 @@ void thread_detach(thread *t) {
     inbox_withdraw(&t->executor->inbox, &t->dismissal);
     t->executor = NULL;
     pthread_mutex_unlock(&t->lock);
-}
-
-/* It computes on, in a state of its own, until it or the process ends. */
-static void leave_behind(thread *t) {
-    pthread_mutex_lock(&t->lock);
-    t->orphaned = true;
-    bool over = t->over;
-    pthread_mutex_unlock(&t->lock);
-    pthread_detach(t->os);
-    if (!over) {
-        t->left(t);
-    }
-    list_remove(&t->link);
-    t->parent->thread_count--;
-    inbox_withdraw(&t->parent->inbox, &t->ended);
-    inbox_withdraw(&t->parent->inbox, &t->idled);
-    thread_release(t);
 }
 
 void threads_finish(executor *ex) {

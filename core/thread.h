@@ -8,7 +8,8 @@
  *   parent: thread_stop --> stopped = true ---> mail to the child ----> child: executor_stop
  *   child:  its main ended --> over = true ---> mail to the parent ---> parent: thread joined, joiners woken
  *
- * When the parent's state is closed, the threads that do not end in time are left behind: nobody can end them by force.
+ * Nobody can end a thread by force. One that computes does not hear of a stop, and is left behind after a while: it goes on
+ * in a state of its own, until it or the process ends. So are those that do not end in time when the parent's state is closed.
  */
 #pragma once
 #include <pthread.h>
@@ -24,7 +25,7 @@ typedef struct thread {
     list joiners;   /* the parent's tasks that wait for its end */
     void (*main)(struct thread *);
     void (*seen)(struct thread *); /* on the parent's thread: its end was seen, its joiners are about to be woken */
-    void (*left)(struct thread *); /* the same: it is left behind */
+    void (*left)(struct thread *); /* the same, in its place: it is left behind */
     void (*free)(struct thread *); /* frees it, on any thread */
     mail stop;                     /* to the thread */
     mail dismissal;                /* the same */
@@ -35,6 +36,7 @@ typedef struct thread {
     unsigned
         references; /* the thread's while it runs, the parent's list's while it is there, and one for each handle */
     bool stopped;
+    bool heard; /* that it is to stop */
     bool over;
     bool orphaned; /* the parent is gone */
     bool idle;     /* only signals, or a dismissal, can make anything happen there */

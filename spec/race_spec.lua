@@ -123,7 +123,8 @@ for name, combine in pairs { race = momo.race, all = momo.all } do
       run(function()
         for said, value in pairs {
           ["argument 1 must be an array of functions, got nil"] = false,
-          ["argument 1 must be an array of functions"] = {},
+          [name == "race" and "argument 1 must be an array of functions, with one at least" or "entry 1 must be"] =
+            name == "race" and {} or { 1 },
           ["entry 2 must be a function"] = { print, 5, print },
         } do
           local _, err = pcall(function()

@@ -477,7 +477,7 @@ describe("a channel between threads", function()
       ["tx:send({1, tx})"] = "send: value[2] is an end of this very channel; it can't be sent through it",
       ["tx:send(rx)"] = "send: value is an end of this very channel; it can't be sent through it",
       ["rx:close() local t, r = momo.thread.channel(1) t:send({x = rx})"] =
-        "send: value.x is the closed end of a channel",
+        "send: value.x is the end of a channel that was closed or given away; tx:clone() makes another sender",
     }
     run(function()
       for code, message in pairs(mistakes) do

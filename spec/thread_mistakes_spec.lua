@@ -37,7 +37,13 @@ local MISTAKES = {
   [ [[momo.thread.spawn(function() end, io.stdout)]] ] = "thread.spawn: the function's argument 1 is a userdata",
   [ [[momo.thread.spawn(function() end, {1i})]] ] = "thread.spawn: the function's argument 1[1] is a cdata",
   [ [[momo.thread.spawn(function() end, momo.current())]] ] =
-    "thread.spawn: the function's argument 1 is a userdata",
+    "thread.spawn: the function's argument 1 is a momo.Task, which can't leave its thread",
+  [ [[momo.thread.spawn(function() end, (momo.sync.channel()))]] ] = "thread.spawn: the function's argument 1 is a "
+    .. "momo.Sender, which can't leave its thread; a channel of momo.thread.channel can",
+  [ [[local tx = momo.thread.channel(1) for _ = 1, 2 do momo.thread.spawn(function() end, {tx}) end]] ] =
+    "thread.spawn: the function's argument 1[1] is the end of a channel that was closed or given away; tx:clone() makes "
+    .. "another sender",
+  [ [[momo.thread:spawn(function() end)]] ] = "thread.spawn: call it with a dot: thread.spawn(...)",
   [ [[local t = {} for _ = 1, 1000 do t = {t} end momo.thread.spawn(function() end, t)]] ] =
     "thread.spawn: the function's argument 1",
   [ [[local x = 5 momo.thread.spawn(function() return x end)]] ] =
@@ -45,7 +51,7 @@ local MISTAKES = {
     .. "pass it as an argument",
   [ [[local sleep = momo.time.sleep momo.thread.spawn(function() return momo, sleep end)]] ] =
     "thread.spawn: the function at app.lua:2 uses the upvalue 'sleep'; a thread has a Lua state of its own: "
-    .. "pass it as an argument",
+    .. "define the function inside, or in a module",
   [ [[local x momo.thread.spawn(function() x = 1 end)]] ] =
     "thread.spawn: the function at app.lua:2 uses the upvalue 'x'; a thread has a Lua state of its own: "
     .. "pass it as an argument",

@@ -4,6 +4,7 @@
  *
  * What waits is linked in C, and so leaves the queue by itself when its time is over or it is cancelled.
  */
+#include "../channel.h"
 #include "../queue.h"
 #include "handle.h"
 #include "thread_channel.h"
@@ -113,7 +114,7 @@ static int select_park(lua_State *L) {
         }
     }
     if (outside) {
-        task_wait_outside(t);
+        channel_wait_outside(t);
     }
     if (set->fired < set->count) {
         task_wake(t, WAKE_READY);

@@ -26,7 +26,8 @@ typedef struct lua_thread {
     packed output; /* of the child until its end was seen */
     bool failed;
     bool started;
-    bool unjoined; /* counted in runtime.unjoined */
+    bool left_behind; /* what the child writes is not to be looked at */
+    bool unjoined;    /* counted in runtime.unjoined */
 } lua_thread;
 
 /* Where a child's state keeps its lua_thread. */
@@ -45,7 +46,8 @@ static lua_thread *lua_thread_of(lua_State *L) {
 /* Keeps the n results on top as the outcome. Called protected: (t, results...). */
 static int store_results(lua_State *L) {
     lua_thread *t = lua_touserdata(L, 1);
-    value_store(L, lua_gettop(L) - 1, "result", 1, &t->output);
+    bool failed = t->failed;
+    value_store(L, lua_gettop(L) - 1, failed ? "the error" : "result", failed ? VALUE_ALONE : 1, &t->output);
     return 0;
 }
 
@@ -118,7 +120,9 @@ static void on_seen(thread *base) {
 }
 
 static void on_left(thread *base) {
-    fprintf(stderr, "momo: thread %s goes on computing, and is left behind\n", ((lua_thread *)base)->name);
+    lua_thread *t = (lua_thread *)base;
+    t->left_behind = true;
+    fprintf(stderr, "momo: thread %s goes on computing, and is left behind\n", t->name);
 }
 
 static void free_thread(thread *base) {
@@ -223,6 +227,11 @@ static int thread_outcome(lua_State *L) {
     }
     if (wake == WAKE_TIMEOUT) {
         return push_failure(L, UV_ETIMEDOUT);
+    }
+    if (t->left_behind) {
+        lua_pushboolean(L, 0);
+        lua_pushliteral(L, "the thread goes on computing, and was left behind");
+        return 2;
     }
     if (t->unjoined) {
         t->unjoined = false;

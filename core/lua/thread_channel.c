@@ -125,7 +125,7 @@ static int push_end_closed(lua_State *L, enum wake wake, const char *text) {
 
 static void park(channel_end *end, task *t, const char *operation, uint64_t deadline_ms) {
     task_park(t, operation, deadline_ms, WAKE_TIMEOUT);
-    task_wait_outside(t);
+    channel_wait_outside(t);
     list_push(&end->waiters, &t->place.link);
 }
 

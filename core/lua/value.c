@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Plain values as bytes: see value.h.
- *
- *   value: NIL | FALSE | TRUE | NUMBER double | STRING size bytes | INT64, UINT64 8 bytes | CHANNEL_END pointer
- *        | TABLE (key value)* END | SEEN number
- *
- * Tables and ends of channels are numbered in the order in which they begin; SEEN is one that was packed before.
+ * Bytes into Lua values, and what is done with them without Lua: see value.h.
  */
 #include "value.h"
 
@@ -14,135 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum tag { NIL, FALSE, TRUE, NUMBER, STRING, TABLE, END, SEEN, INT64, UINT64, CHANNEL_END };
-
-enum {
-    DEPTH_MAX = 200, /* tables in tables */
-    PLACE_MAX = 256, /* bytes of "argument 2.handlers[3]" */
-};
-
-typedef struct packer {
-    lua_State *L;
-    char *bytes; /* a userdata at index `buffer` of the stack, so that an error frees it */
-    size_t size, capacity;
-    int buffer, seen; /* places on the stack; seen: [table or end] = its number */
-    uint32_t numbered;
-    bool ends;
-    const channel_end *except; /* through which the values are sent, or NULL */
-    char place[PLACE_MAX];
-    char why[PLACE_MAX + 64];
-} packer;
-
-static void put(packer *p, const void *bytes, size_t size) {
-    if (p->capacity - p->size < size) {
-        size_t capacity = 2 * p->capacity + size;
-        char *larger = lua_newuserdata(p->L, capacity);
-        memcpy(larger, p->bytes, p->size);
-        lua_replace(p->L, p->buffer);
-        p->bytes = larger;
-        p->capacity = capacity;
-    }
-    memcpy(p->bytes + p->size, bytes, size);
-    p->size += size;
-}
-
-static void put_tag(packer *p, enum tag tag) {
-    char byte = (char)tag;
-    put(p, &byte, 1);
-}
-
-static bool fail(packer *p, const char *why) {
-    snprintf(p->why, sizeof p->why, "%s %s", p->place, why);
-    return false;
-}
-
-/* Adds ".key" or "[key]" for the key at `index`: where it ended before. */
-static size_t enter_place(packer *p, int index) {
-    size_t end = strlen(p->place), room = sizeof p->place - end;
-    if (lua_type(p->L, index) == LUA_TSTRING) {
-        snprintf(p->place + end, room, ".%s", lua_tostring(p->L, index));
-    } else if (lua_type(p->L, index) == LUA_TNUMBER) {
-        snprintf(p->place + end, room, "[%.14g]", lua_tonumber(p->L, index));
-    } else {
-        snprintf(p->place + end, room, "[%s]", luaL_typename(p->L, index));
-    }
-    return end;
-}
-
-/* Packs what was packed before as its number: true. Otherwise it gets a number. */
-static bool pack_seen(packer *p, int index) {
-    lua_State *L = p->L;
-    luaL_checkstack(L, 8, "tables in tables");
-    lua_pushvalue(L, index);
-    lua_rawget(L, p->seen);
-    bool seen = lua_isnumber(L, -1);
-    uint32_t number = (uint32_t)lua_tonumber(L, -1);
-    lua_pop(L, 1);
-    if (seen) {
-        put_tag(p, SEEN);
-        put(p, &number, sizeof number);
-        return true;
-    }
-    lua_pushvalue(L, index);
-    lua_pushnumber(L, p->numbered++);
-    lua_rawset(L, p->seen);
-    return false;
-}
-
-static bool pack(packer *p, int index, int depth);
-
-static bool pack_table(packer *p, int index, int depth) {
-    lua_State *L = p->L;
-    if (pack_seen(p, index)) {
-        return true;
-    }
-    if (depth > DEPTH_MAX) {
-        return fail(p, "is nested too deep");
-    }
-    put_tag(p, TABLE);
-    lua_pushnil(L);
-    while (lua_next(L, index)) {
-        int value = lua_gettop(L);
-        size_t end = enter_place(p, value - 1);
-        if (!pack(p, value - 1, depth) || !pack(p, value, depth)) {
-            return false;
-        }
-        p->place[end] = '\0';
-        lua_settop(L, value - 1);
-    }
-    put_tag(p, END);
-    return true;
-}
-
-static bool refuse(packer *p, int index) {
-    char why[64];
-    snprintf(why, sizeof why, "is a %s", luaL_typename(p->L, index));
-    return fail(p, why);
-}
-
-static bool pack_end(packer *p, int index) {
-    channel_end **holder = value_to_end(p->L, index);
-    if (!holder) {
-        return refuse(p, index);
-    }
-    if (!*holder) {
-        return fail(p, "is the closed end of a channel");
-    }
-    if (!channel_can_depart(*holder)) {
-        return fail(p, "is a receiver whose message is being received");
-    }
-    if (p->except && (*holder == p->except || *holder == &p->except->channel->receiver)) {
-        return fail(p, "is an end of this very channel; it can't be sent through it");
-    }
-    if (pack_seen(p, index)) {
-        return true;
-    }
-    put_tag(p, CHANNEL_END);
-    put(p, &holder, sizeof holder);
-    p->ends = true;
-    return true;
-}
 
 void value_get_registered(lua_State *L, const char *key) {
     lua_getfield(L, LUA_REGISTRYINDEX, key);
@@ -155,144 +21,11 @@ void value_get_registered(lua_State *L, const char *key) {
     }
 }
 
-/* ---- 64-bit integers: cdata, of which only Lua code can tell the type ---- */
-
-/* set_integers(is_unsigned, new): is_unsigned(cdata) -> boolean, or nil: no such integer; new(is_unsigned) -> one, zero */
-int value_set_integers(lua_State *L) {
-    lua_settop(L, 2);
-    lua_setfield(L, LUA_REGISTRYINDEX, "momo.new_integer");
-    lua_setfield(L, LUA_REGISTRYINDEX, "momo.integer_is_unsigned");
-    return 0;
-}
-
-static bool pack_integer(packer *p, int index) {
-    lua_State *L = p->L;
-    luaL_checkstack(L, 8, "integers");
-    value_get_registered(L, "momo.integer_is_unsigned");
-    lua_pushvalue(L, index);
-    lua_call(L, 1, 1);
-    bool is_unsigned = lua_toboolean(L, -1), is_integer = !lua_isnil(L, -1);
-    lua_pop(L, 1);
-    if (!is_integer) {
-        return refuse(p, index);
-    }
-    put_tag(p, is_unsigned ? UINT64 : INT64);
-    put(p, lua_topointer(L, index), sizeof(int64_t));
-    return true;
-}
-
 static void push_integer(lua_State *L, bool is_unsigned, const char *bytes) {
     value_get_registered(L, "momo.new_integer");
     lua_pushboolean(L, is_unsigned);
     lua_call(L, 1, 1);
     memcpy((void *)(uintptr_t)lua_topointer(L, -1), bytes, sizeof(int64_t));
-}
-
-static bool pack(packer *p, int index, int depth) {
-    lua_State *L = p->L;
-    switch (lua_type(L, index)) {
-    case LUA_TNIL: put_tag(p, NIL); return true;
-    case LUA_TBOOLEAN: put_tag(p, lua_toboolean(L, index) ? TRUE : FALSE); return true;
-    case LUA_TNUMBER: {
-        double number = lua_tonumber(L, index);
-        put_tag(p, NUMBER);
-        put(p, &number, sizeof number);
-        return true;
-    }
-    case LUA_TSTRING: {
-        size_t size;
-        const char *bytes = lua_tolstring(L, index, &size);
-        put_tag(p, STRING);
-        put(p, &size, sizeof size);
-        put(p, bytes, size);
-        return true;
-    }
-    case LUA_TTABLE: return pack_table(p, index, depth + 1);
-    case LUA_TUSERDATA: return pack_end(p, index);
-    case LUA_TCDATA: return pack_integer(p, index);
-    default: return refuse(p, index);
-    }
-}
-
-/* Steps over values from *next on to the next end of a channel: where its pointer is; NULL: there is none before `limit`. */
-static char *next_end(char **next, const char *limit) {
-    static const char sizes[] = {[NUMBER] = 8, [SEEN] = 4, [INT64] = 8, [UINT64] = 8, [CHANNEL_END] = sizeof(void *)};
-    while (*next < limit) {
-        char *value = *next + 1, tag = **next;
-        size_t size = (size_t)sizes[(enum tag)tag];
-        if (tag == STRING) {
-            memcpy(&size, value, sizeof size);
-            size += sizeof size;
-        }
-        *next = value + size;
-        if (tag == CHANNEL_END) {
-            return value;
-        }
-    }
-    return NULL;
-}
-
-/* While values were packed, a finalizer may have closed ends among them. So their handles were packed, which `seen` keeps
- * alive; now that nothing is allocated any more, the ends take their places. False: there is one that was closed. */
-static bool resolve_ends(packer *p) {
-    channel_end **holder;
-    for (char *place, *next = p->bytes; (place = next_end(&next, p->bytes + p->size));) {
-        memcpy(&holder, place, sizeof holder);
-        if (!*holder) {
-            return false;
-        }
-        memcpy(place, holder, sizeof *holder);
-    }
-    return true;
-}
-
-const char *value_pack(lua_State *L, int n, const char *what, int number, const channel_end *except, packed *out) {
-    int first = lua_gettop(L) - n + 1;
-    packer p = {.L = L, .capacity = 256, .except = except};
-    luaL_checkstack(L, 8, "values");
-    p.bytes = lua_newuserdata(L, p.capacity);
-    p.buffer = lua_gettop(L);
-    lua_newtable(L);
-    p.seen = p.buffer + 1;
-    for (int i = 0; i < n; i++) {
-        snprintf(p.place, sizeof p.place, number == VALUE_ALONE ? "%s" : "%s %d", what, number + i);
-        if (!pack(&p, first + i, 0)) {
-            lua_settop(L, first - 1);
-            lua_pushstring(L, p.why);
-            return lua_tostring(L, -1);
-        }
-    }
-    if (p.ends && !resolve_ends(&p)) {
-        lua_settop(L, first - 1);
-        return lua_pushfstring(L, "%s holds an end of a channel that was closed meanwhile", what);
-    }
-    *out = (packed){p.bytes, p.size, p.ends};
-    lua_settop(L, p.buffer);
-    lua_replace(L, first);
-    lua_settop(L, first);
-    return NULL;
-}
-
-void value_store(lua_State *L, int n, const char *what, int number, packed *out) {
-    packed values;
-    const char *why = value_pack(L, n, what, number, NULL, &values);
-    if (why) {
-        luaL_error(L, "%s, and can't be copied to another thread", why);
-    }
-    char *bytes = malloc(values.size ? values.size : 1);
-    if (!bytes) {
-        luaL_error(L, "not enough memory");
-    }
-    memcpy(bytes, values.bytes, values.size);
-    value_each_end(&values, channel_depart);
-    *out = (packed){bytes, values.size, values.ends};
-    lua_pop(L, 1);
-}
-
-void value_free(packed *values) {
-    value_each_end(values, channel_close);
-    free(values->bytes);
-    *values = (packed){NULL, 0, false};
 }
 
 typedef struct unpacker {
@@ -307,29 +40,29 @@ static void get(unpacker *u, void *bytes, size_t size) {
     u->next += size;
 }
 
-/* Pushes the next value; false, and nothing pushed, for END. */
+/* Pushes the next value; false, and nothing pushed, for VALUE_END. */
 static bool unpack(unpacker *u) {
     lua_State *L = u->L;
     char tag;
     get(u, &tag, 1);
-    switch ((enum tag)tag) {
-    case NIL: lua_pushnil(L); return true;
-    case FALSE:
-    case TRUE: lua_pushboolean(L, tag == TRUE); return true;
-    case NUMBER: {
+    switch ((enum value_tag)tag) {
+    case VALUE_NIL: lua_pushnil(L); return true;
+    case VALUE_FALSE:
+    case VALUE_TRUE: lua_pushboolean(L, tag == VALUE_TRUE); return true;
+    case VALUE_NUMBER: {
         double number;
         get(u, &number, sizeof number);
         lua_pushnumber(L, number);
         return true;
     }
-    case STRING: {
+    case VALUE_STRING: {
         size_t size;
         get(u, &size, sizeof size);
         lua_pushlstring(L, u->next, size);
         u->next += size;
         return true;
     }
-    case TABLE:
+    case VALUE_TABLE:
         luaL_checkstack(L, 8, "tables in tables");
         lua_newtable(L);
         lua_pushvalue(L, -1);
@@ -339,19 +72,19 @@ static bool unpack(unpacker *u) {
             lua_rawset(L, -3);
         }
         return true;
-    case SEEN: {
+    case VALUE_SEEN: {
         uint32_t number;
         get(u, &number, sizeof number);
         lua_rawgeti(L, u->seen, (int)number + 1);
         return true;
     }
-    case INT64:
-    case UINT64:
+    case VALUE_INT64:
+    case VALUE_UINT64:
         luaL_checkstack(L, 8, "integers");
-        push_integer(L, tag == UINT64, u->next);
+        push_integer(L, tag == VALUE_UINT64, u->next);
         u->next += sizeof(int64_t);
         return true;
-    case CHANNEL_END: {
+    case VALUE_CHANNEL_END: {
         luaL_checkstack(L, 8, "ends");
         value_push_end(L, u->next);
         u->next += sizeof(channel_end *);
@@ -359,7 +92,7 @@ static bool unpack(unpacker *u) {
         lua_rawseti(L, u->seen, ++u->numbered);
         return true;
     }
-    case END: break;
+    case VALUE_END: break;
     }
     return false;
 }
@@ -378,10 +111,31 @@ int value_unpack(lua_State *L, packed *values) {
     return n;
 }
 
+char *value_next_end(char **next, const char *limit) {
+    static const char sizes[] = {[VALUE_NUMBER] = 8,
+                                 [VALUE_SEEN] = 4,
+                                 [VALUE_INT64] = 8,
+                                 [VALUE_UINT64] = 8,
+                                 [VALUE_CHANNEL_END] = sizeof(void *)};
+    while (*next < limit) {
+        char *value = *next + 1, tag = **next;
+        size_t size = (size_t)sizes[(enum value_tag)tag];
+        if (tag == VALUE_STRING) {
+            memcpy(&size, value, sizeof size);
+            size += sizeof size;
+        }
+        *next = value + size;
+        if (tag == VALUE_CHANNEL_END) {
+            return value;
+        }
+    }
+    return NULL;
+}
+
 void value_each_end(const packed *values, void (*each)(channel_end *)) {
     channel_end *end;
     char *place, *next = values->bytes;
-    while (values->ends && (place = next_end(&next, values->bytes + values->size))) {
+    while (values->ends && (place = value_next_end(&next, values->bytes + values->size))) {
         memcpy(&end, place, sizeof end);
         if (end) {
             each(end);
@@ -391,10 +145,16 @@ void value_each_end(const packed *values, void (*each)(channel_end *)) {
 
 const char *value_text(const packed *values, size_t *size) {
     static const char other[] = "(error object)";
-    if (!values->bytes || values->bytes[0] != STRING) {
+    if (!values->bytes || values->bytes[0] != VALUE_STRING) {
         *size = sizeof other - 1;
         return other;
     }
     memcpy(size, values->bytes + 1, sizeof *size);
     return values->bytes + 1 + sizeof *size;
+}
+
+void value_free(packed *values) {
+    value_each_end(values, channel_close);
+    free(values->bytes);
+    *values = (packed){NULL, 0, false};
 }

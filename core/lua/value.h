@@ -15,6 +15,24 @@
 #define LUA_TCDATA (LUA_TTHREAD + 2) /* LuaJIT's, which its headers keep to themselves */
 #define VALUE_ALONE INT_MIN
 
+/* How each value's bytes begin. Tables and ends of channels are numbered in the order in which they begin.
+ *
+ *   value: NIL | FALSE | TRUE | NUMBER double | STRING size bytes | INT64, UINT64 8 bytes | CHANNEL_END pointer
+ *        | TABLE (key value)* END | SEEN number: one that was packed before */
+enum value_tag {
+    VALUE_NIL,
+    VALUE_FALSE,
+    VALUE_TRUE,
+    VALUE_NUMBER,
+    VALUE_STRING,
+    VALUE_TABLE,
+    VALUE_END,
+    VALUE_SEEN,
+    VALUE_INT64,
+    VALUE_UINT64,
+    VALUE_CHANNEL_END
+};
+
 /* A function goes to another state as code, modules, n, and then its arguments: see momo.portable. */
 enum { PORTABLE_ARGUMENTS = 3 };
 
@@ -43,6 +61,8 @@ void value_each_end(const packed *, void (*each)(channel_end *));
 /* The first value's bytes where that is a string, else "(error object)"; needs no Lua. */
 const char *value_text(const packed *, size_t *size);
 
+/* Steps over values from *next on to the next end of a channel: where its pointer is; NULL: there is none before `limit`. */
+char *value_next_end(char **next, const char *limit);
 /* Pushes what Momo's modules have put into the registry, loading them first where nothing has yet. */
 void value_get_registered(lua_State *, const char *key);
 /* What Lua's values are, where value.c can't tell: see core.lua and thread_channel.c. */

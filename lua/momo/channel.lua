@@ -224,12 +224,18 @@ function Receiver:recv(timeout)
   return woken(channel)
 end
 
----Iterates until the end.
+---Iterates until the end, or until the receiver is closed meanwhile. One that is closed already throws.
 ---@return fun(): any
 function Receiver:iter()
   check.self(self, Receiver, "rx", "iter")
+  local begun = false
   return function()
-    return (self:recv())
+    local value, err, code = self:recv()
+    if code == "EBADF" and not begun then
+      check.fail("iter: " .. err:match ": (.*)$")
+    end
+    begun = true
+    return value
   end
 end
 

@@ -48,6 +48,16 @@ function M.self(self, class, object, method)
   end
 end
 
+---Throws where a function of a module was called with a colon: what came first is the module.
+---@param value any
+---@param name string of the function
+function M.dot(value, name)
+  local method = name:match "[%w_]+$"
+  if type(value) == "table" and type(rawget(value, method)) == "function" then
+    M.fail(("%s: call it with a dot: %s(...)"):format(name, name))
+  end
+end
+
 ---@param options any
 ---@param allowed table<string, string> the type of each option; "any": the caller checks it
 ---@param name string of the function
@@ -60,7 +70,12 @@ function M.options(options, allowed, name)
   for key, value in pairs(options) do
     local wanted = allowed[key]
     if not wanted then
-      M.fail(("%s: there is no option %s"):format(name, M.show(key)))
+      local known = {}
+      for option in pairs(allowed) do
+        known[#known + 1] = option
+      end
+      table.sort(known)
+      M.fail(("%s: there is no option %s, but %s"):format(name, M.show(key), table.concat(known, ", ")))
     elseif wanted ~= "any" and type(value) ~= wanted then
       M.fail(("%s: option %s must be a %s, got %s"):format(name, key, wanted, M.show(value)))
     end

@@ -13,6 +13,7 @@ local M = {}
 ---@return integer port
 ---@return boolean literal whether host is no name
 function M.split(address, name)
+  check.dot(address, name)
   if type(address) ~= "string" then
     check.fail(name .. ": the address must be a string such as \"127.0.0.1:8080\", got " .. check.show(address))
   end

@@ -37,8 +37,9 @@ function M.dump(fn, name)
     end
     modules[i] = module_of(value)
     if not modules[i] then
-      check.fail(("%s: the function at %s:%d uses the upvalue '%s'; a thread has a Lua state of its own: "
-        .. "pass it as an argument"):format(name, info.short_src, info.linedefined, upvalue))
+      check.fail(("%s: the function at %s:%d uses the upvalue '%s'; a thread has a Lua state of its own: %s")
+        :format(name, info.short_src, info.linedefined, upvalue, type(value) == "function"
+          and "define the function inside, or in a module" or "pass it as an argument"))
     end
   end
   return string.dump(fn), modules

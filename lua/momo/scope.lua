@@ -178,7 +178,7 @@ function M.timeout(seconds, fn, ...)
 end
 
 local function check_functions(fns, name)
-  check.argument(type(fns) == "table" and #fns > 0, name .. ": argument 1 must be an array of functions", fns)
+  check.argument(type(fns) == "table", name .. ": argument 1 must be an array of functions", fns)
   for i, fn in ipairs(fns) do
     check.argument(type(fn) == "function", ("%s: entry %d must be a function"):format(name, i), fn)
   end
@@ -205,6 +205,7 @@ end
 ---@return any ... what it returned
 function M.race(fns)
   check_functions(fns, "race")
+  check.argument(#fns > 0, "race: argument 1 must be an array of functions, with one at least", fns)
   local winner, results
   local tasks = {}
   M.scope(function(scope)

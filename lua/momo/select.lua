@@ -48,7 +48,10 @@ function M.select(entries)
   end
   local n, some = 0, false
   for i in pairs(entries) do
-    n = type(i) == "number" and math.max(n, i) or n
+    if not (check.is_whole(i) and i >= 1) then
+      check.fail(("select: there is no option %s; a limit is an entry, momo.time.after(seconds)"):format(check.show(i)))
+    end
+    n = math.max(n, i)
   end
   local first = native.random()
   for k = 1, n do

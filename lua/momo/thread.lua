@@ -45,6 +45,7 @@ end
 ---@return string? err
 ---@return string? code
 function M.spawn(options, ...)
+  check.dot(options, "thread.spawn")
   if type(options) == "table" then
     return start(options, ...)
   end

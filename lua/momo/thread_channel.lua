@@ -62,12 +62,18 @@ function Receiver:recv(timeout)
   return nil, value, code
 end
 
----Iterates until the end.
+---Iterates until the end, or until the receiver is closed meanwhile. One that is closed already throws.
 ---@return fun(): any
 function Receiver:iter()
   check.self(self, Receiver, "rx", "iter")
+  local begun = false
   return function()
-    return (self:recv())
+    local value, err, code = self:recv()
+    if code == "EBADF" and not begun then
+      check.fail("iter: " .. err:match ": (.*)$")
+    end
+    begun = true
+    return value
   end
 end
 
@@ -103,7 +109,7 @@ end
 ---@return momo.thread.Receiver rx
 function M.channel(capacity)
   check.argument(check.is_whole(capacity) and capacity >= 1 and capacity <= 2 ^ 31,
-    "channel: the capacity of a channel between threads must be a whole number from 1", capacity)
+    "channel: the capacity of a channel between threads must be a whole number from 1 to 2^31", capacity)
   return native.thread_channel(capacity)
 end
 
