@@ -74,6 +74,29 @@ describe("the addresses of a host", function()
     end)
   end)
 
+  it("leave no connection open when the task that waits is cancelled as they succeed", function()
+    local closed = 0
+    momo.run({ clock = "virtual" }, function()
+      local function dialing(seconds)
+        return momo.spawn(dial.dial, { "a", "b" }, function(address)
+          pcall(momo.time.sleep, seconds[address])
+          return { close = function() closed = closed + 1 end }
+        end)
+      end
+      local first = dialing { a = 0.3, b = 0.05 } -- b begins 0.25 seconds later
+      momo.time.sleep(0.3)
+      momo.yield_now()
+      first:cancel()
+      assert.is_true((first:join())) -- it had got one before
+      assert.equal(1, closed)
+      local second = dialing { a = 60, b = 60 }
+      momo.time.sleep(1)
+      second:cancel()
+      assert.is_true(momo.is_cancelled(select(2, second:join())))
+      assert.equal(3, closed)
+    end)
+  end)
+
   it("are given up when the task that waits is cancelled", function()
     local ended = 0
     momo.run({ clock = "virtual" }, function()

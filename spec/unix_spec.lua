@@ -122,6 +122,9 @@ describe("Unix sockets", function()
       for i = 1, 8 do
         streams[i] = assert(UnixStream.connect(path, 0))
       end
+      for _, stream in ipairs(streams) do
+        stream:close()
+      end
       listener:close()
     end)
   end)

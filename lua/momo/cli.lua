@@ -121,15 +121,21 @@ local function run(options)
   local failed = false
   local ok, err, traceback = task.start({ clock = options.clock }, function()
     for i = 2, threads do
-      local other = assert(thread.spawn({ cpu = cpus[i] }, "momo.program", source, name, options.words))
-      task.spawn(function()
-        local other_ok, other_err = other:join()
+      task.spawn(function() -- and joins it in the same turn: one that fails unjoined is reported by itself
+        local other, err = thread.spawn({ cpu = cpus[i] }, "momo.program", source, name, options.words)
+        local other_ok, other_err = false, err
+        if other then
+          other_ok, other_err = other:join()
+        end
         if not other_ok then
           failed = true
           complain(other_err)
           task.stop()
         end
       end)
+    end
+    if threads > 1 then
+      task.yield_now()
     end
     return run_program(source, name, options.words)
   end)

@@ -3,10 +3,13 @@
 ---
 ---The system's resolver gives the addresses of both families at once, so there is no Resolution Delay to wait for.
 
+local native = require("momo.core").native
 local scope = require("momo.scope").scope
 local select = require("momo.select").select
 local sync = require "momo.sync"
 local time = require "momo.time"
+
+local note, raise = native.note, native.raise
 
 local ATTEMPT_DELAY_SECONDS = 0.25 -- RFC 8305, section 5
 
@@ -52,7 +55,7 @@ function M.dial(addresses, connect, timeout)
     local connection, err, code = connect(address, left)
     tx:send { connection = connection or nil, err = err, code = code }
   end
-  scope(function(attempts)
+  local ok, problem = xpcall(scope, note, function(attempts)
     repeat
       if begun < #addresses then
         begun, pending = begun + 1, pending + 1
@@ -65,12 +68,17 @@ function M.dial(addresses, connect, timeout)
     until last and last.connection or (pending == 0 and begun == #addresses)
     attempts:cancel "another address was first"
   end)
-  local late = rx:recv(0)
-  while late do -- it connected before it heard that another one was first
+  if not ok then
+    tx:send(last or {})
+  end
+  tx:close()
+  for late in rx:iter() do -- it connected before it heard that another one was first, or that nobody wants one
     if late.connection then
       late.connection:close()
     end
-    late = rx:recv(0)
+  end
+  if not ok then
+    raise(problem)
   end
   return last.connection, last.err, last.code
 end
