@@ -37,9 +37,9 @@ local MISTAKES = {
   [ [[momo.thread.spawn(function() end, io.stdout)]] ] = "thread.spawn: the function's argument 1 is a userdata",
   [ [[momo.thread.spawn(function() end, {1i})]] ] = "thread.spawn: the function's argument 1[1] is a cdata",
   [ [[momo.thread.spawn(function() end, momo.current())]] ] =
-    "thread.spawn: the function's argument 1 is a momo.Task, which can't leave its thread",
+    "thread.spawn: the function's argument 1 is a momo.Task, which belongs to its thread",
   [ [[momo.thread.spawn(function() end, (momo.sync.channel()))]] ] = "thread.spawn: the function's argument 1 is a "
-    .. "momo.Sender, which can't leave its thread; a channel of momo.thread.channel can",
+    .. "momo.Sender, which belongs to its thread; momo.thread.channel makes those that can be given away",
   [ [[local tx = momo.thread.channel(1) for _ = 1, 2 do momo.thread.spawn(function() end, {tx}) end]] ] =
     "thread.spawn: the function's argument 1[1] is the end of a channel that was closed or given away; tx:clone() makes "
     .. "another sender",
@@ -111,7 +111,7 @@ describe("the function of a thread", function()
       end
       assert_failed("result 1 is a function", join(function() return print end))
       assert_failed("result 2.list[3] is a function", join(function() return 1, { list = { 1, 2, print } } end))
-      assert_failed("is a userdata", join(function() return require("momo").current() end))
+      assert_failed("is a momo.Task, which belongs to its thread", join(function() return require("momo").current() end))
       assert_failed("is a function", join(function() error { callback = print } end))
     end)
   end)

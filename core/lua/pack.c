@@ -125,8 +125,8 @@ static bool is_own(packer *p, int index) {
     if (own) {
         char why[WHY_MAX];
         bool channel = strcmp(name, "momo.Sender") == 0 || strcmp(name, "momo.Receiver") == 0;
-        snprintf(why, sizeof why, "is a %.60s, which can't leave its thread%s", name,
-                 channel ? "; a channel of momo.thread.channel can" : "");
+        snprintf(why, sizeof why, "is a %.60s, which belongs to its thread%s", name,
+                 channel ? "; momo.thread.channel makes those that can be given away" : "");
         fail(p, why);
     }
     lua_pop(L, 1);
@@ -262,7 +262,7 @@ void value_store(lua_State *L, int n, const char *what, int number, packed *out)
     packed values;
     const char *why = value_pack(L, n, what, number, NULL, &values);
     if (why) {
-        luaL_error(L, "%s, and can't be copied to another thread", why);
+        luaL_error(L, "%s%s", why, strchr(why, ';') ? "" : ", and can't be copied to another thread");
     }
     char *bytes = malloc(values.size ? values.size : 1);
     if (!bytes) {
