@@ -111,7 +111,8 @@ describe("the function of a thread", function()
       end
       assert_failed("result 1 is a function", join(function() return print end))
       assert_failed("result 2.list[3] is a function", join(function() return 1, { list = { 1, 2, print } } end))
-      assert_failed("is a momo.Task, which belongs to its thread", join(function() return require("momo").current() end))
+      assert_failed("is a momo.Task, which belongs to its thread",
+        join(function() return require("momo").current() end))
       assert_failed("is a function", join(function() error { callback = print } end))
     end)
   end)

@@ -282,7 +282,8 @@ describe("a UDP socket", function()
   local MISTAKES = {
     [ [[momo.net.UdpSocket.bind()]] ] =
       [[UdpSocket.bind: the address must be a string such as "127.0.0.1:8080", got nil]],
-    [ [[momo.net.UdpSocket.bind("127.0.0.1:0", {reuse = true})]] ] = [[UdpSocket.bind: there is no option "reuse", but reuseaddr, reuseport]],
+    [ [[momo.net.UdpSocket.bind("127.0.0.1:0", {reuse = true})]] ] =
+      [[UdpSocket.bind: there is no option "reuse", but reuseaddr, reuseport]],
     [ [[momo.net.UdpSocket.connect(5)]] ] =
       [[UdpSocket.connect: the address must be a string such as "127.0.0.1:8080", got 5]],
     [ [[udp:connect()]] ] = [[connect: the address must be a string such as "127.0.0.1:8080", got nil]],
