@@ -4,6 +4,8 @@
  */
 #include "executor.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,10 +44,29 @@ static void close_loop(uv_loop_t *loop) {
     uv_loop_close(loop);
 }
 
+/* libuv aborts the process where there are not descriptors enough for a loop and the pipe that its loops share. */
+static int check_descriptors(void) {
+    int pipes[2][2];
+    int made = 0;
+    while (made < 2 && pipe2(pipes[made], O_CLOEXEC) == 0) {
+        made++;
+    }
+    int status = made == 2 ? 0 : uv_translate_sys_error(errno);
+    while (made--) {
+        close(pipes[made][0]);
+        close(pipes[made][1]);
+    }
+    return status;
+}
+
 int executor_init(executor *ex) {
     memset(ex, 0, sizeof *ex);
+    int status = check_descriptors();
+    if (status < 0) {
+        return status;
+    }
     ex->scratch = malloc((size_t)EXECUTOR_BATCH * EXECUTOR_DATAGRAM);
-    int status = ex->scratch ? uv_loop_init(&ex->loop) : UV_ENOMEM;
+    status = ex->scratch ? uv_loop_init(&ex->loop) : UV_ENOMEM;
     if (status < 0) {
         free(ex->scratch);
         return status;

@@ -3,6 +3,7 @@
  * What the border offers for the executor and the process. For sockets, see token.c.
  */
 #include <pthread.h>
+#include <string.h>
 
 #include "io.h"
 
@@ -10,12 +11,28 @@ const char *momo_version(void) {
     return MOMO_VERSION;
 }
 
+/* libuv allocates, and never frees, a text for a code that it does not know. */
+static bool libuv_knows(int code) {
+    switch (code) {
+#define KNOWN(name, text) case UV_##name:
+        UV_ERRNO_MAP(KNOWN)
+#undef KNOWN
+        return true;
+    default: return false;
+    }
+}
+
 const char *momo_error_name(int code) {
-    return uv_err_name(code);
+    const char *name = libuv_knows(code) ? uv_err_name(code) : strerrorname_np(-code);
+    return name ? name : "EUNKNOWN";
 }
 
 const char *momo_error_text(int code) {
-    return code == UV_ETIMEDOUT ? "operation timed out" : uv_strerror(code); /* not only connections do */
+    if (code == UV_ETIMEDOUT) { /* not only connections do */
+        return "operation timed out";
+    }
+    const char *text = libuv_knows(code) ? uv_strerror(code) : strerrordesc_np(-code);
+    return text ? text : "unknown error";
 }
 
 double momo_now(const momo_executor *ex) {

@@ -75,7 +75,7 @@ static int get_int(int fd, int name) {
 
 int socket_connected(io *o) {
     struct pollfd pfd = {.fd = o->fd, .events = POLLOUT};
-    if (poll(&pfd, 1, 0) == 0) {
+    if (poll(&pfd, 1, 0) <= 0) { /* interrupted counts as not ready: there is an event then */
         return UV_EAGAIN;
     }
     int error = get_int(o->fd, SO_ERROR);

@@ -41,8 +41,8 @@ local MISTAKES = {
   [ [[momo.thread.spawn(function() end, (momo.sync.channel()))]] ] = "thread.spawn: the function's argument 1 is a "
     .. "momo.Sender, which belongs to its thread; momo.thread.channel makes those that can be given away",
   [ [[local tx = momo.thread.channel(1) for _ = 1, 2 do momo.thread.spawn(function() end, {tx}) end]] ] =
-    "thread.spawn: the function's argument 1[1] is the end of a channel that was closed or given away; tx:clone() makes "
-    .. "another sender",
+    "thread.spawn: the function's argument 1[1] is the end of a channel that was closed or given away; tx:clone() "
+    .. "makes another sender",
   [ [[momo.thread:spawn(function() end)]] ] = "thread.spawn: call it with a dot: thread.spawn(...)",
   [ [[local t = {} for _ = 1, 1000 do t = {t} end momo.thread.spawn(function() end, t)]] ] =
     "thread.spawn: the function's argument 1",

@@ -27,6 +27,12 @@ typedef struct blocking {
     struct handle *handle; /* NULL: abandoned */
 } blocking;
 
+/* Why a job failed; the text is on the stack. */
+struct error {
+    blocking *job;
+    const char *text;
+};
+
 /* The userdata that Lua holds. */
 typedef struct handle {
     blocking *b;
@@ -67,26 +73,22 @@ static int call_function(lua_State *L) {
     return 0;
 }
 
-/* (b): keeps false and the error on top. */
+/* (job and text): keeps false and the text. */
 static int store_error(lua_State *L) {
-    blocking *b = lua_touserdata(L, 1);
-    const char *text = lua_tostring(L, 2);
+    const struct error *e = lua_touserdata(L, 1);
     lua_pushboolean(L, 0);
-    lua_pushstring(L, text ? text : "(error object)");
-    value_store(L, 2, "error", 0, &b->output);
+    lua_pushstring(L, e->text);
+    value_store(L, 2, "error", 0, &e->job->output);
     return 0;
 }
 
+/* Nothing is pushed outside of a protected call: it could run out of memory. */
 static bool call(lua_State *L, lua_CFunction function, blocking *b) {
-    lua_pushcfunction(L, function);
-    lua_pushlightuserdata(L, b);
-    if (lua_pcall(L, 1, 0, 0) == 0) {
+    if (lua_cpcall(L, function, b) == 0) {
         return true;
     }
-    lua_pushcfunction(L, store_error);
-    lua_pushlightuserdata(L, b);
-    lua_pushvalue(L, -3);
-    if (lua_pcall(L, 2, 0, 0) != 0) {
+    struct error e = {b, lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "(error object)"};
+    if (lua_cpcall(L, store_error, &e) != 0) {
         lua_pop(L, 1); /* then there is no output: out of memory */
     }
     lua_pop(L, 1);

@@ -62,6 +62,10 @@ static int task_outcome(lua_State *L) {
         rt->unjoined--;
     }
     lua_pushboolean(L, h->outcome == OUTCOME_DONE);
+    if (h->lost) {
+        lua_pushliteral(L, "not enough memory");
+        return 2;
+    }
     lua_getfenv(L, 1);
     int n = h->outcome == OUTCOME_DONE ? h->results : 1;
     luaL_checkstack(L, n, "too many results");

@@ -21,6 +21,7 @@ typedef struct handle {
     uint8_t outcome;   /* enum outcome */
     bool joined : 1;   /* somebody has taken note of how it ended, or will */
     bool unjoined : 1; /* counted in runtime.unjoined */
+    bool lost : 1;     /* how it ended could not be kept: out of memory */
     bool fields : 1;   /* its environment is a table of its own */
     bool locals : 1;   /* in which there are locals, for the tasks that it spawns to inherit */
 } handle;
@@ -38,5 +39,7 @@ void give_up_all(runtime *);
 void push_task_name(lua_State *, int index);
 /* The child's scope, whose userdata is on top, is told that it failed (scope.c). */
 void scope_failed(lua_State *, task *);
+/* The same, where there is no memory to say more. */
+void scope_lost(task *);
 /* What the executor calls. */
 void resume_task(task *);

@@ -76,7 +76,7 @@ executor *open_executor(lua_State *L) {
 int push_failure(lua_State *L, int code) {
     lua_pushnil(L);
     lua_pushfstring(L, "%s: %s", momo_error_name(code), momo_error_text(code));
-    lua_pushstring(L, uv_err_name(code));
+    lua_pushstring(L, momo_error_name(code));
     return 3;
 }
 
@@ -158,7 +158,7 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     int status = executor_init(&rt->executor);
     if (status < 0) {
         rt->executor.closed = true;
-        return luaL_error(L, "momo: no event loop: %s: %s", uv_err_name(status), uv_strerror(status));
+        return luaL_error(L, "momo: no event loop: %s: %s", momo_error_name(status), momo_error_text(status));
     }
     rt->executor.user = rt;
     for (int up = UP_RUNTIME + 1; up <= UP_COUNT; up++) {

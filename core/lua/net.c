@@ -72,7 +72,7 @@ static int net_split(lua_State *L) {
 int push_address_failure(lua_State *L, int code, const char *hint) {
     lua_pushnil(L);
     lua_pushfstring(L, "%s: %s: %s%s", momo_error_name(code), momo_error_text(code), lua_tostring(L, 1), hint);
-    lua_pushstring(L, uv_err_name(code));
+    lua_pushstring(L, momo_error_name(code));
     return 3;
 }
 

@@ -9,6 +9,7 @@
 typedef struct lua_scope {
     scope scope;
     bool failed; /* a child has; its handle is environment[1] */
+    bool lost;   /* a child's end is not known: out of memory */
 } lua_scope;
 
 static lua_scope *check_scope(lua_State *L) {
@@ -29,7 +30,7 @@ static int lua_scope_enter(lua_State *L) {
         lua_pushvalue(L, UP(SCOPE));
         lua_setmetatable(L, -2);
     }
-    s->failed = false;
+    s->failed = s->lost = false;
     scope_enter(&s->scope, t, suspend_deadline(t, seconds), shield);
     s->scope.supervises = supervises;
     return 1;
@@ -109,11 +110,13 @@ static int lua_scope_wait(lua_State *L) {
     return lua_yield(L, 0);
 }
 
-/* scope_failure(scope) -> the child that failed first, its error | nothing; the error is noted */
+/* scope_failure(scope) -> the child that failed first, or true, and its error | nothing; the error is noted */
 static int lua_scope_failure(lua_State *L) {
     lua_scope *s = check_scope(L);
     if (!s->failed) {
-        return 0;
+        lua_pushboolean(L, s->lost);
+        lua_pushliteral(L, "not enough memory");
+        return s->lost ? 2 : 0;
     }
     lua_settop(L, 1);
     lua_getfenv(L, 1);
@@ -133,6 +136,10 @@ static int lua_scope_failure(lua_State *L) {
 static int lua_check_cancelled(lua_State *L) {
     task *t = suspend_check(L, "scope");
     return t->cancelled ? suspend_cancelled(L, t) : 0;
+}
+
+void scope_lost(task *t) {
+    ((lua_scope *)t->parent)->lost = true;
 }
 
 void scope_failed(lua_State *L, task *t) {

@@ -236,6 +236,7 @@ static void end(runtime *rt, task *t, int status) {
             lua_pop(L, 1);
             lua_settop(co, 0);
             h->outcome = OUTCOME_FAILED;
+            h->lost = true;
         }
     }
     if (t == rt->main) {
@@ -256,6 +257,9 @@ static void end(runtime *rt, task *t, int status) {
     if (t->parent) {
         if (h->outcome == OUTCOME_FAILED && t->parent->task && !t->parent->supervises) {
             h->joined = true;
+            if (h->lost) {
+                scope_lost(t);
+            }
             scope_cancel(t->parent, "another child failed");
         }
         scope_remove(t); /* while its userdata is sure to live */

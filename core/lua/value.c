@@ -144,9 +144,9 @@ void value_each_end(const packed *values, void (*each)(channel_end *)) {
 }
 
 const char *value_text(const packed *values, size_t *size) {
-    static const char other[] = "(error object)";
     if (!values->bytes || values->bytes[0] != VALUE_STRING) {
-        *size = sizeof other - 1;
+        const char *other = values->bytes ? "(error object)" : "not enough memory"; /* to keep it */
+        *size = strlen(other);
         return other;
     }
     memcpy(size, values->bytes + 1, sizeof *size);

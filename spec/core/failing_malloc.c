@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Allocations that fail when a spec says so. In builds for a sanitizer, the linker leads the module's calls of malloc and
+ * its like here (--wrap), and so do the Lua states that the module opens.
+ */
+#include <errno.h>
+#include <lua.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *block, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+char *__real_strdup(const char *text);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*main)(void *), void *argument);
+
+/* Allocations of the core, and of Lua, until one fails; 0 and less: none does. */
+static _Atomic long core_left, lua_left;
+static _Atomic int failed;
+
+/* From now on, on all threads, the n-th allocation of the core fails, and the m-th of Lua; 0: none. */
+__attribute__((visibility("default"))) void momo_fail_allocations(long n, long m) {
+    atomic_store(&core_left, n);
+    atomic_store(&lua_left, m);
+}
+
+/* Whether any has failed since this was asked the last time. */
+__attribute__((visibility("default"))) int momo_allocation_failed(void) {
+    return atomic_exchange(&failed, 0);
+}
+
+static int fails(_Atomic long *left) {
+    if (atomic_load(left) <= 0 || atomic_fetch_sub(left, 1) != 1) {
+        return 0;
+    }
+    atomic_store(&failed, 1);
+    return 1;
+}
+
+void *__wrap_malloc(size_t size) {
+    return fails(&core_left) ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size) {
+    return fails(&core_left) ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *block, size_t size) {
+    return fails(&core_left) ? NULL : __real_realloc(block, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size) {
+    return fails(&core_left) ? NULL : __real_aligned_alloc(alignment, size);
+}
+
+char *__wrap_strdup(const char *text) {
+    return fails(&core_left) ? NULL : __real_strdup(text);
+}
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*main)(void *), void *argument) {
+    return fails(&core_left) ? EAGAIN : __real_pthread_create(thread, attributes, main, argument);
+}
+
+/* Out of memory while it opens a state or its FFI, LuaJIT crashes, then or when the state is closed. */
+static _Thread_local int opening;
+
+static void *allocate(void *unused, void *block, size_t old_size, size_t size) {
+    (void)unused;
+    if (size == 0) {
+        free(block);
+        return NULL;
+    }
+    return size > old_size && !opening && fails(&lua_left) ? NULL
+                                                           : __real_realloc(block, size); /* Lua relies on shrinking */
+}
+
+lua_State *__real_lua_newstate(lua_Alloc f, void *data);
+lua_State *__wrap_lua_newstate(lua_Alloc f, void *data) {
+    (void)f;
+    opening = 1;
+    lua_State *L = __real_lua_newstate(allocate, data);
+    opening = 0;
+    return L;
+}
+
+void __real_luaL_openlibs(lua_State *L);
+void __wrap_luaL_openlibs(lua_State *L) {
+    __real_luaL_openlibs(L);
+    opening = 1;
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "ffi");
+    lua_call(L, 1, 0);
+    opening = 0;
+}
