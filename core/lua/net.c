@@ -140,8 +140,8 @@ static int net_accept(lua_State *L) {
             return lua_yield(L, 0);
         }
     }
-    if (o->ready & UV_READABLE && !list_empty(&o->readers)) {
-        task_wake(list_entry(list_first(&o->readers), task, place.link), WAKE_READY); /* there may be more */
+    if (o->ready & UV_READABLE) {
+        io_wake_first(o, UV_READABLE); /* there may be more */
     }
     if (status < 0) {
         return push_failure(L, status);
@@ -210,7 +210,7 @@ static int net_connect_finish(lua_State *L) {
         return push_address_failure(L, status, "");
     }
     o->writer = 0;
-    o->ready = UV_WRITABLE; /* nothing to read yet, more often than not: wait for the event */
+    o->ready |= UV_WRITABLE;
     lua_pushvalue(L, 2);
     return 1;
 }

@@ -110,8 +110,8 @@ static int receive(lua_State *L, const char *operation, bool with_address) {
         return wait(L, operation, timeout, UV_READABLE, t, o, wake);
     }
     result = status < 0 ? push_failure(L, status) : push_datagram(L, o, d, with_address);
-    if ((udp_has_more(o) || o->ready & UV_READABLE) && !list_empty(&o->readers)) {
-        task_wake(list_entry(list_first(&o->readers), task, place.link), WAKE_READY);
+    if (udp_has_more(o) || o->ready & UV_READABLE) {
+        io_wake_first(o, UV_READABLE);
     }
     return result;
 }
@@ -143,6 +143,9 @@ static int send_datagram(lua_State *L, const char *operation, const address *to,
     int status = wake == WAKE_READY || list_empty(&o->writers) ? udp_send(o, bytes, size, to) : UV_EAGAIN;
     if (status == UV_EAGAIN) {
         return wait(L, operation, timeout, UV_WRITABLE, t, o, wake);
+    }
+    if (o->ready & UV_WRITABLE) {
+        io_wake_first(o, UV_WRITABLE);
     }
     if (status < 0) {
         return push_failure(L, status);
