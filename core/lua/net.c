@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Listeners, connecting and look-ups as Lua sees them: each a userdata that holds a token, or points at the look-up.
+ * Listeners, connecting and look-ups as Lua sees them: each a userdata that holds a token, or points at the look-up. Lua
+ * has checked what it is.
  */
 #include "net.h"
 
@@ -102,7 +103,7 @@ static int net_listen(lua_State *L) {
 
 /* accept(listener, timeout) -> stream, peer | nil, err, code */
 static int net_accept(lua_State *L) {
-    const momo_token *listener = check_self(L, UP(LISTENER), "listener", "accept");
+    const momo_token *listener = lua_touserdata(L, 1);
     double timeout = check_seconds(L, 2, "accept");
     enum wake wake;
     task *t = suspend_enter(L, "accept", &wake);

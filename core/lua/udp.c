@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * UDP as Lua sees it. Several tasks may receive, and several send: those of a direction are served in turn.
+ * UDP as Lua sees it; Lua has checked what is a socket. Several tasks may receive, and several send: those of a direction
+ * are served in turn.
  */
 #include "../udp.h"
 
@@ -94,7 +95,6 @@ static int push_datagram(lua_State *L, io *o, const datagram *d, bool with_addre
 }
 
 static int receive(lua_State *L, const char *operation, bool with_address) {
-    check_self(L, UP(UDP), "socket", operation);
     double timeout = check_seconds(L, 2, operation);
     task *t;
     io *o;
@@ -156,13 +156,11 @@ static int send_datagram(lua_State *L, const char *operation, const address *to,
 
 /* send(socket, data, timeout) -> bytes | nil, err, code */
 static int udp_send_connected(lua_State *L) {
-    check_self(L, UP(UDP), "socket", "send");
     return send_datagram(L, "send", NULL, 3);
 }
 
 /* send_to(socket, data, address, timeout) -> bytes | nil, err, code | false: the address is no literal */
 static int udp_send_to(lua_State *L) {
-    check_self(L, UP(UDP), "socket", "send_to");
     address to;
     if (!get_literal(L, 3, &to)) {
         lua_pushboolean(L, 0);
