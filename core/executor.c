@@ -236,8 +236,6 @@ static int wait_ms(const executor *ex) {
 static void poll_events(executor *ex, bool wait) {
     ex->skipped = 0;
     ex->polls++;
-    ex->waits = wait;
-    ex->woken = wait ? 0 : EXECUTOR_WINDOW;
     flush_touched(ex);
     bool sleeps = wait && inbox_sleep(&ex->inbox);
     io_poll(ex, sleeps ? wait_ms(ex) : 0);

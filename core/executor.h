@@ -66,10 +66,8 @@ struct momo_executor {
     bool closed;         /* deinit has been called */
     bool dismissed;      /* tasks that waited for signals were cancelled, since nothing else could happen */
     bool stopping;       /* until the run ends: tasks are cancelled from birth */
-    bool waits;          /* this poll waits: no task is ready */
     unsigned window;     /* resumes in the next one */
     unsigned external;   /* tasks that wait for what comes from outside: descriptors, look-ups */
-    unsigned woken;      /* tasks ready since the last poll began, at a guess */
     unsigned skipped;    /* windows since the last poll */
     uint64_t virtual_ns; /* the time, if it is virtual */
     uint64_t origin_ns;  /* the time that is shown as 0 */

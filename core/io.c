@@ -11,9 +11,8 @@
 
 enum { LIBUV, INBOX }; /* in place of a token's id; neither is one */
 
-static int control(const executor *ex, int operation, int fd, int events, uint64_t id) {
-    struct epoll_event event = {.data.u64 = id};
-    event.events = (events & UV_READABLE ? EPOLLIN : 0) | (events & UV_WRITABLE ? EPOLLOUT : 0);
+static int control(const executor *ex, int operation, int fd, uint32_t events, uint64_t id) {
+    struct epoll_event event = {.events = events, .data.u64 = id};
     return epoll_ctl(ex->poll_fd, operation, fd, &event) < 0 ? io_last_error() : 0;
 }
 
@@ -25,9 +24,9 @@ int io_poll_init(executor *ex) {
     if (ex->poll_fd < 0) {
         return io_last_error();
     }
-    int status = control(ex, EPOLL_CTL_ADD, uv_backend_fd(&ex->loop), UV_READABLE, LIBUV);
+    int status = control(ex, EPOLL_CTL_ADD, uv_backend_fd(&ex->loop), EPOLLIN, LIBUV);
     if (status == 0) {
-        status = control(ex, EPOLL_CTL_ADD, ex->inbox.wake, UV_READABLE, INBOX);
+        status = control(ex, EPOLL_CTL_ADD, ex->inbox.wake, EPOLLIN, INBOX);
     }
     if (status < 0) {
         close(ex->poll_fd);
@@ -41,6 +40,7 @@ void io_poll(executor *ex, int timeout_ms) {
     int n = epoll_wait(ex->poll_fd, events, EXECUTOR_WINDOW, libuv ? 0 : timeout_ms);
     for (int i = 0; i < n; i++) {
         uint32_t mask = events[i].events;
+        int all = mask & (EPOLLRDHUP | EPOLLPRI) ? UV_DISCONNECT : 0;
         if (events[i].data.u64 == LIBUV) {
             libuv = true;
             continue;
@@ -51,8 +51,10 @@ void io_poll(executor *ex, int timeout_ms) {
         }
         if (mask & (EPOLLERR | EPOLLHUP)) { /* a system call will tell */
             mask |= EPOLLIN | EPOLLOUT;
+            all = UV_DISCONNECT;
         }
-        io_event(ex, events[i].data.u64, (mask & EPOLLIN ? UV_READABLE : 0) | (mask & EPOLLOUT ? UV_WRITABLE : 0));
+        all |= (mask & EPOLLIN ? UV_READABLE : 0) | (mask & EPOLLOUT ? UV_WRITABLE : 0);
+        io_event(ex, events[i].data.u64, all);
     }
     if (libuv) {
         uv_run(&ex->loop, UV_RUN_NOWAIT);
@@ -102,7 +104,7 @@ int io_open_as(executor *ex, int fd, enum io_kind kind, io **out) {
     o->kind = (uint8_t)kind;
     o->armed = 0;
     o->ready = UV_READABLE | UV_WRITABLE;
-    o->listening = o->broken = false;
+    o->listening = o->broken = o->drains = false;
     o->end_code = 0;
     list_init(&o->readers);
     list_init(&o->writers);
@@ -110,7 +112,7 @@ int io_open_as(executor *ex, int fd, enum io_kind kind, io **out) {
     o->timeout = -1;
     o->data = NULL;
     o->start = o->end = o->capacity = 0;
-    o->read_ahead = o->settle = NULL;
+    o->settle = NULL;
     list_push(&ex->io_open, &o->open);
     *out = o;
     return 0;
@@ -136,25 +138,29 @@ void io_drop_data(io *o) {
     o->start = o->end = o->capacity = 0;
 }
 
-/* The first watch of a descriptor and the last are said to epoll as such: it reports hang-ups of all that it knows. */
-static int watch(io *o, int events) {
-    if (events == o->armed) {
+/* From now on epoll tells, once each time, that something has come (and now, if it is there already). It also tells of hang-ups. */
+static int watch(io *o, int direction) {
+    int armed = o->armed | direction;
+    if (armed == o->armed) {
         return 0;
     }
     if (o->kind == IO_READY) {
         return UV_EAGAIN; /* it waits all the same, and nobody can say until when */
     }
-    int operation = !o->armed ? EPOLL_CTL_ADD : events ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
-    int status = control(o->executor, operation, o->fd, events, slab_id(&o->head));
+    uint32_t events =
+        EPOLLET | (armed & UV_READABLE ? EPOLLIN | EPOLLRDHUP | EPOLLPRI : 0u) | (armed & UV_WRITABLE ? EPOLLOUT : 0u);
+    int status = control(o->executor, o->armed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, o->fd, events, slab_id(&o->head));
     if (status == 0) {
-        o->armed = (uint8_t)events;
+        o->armed = (uint8_t)armed;
     }
     return status;
 }
 
 void io_close(io *o) {
     executor *ex = o->executor;
-    watch(o, 0); /* closing alone would not end it where another process has the descriptor too */
+    if (o->armed) { /* closing alone would not end it where another process has the descriptor too */
+        control(ex, EPOLL_CTL_DEL, o->fd, 0, 0);
+    }
     close(o->fd);
     slab_expire(&ex->ios, o);
     list_remove(&o->open);
@@ -163,37 +169,32 @@ void io_close(io *o) {
     task_wake_all(&o->writers, WAKE_CLOSED);
 }
 
+static list *waiters_of(io *o, int direction) {
+    return direction == UV_READABLE ? &o->readers : &o->writers;
+}
+
 int io_wait(io *o, task *t, int direction, const char *waits_for, uint64_t deadline_ms, bool first) {
-    int status = watch(o, o->armed | direction);
+    int status = watch(o, direction);
     if (status < 0) {
         return status;
     }
-    list *waiters = direction == UV_READABLE ? &o->readers : &o->writers;
+    list *waiters = waiters_of(o, direction);
     task_park(t, waits_for, deadline_ms, WAKE_TIMEOUT);
     list_push(first ? waiters->next : waiters, &t->place.link);
     task_wait_outside(t);
     return 0;
 }
 
-static task *first_waiter(io *o, int direction) {
-    list *waiters = direction == UV_READABLE ? &o->readers : &o->writers;
+void io_wake_first(io *o, int direction) {
+    list *waiters = waiters_of(o, direction);
     if (list_empty(waiters)) {
-        return NULL;
+        return;
     }
     task *t = list_entry(waiters->next, task, place.link);
     /* Behind a write whose task is awake, the others wait for their turn, not for the descriptor. */
-    return direction == UV_WRITABLE && o->writer && slab_id(&t->head) != o->writer ? NULL : t;
-}
-
-static void unwatched_event(io *o, int direction) {
-    if (direction == UV_READABLE && o->read_ahead && !o->data && !o->end_code) {
-        o->read_ahead(o);
-        return;
+    if (direction == UV_READABLE || !o->writer || slab_id(&t->head) == o->writer) {
+        task_wake(t, WAKE_READY);
     }
-    if (o->listening && !o->executor->waits) {
-        return; /* an acceptor that is ready now will come for it */
-    }
-    watch(o, o->armed & ~direction); /* stopping can't fail */
 }
 
 void io_event(executor *ex, uint64_t id, int events) {
@@ -202,19 +203,13 @@ void io_event(executor *ex, uint64_t id, int events) {
         ex->stale_events++;
         return;
     }
+    if (events & UV_DISCONNECT) {
+        o->drains = false;
+    }
     for (int direction = UV_READABLE; direction <= UV_WRITABLE; direction <<= 1) {
-        if (!(events & direction)) {
-            continue;
-        }
-        task *t = first_waiter(o, direction);
-        o->ready |= (uint8_t)direction;
-        if (t) {
-            task_wake(t, WAKE_READY);
-            if (direction == UV_READABLE && o->read_ahead && ex->woken > EXECUTOR_WINDOW) {
-                o->read_ahead(o); /* its task won't run before the next poll, which would report it again */
-            }
-        } else if (o->armed & direction) {
-            unwatched_event(o, direction);
+        if (events & direction) {
+            o->ready |= (uint8_t)direction;
+            io_wake_first(o, direction);
         }
     }
 }

@@ -7,8 +7,9 @@
  *
  *   EAGAIN -> io_wait: parked in readers or writers, watched ---event--> first waiter READY -> tries again
  *
- * The watch is level-triggered and stays armed while it is of use, so that a steady reader costs no epoll_ctl. An event
- * that finds nobody waiting is used to read ahead (a stream), or ends the watch.
+ * A direction is watched from the first wait to the close, and an event is told once (EPOLLET): `ready` keeps what it said
+ * until a system call finds nothing left. So a steady reader costs no epoll_ctl, and one whose turn does not come for
+ * long no further events.
  */
 #pragma once
 #include <errno.h>
@@ -29,7 +30,8 @@ typedef struct io {
     uint8_t ready; /* directions in which a system call may succeed: set by events, cleared by EAGAIN */
     uint8_t kind;  /* enum io_kind */
     bool listening;
-    int end_code;    /* what reading ahead met behind the unread bytes: UV_EOF or an error, or 0 */
+    bool drains;     /* a read that comes short has taken all: TCP, until its end or urgent bytes have come */
+    int end_code;    /* UV_ENOMEM: unread bytes were lost, and the next read says so; or 0 */
     bool broken;     /* a write was cut short: nothing may follow it */
     list open;       /* in executor.io_open; once closed, in executor.io_closed until no task runs */
     list readers;    /* tasks that wait for UV_READABLE, first come first */
@@ -40,8 +42,7 @@ typedef struct io {
     double timeout;  /* seconds for each read and write, or negative */
     char *data;      /* unread bytes: data[start..end) of capacity bytes; data is NULL when there are none */
     size_t start, end, capacity;
-    void (*read_ahead)(struct io *); /* may be NULL */
-    void (*settle)(struct io *);     /* moves unread bytes out of the scratch; of those who claim it */
+    void (*settle)(struct io *); /* moves unread bytes out of the scratch; of those who claim it */
     executor *executor;
 } io;
 
@@ -86,5 +87,9 @@ int io_wait(io *, task *, int direction, const char *waits_for, uint64_t deadlin
 void io_claim_scratch(io *);
 /* Drops the unread bytes and their buffer. */
 void io_drop_data(io *);
-/* What epoll reports for a token; events of a token that has ended are counted and dropped. */
+/* The first who waits in that direction is to try. An event is told once and to one: where several may wait, who was served
+ * passes on what is left. */
+void io_wake_first(io *, int direction);
+/* What epoll reports for a token: UV_READABLE, UV_WRITABLE, and UV_DISCONNECT for what makes short reads uncertain. Events
+ * of a token that has ended are counted and dropped. */
 void io_event(executor *, uint64_t id, int events);

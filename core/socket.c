@@ -32,6 +32,14 @@ int socket_listen(executor *ex, int fd, int backlog, io **out) {
     return status;
 }
 
+static int open_socket(executor *ex, int fd, int family, io **out) {
+    int status = stream_open(ex, fd, IO_SOCKET, out);
+    if (status == 0) {
+        (*out)->drains = family != AF_UNIX; /* where a message with descriptors, or of another process, ends a read */
+    }
+    return status;
+}
+
 int socket_accept(io *listener, io **out, address *peer) {
     *out = NULL;
     if (!(listener->ready & UV_READABLE)) {
@@ -41,7 +49,7 @@ int socket_accept(io *listener, io **out, address *peer) {
         peer->length = sizeof peer->storage;
         int fd = accept4(listener->fd, (struct sockaddr *)&peer->storage, &peer->length, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            return stream_open(listener->executor, fd, IO_SOCKET, out);
+            return open_socket(listener->executor, fd, peer->storage.ss_family, out);
         }
         if (errno == EAGAIN) {
             listener->ready &= (uint8_t)~UV_READABLE;
@@ -64,7 +72,7 @@ int socket_connect(executor *ex, const address *a, io **out) {
         close(fd);
         return status;
     }
-    return stream_open(ex, fd, IO_SOCKET, out);
+    return open_socket(ex, fd, a->storage.ss_family, out);
 }
 
 static int get_int(int fd, int name) {
@@ -114,7 +122,7 @@ int socket_adopt(executor *ex, int fd, io **out) {
         (listening && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)) { /* accept(2) has no MSG_DONTWAIT */
         return io_last_error();
     }
-    int status = listening ? io_open(ex, fd, out) : stream_open(ex, fd, IO_SOCKET, out);
+    int status = listening ? io_open(ex, fd, out) : open_socket(ex, fd, get_int(fd, SO_DOMAIN), out);
     if (status == 0) {
         (*out)->listening = listening;
     }

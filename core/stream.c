@@ -136,8 +136,8 @@ ssize_t stream_fill(io *o, size_t want) {
     } while (n < 0 && errno == EINTR);
     if (n > 0) {
         o->end += (size_t)n;
-        if ((size_t)n < room && o->kind != IO_READY) {
-            o->ready &= (uint8_t)~UV_READABLE; /* drained: the next bytes are an event */
+        if ((size_t)n < room && o->drains) {
+            o->ready &= (uint8_t)~UV_READABLE; /* the next bytes are an event */
         }
         return n;
     }
@@ -172,20 +172,12 @@ int stream_put_back(io *o, int pipe, size_t n) {
     return 0;
 }
 
-static void read_ahead(io *o) {
-    ssize_t n = stream_fill(o, 1);
-    if (n < 0 && n != UV_EAGAIN) {
-        o->end_code = (int)n;
-    }
-}
-
 static void settle(io *o) {
     stream_settle(o);
 }
 
 void stream_init(io *o) {
     o->settle = settle;
-    o->read_ahead = read_ahead;
 }
 
 int stream_open(executor *ex, int fd, enum io_kind kind, io **out) {

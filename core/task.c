@@ -62,7 +62,6 @@ void task_wait_outside(task *t) {
 
 void task_wake(task *t, enum wake wake) {
     executor *ex = t->executor;
-    ex->woken++;
     ex->external -= t->external;
     t->external = false;
     if (t->selecting) {

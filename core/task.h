@@ -101,8 +101,8 @@ static inline enum wake task_take_wake(task *t) {
     t->wake = WAKE_NONE;
     return wake;
 }
-/* The task that runs waits until task_wake, or until the deadline tells it `expiry`. Its place is the caller's to
- * insert where the wake will come from. */
+/* The task that runs waits until task_wake, or until the deadline tells it `expiry`; WAKE_NONE: there is nothing to tell, nor
+ * to clean up when it is cancelled. Its place is the caller's to insert where the wake will come from. */
 void task_park(task *, const char *waits_for, uint64_t deadline_ms, enum wake expiry);
 /* The parked task waits for something that comes from outside, so that the executor is not deadlocked. */
 void task_wait_outside(task *);

@@ -225,7 +225,7 @@ static int wait(lua_State *L) {
             return push_failure(L, status);
         }
         b->waiter = slab_id(&t->head);
-        task_park(t, "spawn_blocking", DEADLINE_NEVER, WAKE_NONE);
+        task_park(t, "spawn_blocking", DEADLINE_NEVER, WAKE_TIMEOUT);
         task_wait_outside(t);
         return lua_yield(L, 0);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Listeners, connecting and look-ups as Lua sees them: each a userdata that holds a token, or points at the look-up.
+ * Listeners, connecting and look-ups as Lua sees them: each a userdata that holds a token, or points at the look-up. Lua
+ * has checked what it is.
  */
 #include "net.h"
 
@@ -102,7 +103,7 @@ static int net_listen(lua_State *L) {
 
 /* accept(listener, timeout) -> stream, peer | nil, err, code */
 static int net_accept(lua_State *L) {
-    const momo_token *listener = check_self(L, UP(LISTENER), "listener", "accept");
+    const momo_token *listener = lua_touserdata(L, 1);
     double timeout = check_seconds(L, 2, "accept");
     enum wake wake;
     task *t = suspend_enter(L, "accept", &wake);
@@ -141,7 +142,7 @@ static int net_accept(lua_State *L) {
         }
     }
     if (o->ready & UV_READABLE) {
-        task_wake_first(&o->readers, WAKE_READY); /* there may be more */
+        io_wake_first(o, UV_READABLE); /* there may be more */
     }
     if (status < 0) {
         return push_failure(L, status);
@@ -210,7 +211,7 @@ static int net_connect_finish(lua_State *L) {
         return push_address_failure(L, status, "");
     }
     o->writer = 0;
-    o->ready = UV_WRITABLE; /* nothing to read yet, more often than not: wait for the event */
+    o->ready |= UV_WRITABLE;
     lua_pushvalue(L, 2);
     return 1;
 }

@@ -6,8 +6,11 @@
 
 #include "../scope.h"
 
-/* A task whose operations never have to wait still lets the others have a turn after so many. */
-enum { OPERATIONS_MAX = 32 };
+enum {
+    OPERATIONS_MAX =
+        32,           /* a task whose operations never have to wait still lets the others have a turn after so many */
+    LEVELS_SEEN = 10, /* of a stack, each found in steps from its top */
+};
 
 static int not_here(lua_State *L, const char *operation, const task *t) {
     if (!executor_running) {
@@ -136,6 +139,24 @@ int suspend_cancelled(lua_State *L, task *t) {
     t->raises++;
     t->turn.raised = true;
     return lua_error(L);
+}
+
+bool suspend_ends_unseen(const task *t) {
+    lua_State *co = t->user;
+    if (t->expiry != WAKE_NONE || t->top != co || t->scope) {
+        return false;
+    }
+    lua_Debug where;
+    for (int level = 1; level <= LEVELS_SEEN; level++) { /* level 0 is the operation */
+        if (!lua_getstack(co, level, &where)) {
+            return true;
+        }
+        lua_getinfo(co, "S", &where);
+        if (*where.what == 'C') { /* it may be pcall */
+            return false;
+        }
+    }
+    return false;
 }
 
 int push_closed(lua_State *L, enum wake wake) {

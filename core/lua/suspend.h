@@ -31,6 +31,10 @@ task *suspend_enter(lua_State *, const char *operation, enum wake *);
 bool suspend_let_others(task *, enum wake);
 /* Raises the task's cancellation. */
 int suspend_cancelled(lua_State *, task *);
+/* Whether a task that was cancelled in its operation can be ended right there. To raise takes more than a microsecond of
+ * unwinding, which nobody sees where the operation has nothing to clean up (see task_park) and only Lua functions are on
+ * the stack, and so no pcall. */
+bool suspend_ends_unseen(const task *);
 /* Pushes what an operation on a closed object returns: one that was waiting, ECANCELED; a fresh one, EBADF. */
 int push_closed(lua_State *, enum wake);
 /* When the operation's limit of `seconds` is over; a negative number is no limit. */

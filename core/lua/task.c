@@ -336,6 +336,10 @@ void resume_task(task *t) {
         }
         status = start(t, co);
     } else if (t->wake != WAKE_NONE) {
+        if (t->wake == WAKE_CANCEL && suspend_ends_unseen(t)) {
+            end_as(t, OUTCOME_CANCELLED);
+            return;
+        }
         lua_pushboolean(co, 1);
         status = lua_resume(co, 1);
     } else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * UDP as Lua sees it. Several tasks may receive, and several send: those of a direction are served in turn.
+ * UDP as Lua sees it; Lua has checked what is a socket. Several tasks may receive, and several send: those of a direction
+ * are served in turn.
  */
 #include "../udp.h"
 
@@ -94,7 +95,6 @@ static int push_datagram(lua_State *L, io *o, const datagram *d, bool with_addre
 }
 
 static int receive(lua_State *L, const char *operation, bool with_address) {
-    check_self(L, UP(UDP), "socket", operation);
     double timeout = check_seconds(L, 2, operation);
     task *t;
     io *o;
@@ -111,7 +111,7 @@ static int receive(lua_State *L, const char *operation, bool with_address) {
     }
     result = status < 0 ? push_failure(L, status) : push_datagram(L, o, d, with_address);
     if (udp_has_more(o) || o->ready & UV_READABLE) {
-        task_wake_first(&o->readers, WAKE_READY);
+        io_wake_first(o, UV_READABLE);
     }
     return result;
 }
@@ -144,6 +144,9 @@ static int send_datagram(lua_State *L, const char *operation, const address *to,
     if (status == UV_EAGAIN) {
         return wait(L, operation, timeout, UV_WRITABLE, t, o, wake);
     }
+    if (o->ready & UV_WRITABLE) {
+        io_wake_first(o, UV_WRITABLE);
+    }
     if (status < 0) {
         return push_failure(L, status);
     }
@@ -153,13 +156,11 @@ static int send_datagram(lua_State *L, const char *operation, const address *to,
 
 /* send(socket, data, timeout) -> bytes | nil, err, code */
 static int udp_send_connected(lua_State *L) {
-    check_self(L, UP(UDP), "socket", "send");
     return send_datagram(L, "send", NULL, 3);
 }
 
 /* send_to(socket, data, address, timeout) -> bytes | nil, err, code | false: the address is no literal */
 static int udp_send_to(lua_State *L) {
-    check_self(L, UP(UDP), "socket", "send_to");
     address to;
     if (!get_literal(L, 3, &to)) {
         lua_pushboolean(L, 0);

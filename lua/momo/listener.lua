@@ -1,5 +1,6 @@
 ---Listeners: what those of TCP and of Unix sockets can do.
 
+local check = require "momo.check"
 local native = require("momo.core").native
 local socket = require "momo.socket"
 
@@ -18,6 +19,7 @@ socket.extend(Listener, "listener")
 ---@return string peer its address, or the error
 ---@return string? code
 function Listener:accept(timeout)
+  check.self(self, Listener, "listener", "accept")
   local stream, peer, code
   repeat stream, peer, code = accept(self, timeout) until stream ~= true
   if stream then

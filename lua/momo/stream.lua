@@ -23,6 +23,7 @@ socket.extend(Stream, "stream")
 ---@return string? err "EOF: end of file" at the end
 ---@return string? code
 function Stream:read(max)
+  check.self(self, Stream, "stream", "read")
   local bytes, err, code
   repeat bytes, err, code = read(self, max) until bytes ~= true
   if bytes then
@@ -38,6 +39,7 @@ end
 ---@return string? err
 ---@return string? code
 function Stream:read_exact(n)
+  check.self(self, Stream, "stream", "read_exact")
   local bytes, err, code
   repeat bytes, err, code = read_exact(self, n) until bytes ~= true
   if bytes then
@@ -54,6 +56,7 @@ end
 ---@return string? err
 ---@return string? code
 function Stream:read_until(delim, max)
+  check.self(self, Stream, "stream", "read_until")
   local bytes, err, code
   repeat bytes, err, code = read_until(self, delim, max) until bytes ~= true
   if bytes then
@@ -69,6 +72,7 @@ end
 ---@return string? err
 ---@return string? code
 function Stream:peek(min)
+  check.self(self, Stream, "stream", "peek")
   local bytes, err, code
   repeat bytes, err, code = peek(self, min) until bytes ~= true
   if bytes then
@@ -86,6 +90,7 @@ local length = core.new "size_t[1]"
 ---@return integer|string length or the error
 ---@return string? code
 function Stream:peek_ptr(min)
+  check.self(self, Stream, "stream", "peek_ptr")
   local unread, err, code
   repeat unread, err, code = peek(self, min, true) until unread ~= true
   if unread then
@@ -136,6 +141,7 @@ end
 ---@return string? err
 ---@return string? code
 function Stream:write(data)
+  check.self(self, Stream, "stream", "write")
   local bytes, err, code
   repeat bytes, err, code = write(self, data) until bytes ~= true
   if bytes then

@@ -74,6 +74,7 @@ end
 ---@return string? err
 ---@return string? code
 function UdpSocket:send_to(data, address, timeout)
+  check.self(self, UdpSocket, "socket", "send_to")
   local bytes, err, code
   repeat bytes, err, code = send_to(self, data, address, timeout) until bytes ~= true
   if bytes then
@@ -96,6 +97,7 @@ end
 ---@return string? err "ECONNREFUSED: ..." when an earlier one was refused
 ---@return string? code
 function UdpSocket:send(data, timeout)
+  check.self(self, UdpSocket, "socket", "send")
   local bytes, err, code
   repeat bytes, err, code = send(self, data, timeout) until bytes ~= true
   if bytes then
@@ -111,6 +113,7 @@ end
 ---@return string address where it came from, or the error
 ---@return string? code
 function UdpSocket:recv_from(timeout)
+  check.self(self, UdpSocket, "socket", "recv_from")
   local data, address, code
   repeat data, address, code = recv_from(self, timeout) until data ~= true
   if data then
@@ -125,6 +128,7 @@ end
 ---@return string? err
 ---@return string? code
 function UdpSocket:recv(timeout)
+  check.self(self, UdpSocket, "socket", "recv")
   local data, err, code
   repeat data, err, code = recv(self, timeout) until data ~= true
   if data then

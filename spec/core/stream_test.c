@@ -158,25 +158,6 @@ static void random_reads(void) {
     finish();
 }
 
-/* An event that nobody waits for is used to read ahead; how the stream ended is told after its last byte. */
-static void reads_ahead(void) {
-    begin();
-    int peer;
-    io *o = open_stream(&peer);
-    o->armed = UV_READABLE;
-    CHECK(write(peer, "last", 4) == 4);
-    close(peer);
-    readable(o);
-    CHECK(stream_unread(o) == 4 && memcmp(stream_bytes(o), "last", 4) == 0);
-    o->armed = 0;
-    readable(o);
-    CHECK(stream_fill(o, 1) == UV_EOF && stream_unread(o) == 4);
-    stream_consume(o, 4);
-    CHECK(stream_fill(o, 1) == UV_EOF && o->data == NULL);
-    io_close(o);
-    finish();
-}
-
 /* A buffer grows with what has come, not with what was asked for. */
 static void memory_follows_the_bytes(void) {
     begin();
@@ -400,7 +381,6 @@ static void shared_pipes_never_block(void) {
 int main(void) {
     check_begin();
     random_reads();
-    reads_ahead();
     memory_follows_the_bytes();
     writes_are_whole_and_in_turn();
     a_cut_write();
