@@ -3,7 +3,7 @@
 local support = require "spec.support"
 
 local function momo(code)
-  return { support.momo("-e", 'local momo = require "momo"\n' .. code) }
+  return { support.momo("-e", 'local momo = require "momo"\n' .. code, { leaks = true }) } -- of threads left behind
 end
 
 describe("a thread that computes without a pause", function()
