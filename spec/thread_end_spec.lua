@@ -91,3 +91,15 @@ describe("an iterator over a receiver", function()
     end
   end)
 end)
+
+describe("Momo's modules in a thread", function()
+  it("come from the state that started it, and show their files all the same", function()
+    assert.same({ 0, "function\ttrue\n", "" }, momo [[
+      local path = package.searchpath("momo.time", package.path)
+      local _, kind, same = assert(momo.thread.spawn(function(path)
+        return type(package.preload["momo.time"]), debug.getinfo(require("momo.time").sleep, "S").source == "@" .. path
+      end, path):join())
+      print(kind, same)
+    ]])
+  end)
+end)

@@ -124,6 +124,7 @@ static int close_runtime(lua_State *L) {
             thread_detach(ex->thread);
         }
         executor_deinit(ex);
+        own_code_release(((runtime *)lua_touserdata(L, 1))->own_code);
         signals_outlive(ex);
         if (executor_running == ex) { /* os.exit(code, true) in a task */
             executor_running = NULL;
