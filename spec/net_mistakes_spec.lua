@@ -65,6 +65,7 @@ local MISTAKES = {
   [ [[for _ in stream:lines("x") do break end]] ] = [[lines: max must be a whole number from 1]],
   [ [[stream:write()]] ] = [[write: data must be a string or an array of strings, got nil]],
   [ [[stream:write(12)]] ] = [[write: data must be a string or an array of strings, got number]],
+  [ [[stream:write {a = 1}]] ] = "write: data must be a string or an array of strings, got a table without a place 1",
   [ [[stream:write {"a", 12}]] ] = [[write: piece 2 must be a string, got number]],
   [ [[stream:write {"a", {}, "b"}]] ] = [[write: piece 2 must be a string, got table]],
   [ [[stream:set_timeout(-1)]] ] =

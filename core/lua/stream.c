@@ -203,6 +203,13 @@ static ssize_t measure_data(lua_State *L) {
     }
     ssize_t total = 0;
     int n = (int)lua_objlen(L, 2);
+    if (n == 0) {
+        lua_pushnil(L);
+        if (lua_next(L, 2)) {
+            lua_pushliteral(L, "write: data must be a string or an array of strings, got a table without a place 1");
+            return -1;
+        }
+    }
     for (int i = 1; i <= n; i++) {
         lua_rawgeti(L, 2, i);
         if (lua_type(L, -1) != LUA_TSTRING) {
