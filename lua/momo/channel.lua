@@ -22,6 +22,19 @@ Sender.__index = Sender
 local Receiver = { __name = "momo.Receiver" }
 Receiver.__index = Receiver
 
+---What `iter` of a receiver returns, here and in thread_channel.lua.
+function M.iterate(receiver)
+  local begun = false
+  return function()
+    local value, err, code = receiver:recv()
+    if code == "EBADF" and not begun then
+      check.fail("iter: " .. err:match ": (.*)$")
+    end
+    begun = true
+    return value
+  end
+end
+
 local function eof()
   return nil, "EOF: end of file", "EOF"
 end
@@ -228,15 +241,7 @@ end
 ---@return fun(): any
 function Receiver:iter()
   check.self(self, Receiver, "rx", "iter")
-  local begun = false
-  return function()
-    local value, err, code = self:recv()
-    if code == "EBADF" and not begun then
-      check.fail("iter: " .. err:match ": (.*)$")
-    end
-    begun = true
-    return value
-  end
+  return M.iterate(self)
 end
 
 ---What was not received is dropped; senders get EPIPE. May be repeated.

@@ -8,6 +8,7 @@
 local check = require "momo.check"
 local native = require("momo.core").native
 
+local iterate = require("momo.channel").iterate
 local channel_recv, channel_send = native.channel_recv, native.channel_send
 
 ---@class momo.thread.Sender
@@ -66,15 +67,7 @@ end
 ---@return fun(): any
 function Receiver:iter()
   check.self(self, Receiver, "rx", "iter")
-  local begun = false
-  return function()
-    local value, err, code = self:recv()
-    if code == "EBADF" and not begun then
-      check.fail("iter: " .. err:match ": (.*)$")
-    end
-    begun = true
-    return value
-  end
+  return iterate(self)
 end
 
 ---What was not received is dropped; senders get EPIPE. May be repeated.
