@@ -9,9 +9,14 @@
 #include <poll.h>
 #include <unistd.h>
 
-int socket_new(int family) {
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+int socket_new(int family, int type) {
+    int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     return fd < 0 ? io_last_error() : fd;
+}
+
+int socket_set_flag(int fd, int name) {
+    int on = 1;
+    return setsockopt(fd, SOL_SOCKET, name, &on, sizeof on) < 0 ? io_last_error() : 0;
 }
 
 int socket_bind(int fd, const address *a) {
@@ -63,7 +68,7 @@ int socket_accept(io *listener, io **out, address *peer) {
 
 int socket_connect(executor *ex, const address *a, io **out) {
     *out = NULL;
-    int fd = socket_new(a->storage.ss_family);
+    int fd = socket_new(a->storage.ss_family, SOCK_STREAM);
     if (fd < 0) {
         return fd;
     }

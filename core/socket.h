@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Stream sockets of any family: what TCP and Unix sockets share.
+ * Sockets of any family: what TCP and Unix sockets share, and some of it UDP sockets too.
  */
 #pragma once
 #include "address.h"
 #include "stream.h"
 
-/* A descriptor, or a code. */
-int socket_new(int family);
+/* A descriptor of this type (SOCK_STREAM, SOCK_DGRAM), or a code. */
+int socket_new(int family, int type);
+/* Sets an option of SOL_SOCKET that is a flag. */
+int socket_set_flag(int fd, int name);
 int socket_bind(int fd, const address *);
 /* A bound socket becomes a listener; its descriptor is closed when this fails. */
 int socket_listen(executor *, int fd, int backlog, io **);

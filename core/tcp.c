@@ -9,20 +9,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static int set_flag(int fd, int name) {
-    int on = 1;
-    return setsockopt(fd, SOL_SOCKET, name, &on, sizeof on) < 0 ? io_last_error() : 0;
-}
-
 int tcp_listen(executor *ex, const address *a, int backlog, bool reuseport, io **out) {
     *out = NULL;
-    int fd = socket_new(a->storage.ss_family);
+    int fd = socket_new(a->storage.ss_family, SOCK_STREAM);
     if (fd < 0) {
         return fd;
     }
-    int status = set_flag(fd, SO_REUSEADDR);
+    int status = socket_set_flag(fd, SO_REUSEADDR);
     if (status == 0 && reuseport) {
-        status = set_flag(fd, SO_REUSEPORT);
+        status = socket_set_flag(fd, SO_REUSEPORT);
     }
     if (status == 0) {
         status = socket_bind(fd, a);

@@ -4,22 +4,14 @@
  */
 #include "udp.h"
 
+#include "socket.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(datagram) + EXECUTOR_SCRATCH <= EXECUTOR_DATAGRAM, "the head of a datagram does not fit");
-
-static int new_socket(const address *a) {
-    int fd = socket(a->storage.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    return fd < 0 ? io_last_error() : fd;
-}
-
-static int set_on(int fd, int name) {
-    int on = 1;
-    return setsockopt(fd, SOL_SOCKET, name, &on, sizeof on) < 0 ? io_last_error() : 0;
-}
 
 static int connect_to(int fd, const address *a) {
     return connect(fd, (const struct sockaddr *)&a->storage, a->length) < 0 ? io_last_error() : 0;
@@ -75,23 +67,23 @@ static int take_over(executor *ex, int fd, int status, io **out) {
 
 int udp_bind(executor *ex, const address *a, bool reuseaddr, bool reuseport, io **out) {
     *out = NULL;
-    int fd = new_socket(a);
+    int fd = socket_new(a->storage.ss_family, SOCK_DGRAM);
     if (fd < 0) {
         return fd;
     }
-    int status = reuseaddr ? set_on(fd, SO_REUSEADDR) : 0;
+    int status = reuseaddr ? socket_set_flag(fd, SO_REUSEADDR) : 0;
     if (status == 0 && reuseport) {
-        status = set_on(fd, SO_REUSEPORT);
+        status = socket_set_flag(fd, SO_REUSEPORT);
     }
-    if (status == 0 && bind(fd, (const struct sockaddr *)&a->storage, a->length) < 0) {
-        status = io_last_error();
+    if (status == 0) {
+        status = socket_bind(fd, a);
     }
     return take_over(ex, fd, status, out);
 }
 
 int udp_open(executor *ex, const address *a, io **out) {
     *out = NULL;
-    int fd = new_socket(a);
+    int fd = socket_new(a->storage.ss_family, SOCK_DGRAM);
     return fd < 0 ? fd : take_over(ex, fd, connect_to(fd, a), out);
 }
 

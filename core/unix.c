@@ -19,7 +19,7 @@ static bool is_stale(const address *a) {
     if (lstat(path_of(a), &file) < 0 || !S_ISSOCK(file.st_mode)) {
         return false;
     }
-    int fd = socket_new(AF_UNIX);
+    int fd = socket_new(AF_UNIX, SOCK_STREAM);
     if (fd < 0) {
         return false;
     }
@@ -44,7 +44,7 @@ static int bind_path(int fd, const address *a, int mode) {
 
 int unix_listen(executor *ex, const address *a, int backlog, int mode, io **out) {
     *out = NULL;
-    int fd = socket_new(AF_UNIX);
+    int fd = socket_new(AF_UNIX, SOCK_STREAM);
     if (fd < 0) {
         return fd;
     }
