@@ -25,8 +25,13 @@ describe("a thread that computes without a pause", function()
   end)
 
   it("is left behind by a signal", function()
-    local pid = "assert(io.open '/proc/self/stat'):read '*n'"
-    assert.same({ 0, "", LEFT }, momo(COMPUTES .. ("os.execute('kill -TERM ' .. %s) momo.time.sleep(60)"):format(pid)))
+    -- raised on the main thread, since TSan holds a signal back that hits a thread which calls nothing
+    assert.same({ 0, "", LEFT }, momo(COMPUTES .. [[
+      local ffi = require "ffi"
+      ffi.cdef "int raise(int number);"
+      ffi.C.raise(15)
+      momo.time.sleep(60)
+    ]]))
   end)
 end)
 
