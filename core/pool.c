@@ -11,6 +11,14 @@
 /* A thread that has nothing to do for so long ends. */
 enum { IDLE_SECONDS = 10 };
 
+/* A thread of a pool. */
+typedef struct worker {
+    pool *pool;
+    pthread_t thread;
+    list link; /* in pool.workers. Guarded, as is the next */
+    bool busy; /* with a job */
+} worker;
+
 static void on_mail(mail *m) {
     job *j = list_entry(m, job, mail);
     pthread_mutex_lock(&j->pool->lock);
@@ -30,12 +38,10 @@ static job *next_job(pool *p) {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += IDLE_SECONDS;
-    p->idle++;
     int status = 0;
     while (list_empty(&p->waiting) && p->executor && status != ETIMEDOUT) {
         status = pthread_cond_timedwait(&p->submitted, &p->lock, &until);
     }
-    p->idle--;
     if (list_empty(&p->waiting)) {
         return NULL;
     }
@@ -50,15 +56,23 @@ static void free_pool(pool *p) {
     free(p);
 }
 
+static void set_busy(worker *w, bool busy) {
+    w->busy = busy;
+    w->pool->idle += busy ? -1 : 1;
+}
+
 static void *thread_main(void *argument) {
-    pool *p = argument;
+    worker *w = argument;
+    pool *p = w->pool;
     void (*end)(void *) = p->end;
     void *state = NULL;
     pthread_mutex_lock(&p->lock);
     for (job *j; (j = next_job(p));) {
+        set_busy(w, true);
         pthread_mutex_unlock(&p->lock);
         j->run(j, &state);
         pthread_mutex_lock(&p->lock);
+        set_busy(w, false);
         if (p->executor) {
             list_push(&p->finished, &j->link);
             inbox_post(&p->executor->inbox, &j->mail);
@@ -66,11 +80,17 @@ static void *thread_main(void *argument) {
             j->drop(j);
         }
     }
+    if (p->executor) { /* else pool_leave has seen to it */
+        pthread_detach(w->thread);
+    }
+    list_remove(&w->link);
+    p->idle--;
     bool last = --p->threads == 0 && !p->executor;
     pthread_mutex_unlock(&p->lock);
     if (last) {
         free_pool(p);
     }
+    free(w);
     if (state) {
         end(state);
     }
@@ -85,6 +105,7 @@ pool *pool_new(executor *ex, unsigned threads_max, void (*end)(void *state)) {
         p->end = end;
         list_init(&p->waiting);
         list_init(&p->finished);
+        list_init(&p->workers);
         pthread_mutex_init(&p->lock, NULL);
         pthread_cond_init(&p->submitted, NULL);
     }
@@ -93,17 +114,23 @@ pool *pool_new(executor *ex, unsigned threads_max, void (*end)(void *state)) {
 
 /* Starts a thread, which may run on every CPU that the process may use, wherever this one is pinned to. Under the lock. */
 static int start_thread(pool *p) {
+    worker *w = malloc(sizeof *w);
     pthread_attr_t attributes;
-    pthread_t thread;
-    int error = pthread_attr_init(&attributes);
+    int error = w ? pthread_attr_init(&attributes) : ENOMEM;
     if (error == 0) {
-        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        *w = (worker){.pool = p};
         pthread_attr_setaffinity_np(&attributes, sizeof p->executor->cpus, &p->executor->cpus);
-        error = pthread_create(&thread, &attributes, thread_main, p);
+        error = pthread_create(&w->thread, &attributes, thread_main, w);
         pthread_attr_destroy(&attributes);
     }
-    p->threads += error == 0;
-    return error == 0 ? 0 : uv_translate_sys_error(error);
+    if (error) {
+        free(w);
+        return uv_translate_sys_error(error);
+    }
+    list_push(&p->workers, &w->link);
+    p->threads++;
+    p->idle++;
+    return 0;
 }
 
 int pool_submit(pool *p, job *j) {
@@ -151,10 +178,20 @@ void pool_leave(pool *p) {
         return;
     }
     list dropped;
+    pthread_t ending[POOL_THREADS_MAX];
+    unsigned count = 0;
     list_init(&dropped);
     pthread_mutex_lock(&p->lock);
     for (list *node = p->finished.next; node != &p->finished; node = node->next) {
         inbox_withdraw(&p->executor->inbox, &list_entry(node, job, link)->mail);
+    }
+    for (list *node = p->workers.next; node != &p->workers; node = node->next) {
+        worker *w = list_entry(node, worker, link);
+        if (w->busy) {
+            pthread_detach(w->thread);
+        } else {
+            ending[count++] = w->thread;
+        }
     }
     p->executor = NULL;
     list_append(&dropped, &p->waiting);
@@ -165,6 +202,9 @@ void pool_leave(pool *p) {
     while (!list_empty(&dropped)) {
         job *j = list_entry(list_pop_front(&dropped), job, link);
         j->drop(j);
+    }
+    while (count > 0) {
+        pthread_join(ending[--count], NULL);
     }
     if (last) {
         free_pool(p);

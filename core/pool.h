@@ -6,8 +6,9 @@
  *                      |                                    '-- the executor is gone --> drop
  *                      '-- pool_cancel takes it back, if it has not begun
  *
- * A thread is started when a job finds none idle, and ends after a while without one. What a job runs may never return,
- * so nobody waits for a thread: when the executor goes, the pool is left to its threads, and the last one frees it. */
+ * A thread is started when a job finds none idle, and ends after a while without one. When the executor goes, it waits for
+ * the end of those that have no job. What a job runs may never return, so nobody waits for the others: the pool is left to
+ * them, and the last one frees it. */
 #pragma once
 #include <pthread.h>
 
@@ -34,10 +35,13 @@ struct pool {
     pthread_cond_t submitted;
     list waiting;
     list finished;                  /* whose mail has not arrived */
+    list workers;                   /* the threads */
     unsigned queued, idle, threads; /* jobs in `waiting`; threads without a job; and in all */
 };
 
-/* NULL: out of memory. */
+enum { POOL_THREADS_MAX = 32 };
+
+/* Of POOL_THREADS_MAX threads at most. NULL: out of memory. */
 pool *pool_new(executor *, unsigned threads_max, void (*end)(void *state));
 /* The executor goes. NULL: nothing. */
 void pool_leave(pool *);

@@ -12,7 +12,7 @@
 #include "pool.h"
 #include "task.h"
 
-enum { RESOLVE_THREADS = 32 }; /* look-ups under way at once, of one executor */
+enum { RESOLVE_THREADS = POOL_THREADS_MAX }; /* look-ups under way at once, of one executor */
 
 typedef struct resolve {
     job job;

@@ -232,3 +232,18 @@ describe("a process with blocking work under way", function()
     assert.same({ 0, "after\n", "" }, { status, stdout, stderr })
   end)
 end)
+
+describe("a process whose blocking work is done", function()
+  it("ends after the states that it ran in have been closed, and their finalizers have run", function()
+    assert.same({ 0, "closed\n", "" }, { support.momo("-e", [[
+      require("momo").spawn_blocking(function()
+        local held = newproxy(true)
+        getmetatable(held).__gc = function()
+          os.execute "sleep 0.05"
+          print "closed"
+        end
+        rawset(_G, "held", held)
+      end):join()
+    ]]) })
+  end)
+end)
