@@ -37,7 +37,7 @@ print(select(2, assert(slow:join())))
 local failed = momo.spawn_blocking(function() error "no such thing" end)
 print(select(2, failed:join()):match "^[^\n]*") -- its traceback follows
 
-local hopeless = momo.spawn_blocking(run, ("sleep %g"):format(seconds))
+local hopeless = momo.spawn_blocking(run, ("sleep %g"):format(10 * seconds))
 print(select(2, momo.time.timeout(seconds / 2, function() return assert(hopeless:join()) end)))
 hopeless:cancel "it takes too long" -- ends the waiting; the command itself goes on
 print(select(2, hopeless:join()))
