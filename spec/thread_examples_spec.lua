@@ -7,7 +7,7 @@ local SOURCE = assert(os.getenv "MOMO_SOURCE_DIR")
 local function run(name, ...)
   local words = { ("%s/examples/%s.lua"):format(SOURCE, name) }
   for _, word in ipairs { ... } do
-    words[#words + 1] = tostring(word)
+    words[#words + 1] = type(word) == "number" and tostring(word) or word
   end
   local status, stdout, stderr = support.momo(unpack(words))
   assert.same({ 0, "" }, { status, stderr })
@@ -50,7 +50,8 @@ end)
 
 describe("examples/blocking.lua", function()
   it("ticks while a command runs, and shows what went wrong", function()
-    local output = run("blocking", "0.2")
+    -- A state is in use at the end: LuaJIT's compiler holds its buffer by a pointer that lies outside of it.
+    local output = run("blocking", "0.2", { leaks = true })
     assert.is_true(count(output, "tick\n") >= 2, output)
     for _, line in ipairs {
       "pi is about 3.141593\n", "\nthe command is done\n", "blocking.lua:37: no such thing\n",
