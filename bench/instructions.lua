@@ -3,14 +3,16 @@
 
 return {
   tolerance = 0.03,
-  ["spawn"] = 1290.5,
-  ["join"] = 2017.9,
+  ["spawn"] = 1288.9,
+  ["join"] = 2017.8,
   ["yield, 1 task"] = 336.7,
-  ["yield, 1000 tasks"] = 350.1,
+  ["yield, 1000 tasks"] = 350.3,
   ["sleep"] = 1078.0,
-  ["timeout"] = 1390.8,
+  ["timeout"] = 1390.9,
   ["channel, unbounded"] = 76.9,
   ["channel of 128"] = 90.3,
   ["ping-pong"] = 1734.4,
-  ["echo"] = 5449.0,
+  ["thread channel, number"] = 487.3,
+  ["thread channel, string"] = 497.2,
+  ["echo"] = 5444.0,
 }

@@ -290,41 +290,55 @@ end
 rows["recv of a UDP socket"] = receiving "recv"
 rows.recv_from = receiving "recv_from"
 
-function rows.recv()
-  local tx, rx = sync.channel()
-  return {
-    own = true,
-    wait = function(timeout) return rx:recv(timeout) end,
-    check = function()
-      tx:send "value"
-      assert(rx:recv(0) == "value")
-    end,
-  }
-end
+-- Rows of a channel, within a thread or between threads.
+for kind, channel in pairs { [""] = sync.channel, [" between threads"] = thread.channel } do
+  local function receiving_by(wait_of)
+    return function()
+      local tx, rx = channel(1)
+      local wait, own = wait_of(rx)
+      return {
+        own = own,
+        wait = wait,
+        check = function()
+          assert(tx:send("value", 0))
+          assert(rx:recv(0) == "value")
+        end,
+      }
+    end
+  end
 
-function rows.iter()
-  local tx, rx = sync.channel()
-  return {
-    wait = rx:iter(),
-    check = function()
-      tx:send "value"
-      assert(rx:recv(0) == "value")
-    end,
-  }
-end
+  rows["recv" .. kind] = receiving_by(function(rx)
+    return function(timeout) return rx:recv(timeout) end, true
+  end)
+  rows["iter" .. kind] = receiving_by(function(rx) return rx:iter() end)
 
-function rows.send()
-  local tx, rx = sync.channel(1)
-  tx:send "first"
-  return {
-    own = true,
-    wait = function(timeout) return tx:send("given up", timeout) end,
-    check = function()
-      assert(rx:recv(0) == "first")
-      assert_failed("ETIMEDOUT", rx:recv(0))
-      assert(tx:send("next", 0) and rx:recv(0) == "next")
-    end,
-  }
+  rows["send" .. kind] = function()
+    local tx, rx = channel(1)
+    tx:send(1)
+    return {
+      own = true,
+      wait = function(timeout) return tx:send(2, timeout) end,
+      check = function()
+        assert(rx:recv(0) == 1)
+        assert_failed("ETIMEDOUT", rx:recv(0))
+        assert(tx:send(3, 0) and rx:recv(0) == 3)
+      end,
+    }
+  end
+
+  rows["select" .. kind] = function()
+    local tx, rx = channel(1)
+    local notify, task = sync.Notify(), waiting(sleep_for_ever)
+    return {
+      wait = function() return momo.select { rx, notify, task, time.after(1000) } end,
+      check = function()
+        tx:send "value"
+        notify:notify_one()
+        assert(rx:recv(0) == "value" and notify:notified(0))
+        assert(task:status() == "waiting")
+      end,
+    }
+  end
 end
 
 rows["recv of a oneshot"] = function()
@@ -394,20 +408,6 @@ rows.acquire = of_semaphore(true, function(semaphore, timeout) return semaphore:
 rows["semaphore:with"] = of_semaphore(false, with)
 rows.lock = of_mutex(true, function(mutex, timeout) return mutex:lock(timeout) end)
 rows["mutex:with"] = of_mutex(false, with)
-
-function rows.select()
-  local tx, rx = sync.channel()
-  local notify, task = sync.Notify(), waiting(sleep_for_ever)
-  return {
-    wait = function() return momo.select { rx, notify, task, time.after(1000) } end,
-    check = function()
-      tx:send "value"
-      notify:notify_one()
-      assert(rx:recv(0) == "value" and notify:notified(0))
-      assert(task:status() == "waiting")
-    end,
-  }
-end
 
 rows["interval:tick"] = function()
   local interval = time.interval(1000)

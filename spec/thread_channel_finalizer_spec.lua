@@ -69,15 +69,37 @@ describe("a finalizer that is called in an operation", function()
 
   it("may close the receiver whose message is being received; the message is complete", function()
     tcp.run(function()
-      local tx, rx = channel(1)
-      tx:send { 1, { 2 }, "three" }
-      local arm = garbage(function() rx:close() end)
+      for _, sent in ipairs { { 1, { 2 }, "three" }, "text" } do
+        local tx, rx = channel(1)
+        tx:send(sent)
+        local arm = garbage(function() rx:close() end)
+        arm()
+        local value = rx:recv()
+        assert.same(sent, value)
+        tcp.assert_failed("EBADF", rx:recv())
+        momo.time.sleep(0.001)
+        tcp.assert_failed("EPIPE", tx:send(1))
+      end
+    end)
+  end)
+
+  it("can't receive the message that is being received, and may close both ends all the same", function()
+    tcp.run(function()
+      local tx, rx = channel(2)
+      tx:send { 1 }
+      tx:send(2)
+      local ok, err
+      local arm = garbage(function()
+        ok, err = pcall(rx.recv, rx)
+        tx:close()
+        rx:close()
+      end)
       arm()
       local value = rx:recv()
-      assert.same({ 1, { 2 }, "three" }, value)
+      assert.same({ 1 }, value)
+      assert.is_false(ok)
+      assert.matches("can't suspend", err, 1, true)
       tcp.assert_failed("EBADF", rx:recv())
-      momo.time.sleep(0.001)
-      tcp.assert_failed("EPIPE", tx:send(1))
     end)
   end)
 

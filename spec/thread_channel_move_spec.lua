@@ -34,9 +34,12 @@ describe("a message between threads", function()
         local got = { rx:recv() }
         assert(#got == 1 and got[1] == value)
       end
-      assert(tx:send(0 / 0))
+      assert(tx:send(0 / 0) and tx:send(-0) and tx:send(false) and tx:send(1))
       local nan = rx:recv()
       assert.is_true(nan ~= nan)
+      assert.equal(-math.huge, 1 / rx:recv())
+      assert.is_false(rx:recv())
+      assert.equal(1, rx:recv())
       assert.is_true(echo "text" == "text" and echo(5) == 5)
     end)
   end)

@@ -99,6 +99,29 @@ describe("a channel between threads", function()
     end)
   end)
 
+  describe("that never has its tasks wait", function()
+    it("lets the others have their turn, and its own hear of a cancellation", function()
+      run(function()
+        for _, value in ipairs { 1, "text" } do
+          local tx, rx = channel(2)
+          local passed = 0
+          local task = momo.spawn(function()
+            while passed < 10000 do
+              assert(tx:send(value))
+              assert(rx:recv() == value)
+              passed = passed + 1
+            end
+          end)
+          momo.yield_now()
+          assert.is_true(passed > 0 and passed < 100)
+          task:cancel()
+          assert.is_false((task:join()))
+          assert.is_true(passed < 100)
+        end
+      end)
+    end)
+  end)
+
   describe("that is full", function()
     it("has the sender's task wait, and its thread go on", function()
       run(function()

@@ -22,6 +22,8 @@ local PATHS = {
   { "channel, unbounded", "channel 0", 100000 },
   { "channel of 128", "channel 128", 100000 },
   { "ping-pong", "ping_pong 1", 10000 },
+  { "thread channel, number", "thread_number 1", 50000 },
+  { "thread channel, string", "thread_string 64", 20000 },
   { "echo", "echo 64", 4000 },
 }
 
@@ -93,7 +95,7 @@ end
 return function(update, only)
   local known = dofile(TABLE)
   local found, heavier, lighter = {}, {}, {}
-  print(("%-20s %12s %12s %8s"):format("instructions", "table", "now", "change"))
+  print(("%-22s %12s %12s %8s"):format("instructions", "table", "now", "change"))
   for _, path in ipairs(chosen(only)) do
     local name = path[1]
     found[name] = least(path)
@@ -104,7 +106,7 @@ return function(update, only)
     elseif change < -known.tolerance then
       lighter[#lighter + 1] = name
     end
-    print(("%-20s %12s %12.1f %+7.1f%%"):format(name, before and ("%.1f"):format(before) or "none", found[name],
+    print(("%-22s %12s %12.1f %+7.1f%%"):format(name, before and ("%.1f"):format(before) or "none", found[name],
       change * 100))
     io.flush()
   end

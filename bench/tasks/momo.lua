@@ -98,6 +98,29 @@ if not floor then
     end
   end
 
+  -- Through a channel between threads, both of whose ends this task has.
+  local function through(value)
+    local tx, rx = runtime.thread.channel(100)
+    return function(count)
+      for _ = 1, math.ceil(count / 100) do
+        for _ = 1, 100 do
+          tx:send(value)
+        end
+        for _ = 1, 100 do
+          rx:recv()
+        end
+      end
+    end
+  end
+
+  function workloads.thread_number()
+    return through(1)
+  end
+
+  function workloads.thread_string(size)
+    return through(("x"):rep(size))
+  end
+
   function workloads.ping_pong()
     return function(count)
       local to, at_echo = channel()

@@ -57,6 +57,20 @@ void momo_queue_wake_all(momo_queue *queue);
 /* 1 if anybody waits, else 0. */
 int momo_queue_waiting(const momo_queue *queue);
 
+/* Numbers and strings through a channel between threads; tx and rx are Lua's handles of its ends. Where there is more to
+ * it (the channel is full, empty or closed, it is another task's turn) nothing is done: 0, or MOMO_OTHER. */
+int momo_send_number(void *tx, double number);
+int momo_send_string(void *tx, const char *bytes, size_t size);
+enum { MOMO_OTHER, MOMO_NUMBER, MOMO_STRING };
+typedef struct momo_message {
+    double number;
+    const char *bytes;
+    uint32_t size;
+} momo_message;
+int momo_receive(void *rx, momo_message *message);
+/* A string's bytes were copied, and the message can go. */
+void momo_received(void *rx);
+
 int momo_close(momo_executor *executor, const momo_token *token);
 int momo_shutdown(momo_executor *executor, const momo_token *token);
 /* Seconds for each later read and write; a negative number: no limit. */

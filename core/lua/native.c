@@ -203,6 +203,7 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     register_signal(L);
     register_watch(L);
     register_thread(L);
+    register_channel_ends(L);
     register_thread_channel(L);
     register_blocking(L);
     lua_pushvalue(L, -1);

@@ -99,6 +99,7 @@ void register_udp(lua_State *);
 void register_watch(lua_State *);
 void register_thread(lua_State *);
 void own_code_release(struct own_code *); /* thread.c; NULL: nothing */
+void register_channel_ends(lua_State *);
 void register_thread_channel(lua_State *);
 void register_blocking(lua_State *);
 

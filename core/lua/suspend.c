@@ -76,6 +76,11 @@ bool suspend_let_others(task *t, enum wake wake) {
     return true;
 }
 
+task *suspend_spare(const executor *ex) {
+    task *t = ex->current;
+    return t && !t->cancelled && t->turn.begun < OPERATIONS_MAX ? t : NULL;
+}
+
 static const char *why_cancelled(const task *t) {
     for (const scope *s = t->scope; s; s = s->outer) {
         if (s->cancelled) {

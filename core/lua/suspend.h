@@ -29,6 +29,9 @@ task *suspend_enter(lua_State *, const char *operation, enum wake *);
 /* Whether the task has begun so many operations in this turn that it must let others have one: `return lua_yield(L, 0)`;
  * the operation begins anew then. For operations that need not wait as long as the world outside keeps up. */
 bool suspend_let_others(task *, enum wake);
+/* The executor's running task, if it may begin one more operation in this turn and has no cancellation to hear of; else
+ * NULL, and the operation is to be entered. */
+task *suspend_spare(const executor *);
 /* Raises the task's cancellation. */
 int suspend_cancelled(lua_State *, task *);
 /* Whether a task that was cancelled in its operation can be ended right there. To raise takes more than a microsecond of

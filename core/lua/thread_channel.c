@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The ends of channels between threads as Lua sees them: each a userdata that points at its end, or at nothing once that
- * was closed or given away.
+ * What goes through the channels between threads: sending and receiving, as Lua calls them.
  *
  * A message is one Lua value; the record's kind says which.
  */
@@ -15,65 +14,9 @@
 
 enum kind { FALSE, TRUE, NUMBER, STRING, VALUE, VALUE_WITH_ENDS };
 
-static void drop_message(const lane_record *r) {
+void drop_message(const lane_record *r) {
     packed values = {r->bytes, r->size, r->kind == VALUE_WITH_ENDS};
     value_each_end(&values, channel_close);
-}
-
-/* ---- handles ---- */
-
-static const char *const registry_keys[] = {"momo.receiver", "momo.sender"};
-
-/* Pushes a handle of nothing yet. */
-static channel_end **push_handle(lua_State *L, bool sends) {
-    channel_end **handle = lua_newuserdata(L, sizeof *handle);
-    *handle = NULL;
-    value_get_registered(L, registry_keys[sends]);
-    lua_setmetatable(L, -2);
-    return handle;
-}
-
-channel_end **value_to_end(lua_State *L, int index) {
-    bool is_end = false;
-    if (lua_getmetatable(L, index)) {
-        for (int i = 0; i < 2 && !is_end; i++) {
-            luaL_getmetatable(L, registry_keys[i]);
-            is_end = lua_rawequal(L, -1, -2);
-            lua_pop(L, 1);
-        }
-        lua_pop(L, 1);
-    }
-    return is_end ? lua_touserdata(L, index) : NULL;
-}
-
-void value_push_end(lua_State *L, char *bytes) {
-    channel_end *end, *const none = NULL;
-    memcpy(&end, bytes, sizeof end);
-    channel_end **handle = push_handle(L, end && end->sends);
-    if (!end) {
-        return;
-    }
-    value_get_registered(L, "momo.runtime");
-    runtime *rt = lua_touserdata(L, -1);
-    lua_pop(L, 1);
-    memcpy(bytes, &none, sizeof none);
-    channel_arrive(end, &rt->executor, (void **)handle);
-}
-
-/* thread_channel(capacity) -> sender, receiver */
-static int new_channel(lua_State *L) {
-    long capacity = (long)lua_tonumber(L, 1);
-    channel_end **tx = push_handle(L, true), **rx = push_handle(L, false);
-    sender *s;
-    channel *c;
-    if (channel_new(open_executor(L), capacity, drop_message, &s, &c) < 0) {
-        return luaL_error(L, "not enough memory");
-    }
-    *tx = &s->end;
-    s->end.holder = (void **)tx;
-    *rx = &c->receiver;
-    c->receiver.holder = (void **)rx;
-    return 2;
 }
 
 static channel_end **check_sender(lua_State *L, const char *method) {
@@ -83,34 +26,6 @@ static channel_end **check_sender(lua_State *L, const char *method) {
 /* The receiver at index 1; NULL: it is closed. */
 static channel_end *check_receiver(lua_State *L, const char *method) {
     return *(channel_end **)check_self(L, UP(RECEIVER), "rx", method);
-}
-
-/* sender_clone(tx) -> tx */
-static int clone_sender(lua_State *L) {
-    channel_end **tx = check_sender(L, "clone");
-    channel_end **handle = push_handle(L, true);
-    if (!*tx) {
-        return throw(L, "clone: the sender is closed");
-    }
-    sender *s = sender_clone(sender_of(*tx));
-    if (!s) {
-        return luaL_error(L, "not enough memory");
-    }
-    *handle = &s->end;
-    s->end.holder = (void **)handle;
-    return 1;
-}
-
-/* end_close(end), and its __gc */
-static int close_end(lua_State *L) {
-    channel_end **handle = value_to_end(L, 1);
-    if (!handle) {
-        return throw(L, "close: call it with a colon: tx:close() or rx:close()");
-    }
-    if (*handle) {
-        channel_close(*handle);
-    }
-    return 0;
 }
 
 static int push_end_closed(lua_State *L, enum wake wake, const char *text) {
@@ -308,6 +223,63 @@ static int channel_recv(lua_State *L) {
     return lua_yield(L, 0);
 }
 
+/* ---- without Lua's stack: see momo.h ---- */
+
+static int send_at_once(void *tx, enum kind kind, const void *bytes, size_t size) {
+    channel_end *end = *(channel_end **)tx;
+    task *t = end ? suspend_spare(end->executor) : NULL;
+    if (!t || sender_take_place(sender_of(end), t, false) != 1) {
+        return 0;
+    }
+    sender *s = sender_of(end);
+    char *room = sender_reserve(s, size);
+    if (!room) {
+        sender_give_back(s);
+        return 0;
+    }
+    memcpy(room, bytes, size);
+    sender_push(s, kind, size);
+    t->turn.begun++;
+    return 1;
+}
+
+int momo_send_number(void *tx, double number) {
+    return send_at_once(tx, NUMBER, &number, sizeof number);
+}
+
+int momo_send_string(void *tx, const char *bytes, size_t size) {
+    return send_at_once(tx, STRING, bytes, size);
+}
+
+int momo_receive(void *rx, momo_message *message) {
+    channel_end *end = *(channel_end **)rx;
+    task *t = end && !end->channel->busy ? suspend_spare(end->executor) : NULL;
+    lane_record r;
+    if (!t || receiver_peek(end->channel, t, false, &r) != 1) {
+        return MOMO_OTHER;
+    }
+    if (r.kind != NUMBER && r.kind != STRING) {
+        end->channel->busy = false;
+        return MOMO_OTHER;
+    }
+    t->turn.begun++;
+    if (r.kind == STRING) {
+        message->bytes = r.bytes;
+        message->size = (uint32_t)r.size;
+        return MOMO_STRING;
+    }
+    memcpy(&message->number, r.bytes, sizeof message->number);
+    receiver_pop(end->channel);
+    return MOMO_NUMBER;
+}
+
+void momo_received(void *rx) {
+    channel_end *end = *(channel_end **)rx;
+    if (end) { /* else a finalizer has closed it */
+        receiver_pop(end->channel);
+    }
+}
+
 /* ---- for select ---- */
 
 /* channel_ready(rx) -> whether recv would not wait */
@@ -339,24 +311,11 @@ static int channel_woken(lua_State *L) {
 
 void register_thread_channel(lua_State *L) {
     static const function functions[] = {
-        {"thread_channel", new_channel},
         {"channel_send", channel_send},
         {"channel_recv", channel_recv},
-        {"sender_clone", clone_sender},
-        {"end_close", close_end},
         {"channel_ready", channel_ready},
         {"channel_woken", channel_woken},
-        {"set_integers", value_set_integers},
         {NULL, NULL},
     };
-    static const function finalizer[] = {{"__gc", close_end}, {NULL, NULL}};
     register_functions(L, functions);
-    static const int metatables[] = {UP_RECEIVER, UP_SENDER};
-    for (int i = 0; i < 2; i++) {
-        lua_pushvalue(L, metatables[i]);
-        register_functions(L, finalizer);
-        lua_setfield(L, LUA_REGISTRYINDEX, registry_keys[i]);
-    }
-    lua_pushlightuserdata(L, lua_touserdata(L, UP_RUNTIME));
-    lua_setfield(L, LUA_REGISTRYINDEX, "momo.runtime");
 }

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * What select needs of a channel between threads.
+ * What others need to know of the messages of channels between threads.
  */
 #pragma once
 #include <lua.h>
 
+#include "../lane.h"
 #include "../list.h"
+
+/* Nobody will receive it: the ends in it are closed. */
+void drop_message(const lane_record *);
+
+/* ---- for select ---- */
 
 /* Where a task waits for the receiver at `index`; NULL: it is closed. And once the task is parked there: */
 list *receiver_waiters(lua_State *, int index);

@@ -65,7 +65,7 @@ const char *value_text(const packed *, size_t *size);
 char *value_next_end(char **next, const char *limit);
 /* Pushes what Momo's modules have put into the registry, loading them first where nothing has yet. */
 void value_get_registered(lua_State *, const char *key);
-/* What Lua's values are, where value.c can't tell: see core.lua and thread_channel.c. */
+/* What Lua's values are, where value.c can't tell: see core.lua and channel_end.c. */
 int value_set_integers(lua_State *);
 channel_end **value_to_end(lua_State *, int index); /* NULL: it is none */
 void value_push_end(lua_State *, char *bytes);      /* whose pointer the bytes hold, which then is NULL */

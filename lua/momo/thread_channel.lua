@@ -6,10 +6,12 @@
 ---closed.
 
 local check = require "momo.check"
-local native = require("momo.core").native
+local core = require "momo.core"
 
+local C, native = core.C, core.native
 local iterate = require("momo.channel").iterate
 local channel_recv, channel_send = native.channel_recv, native.channel_send
+local message = core.new "momo_message"
 
 ---@class momo.thread.Sender
 local Sender = native.metatables.sender
@@ -32,6 +34,13 @@ local M = { Receiver = Receiver }
 ---@return string? err "EPIPE: broken pipe" when nobody will receive
 ---@return string? code
 function Sender:send(value, timeout)
+  if timeout == nil and getmetatable(self) == Sender then
+    local kind = type(value)
+    if kind == "number" and C.momo_send_number(self, value) ~= 0
+      or kind == "string" and C.momo_send_string(self, value, #value) ~= 0 then
+      return true
+    end
+  end
   local ok, done, code
   repeat ok, done, code = channel_send(self, value, timeout) until done
   if ok then
@@ -55,6 +64,17 @@ Sender.close = native.end_close
 ---@return string? err "EOF: end of file" when nobody will send
 ---@return string? code
 function Receiver:recv(timeout)
+  if timeout == nil and getmetatable(self) == Receiver then
+    local kind = C.momo_receive(self, message)
+    if kind == C.MOMO_NUMBER then
+      return message.number
+    elseif kind == C.MOMO_STRING then
+      local size, bytes = message.size, message.bytes -- which a finalizer can't change any more
+      local value = core.string(bytes, size)
+      C.momo_received(self)
+      return value
+    end
+  end
   local ok, value, code
   repeat ok, value, code = channel_recv(self, timeout) until value ~= nil
   if ok then
