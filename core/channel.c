@@ -45,7 +45,7 @@ void end_own(channel_end *end, executor *ex) {
     list_push(&ex->ends, &end->own);
 }
 
-int channel_new(executor *ex, long capacity, void (*drop)(const lane_record *), sender **s, channel **out) {
+int channel_new(executor *ex, long capacity, channel_drop *drop, sender **s, channel **out) {
     channel *c = *out = aligned_alloc(64, sizeof *c);
     if (!c) {
         return UV_ENOMEM;
@@ -110,9 +110,9 @@ static void leave(channel_end *end) {
     task_wake_all(&end->waiters, WAKE_CLOSED);
 }
 
-static void close_sender(sender *s) {
+static void close_sender(sender *s, list *closing) {
     channel *c = s->end.channel;
-    void (*drop)(const lane_record *) = c->drop;
+    channel_drop *drop = c->drop;
     pthread_mutex_lock(&c->lock);
     bool deaf = atomic_load_explicit(&c->deaf, memory_order_relaxed);
     bool last = atomic_fetch_sub_explicit(&c->open, 1, memory_order_release) == 1;
@@ -123,15 +123,15 @@ static void close_sender(sender *s) {
     }
     pthread_mutex_unlock(&c->lock);
     if (deaf) {
-        sender_free(s, drop);
+        sender_free(s, drop, closing);
         if (last) {
             free_channel(c);
         }
     }
 }
 
-static void close_receiver(channel *c) {
-    void (*drop)(const lane_record *) = c->drop;
+static void close_receiver(channel *c, list *closing) {
+    channel_drop *drop = c->drop;
     list closed; /* senders whose lanes nobody else will free */
     list_init(&closed);
     pthread_mutex_lock(&c->lock);
@@ -148,10 +148,25 @@ static void close_receiver(channel *c) {
     bool last = channel_has_ended(c);
     pthread_mutex_unlock(&c->lock);
     while (!list_empty(&closed)) {
-        sender_free(list_entry(list_pop_front(&closed), sender, link), drop);
+        sender_free(list_entry(list_pop_front(&closed), sender, link), drop, closing);
     }
     if (last) {
         free_channel(c);
+    }
+}
+
+static void close_end(channel_end *end, list *closing) {
+    leave(end);
+    if (end->sends) {
+        close_sender(sender_of(end), closing);
+    } else {
+        close_receiver(end->channel, closing);
+    }
+}
+
+void channel_close_list(list *closing) {
+    while (!list_empty(closing)) {
+        close_end(list_entry(list_pop_front(closing), channel_end, own), closing);
     }
 }
 
@@ -163,12 +178,10 @@ void channel_close(channel_end *end) {
         inbox_post(&end->executor->inbox, &end->mail);
         return;
     }
-    leave(end);
-    if (end->sends) {
-        close_sender(sender_of(end));
-    } else {
-        close_receiver(end->channel);
-    }
+    list closing;
+    list_init(&closing);
+    close_end(end, &closing);
+    channel_close_list(&closing);
 }
 
 void channel_close_all(executor *ex) {

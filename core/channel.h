@@ -35,6 +35,9 @@ typedef struct channel_end {
     mail mail;         /* "look again" */
 } channel_end;
 
+/* A message that nobody will receive. The ends in it, linked by `own`, come onto the list of those to be closed. */
+typedef void channel_drop(const lane_record *, list *closing);
+
 /* Allocated with an alignment of 64 bytes. */
 typedef struct sender {
     lane lane;
@@ -68,18 +71,20 @@ struct channel {
     unsigned turns;                   /* records of the first sender in a row */
 
     pthread_mutex_t lock;
-    list arrivals;                     /* senders that are not in `reading` yet. Guarded */
-    list hungry;                       /* senders that wait for a place, first come first. Guarded */
-    void (*drop)(const lane_record *); /* a message that nobody will receive */
+    list arrivals; /* senders that are not in `reading` yet. Guarded */
+    list hungry;   /* senders that wait for a place, first come first. Guarded */
+    channel_drop *drop;
 };
 
 /* A channel with one sender and its receiver, both the executor's. UV_ENOMEM: nothing is made. */
-int channel_new(executor *, long capacity, void (*drop)(const lane_record *), sender **, channel **);
+int channel_new(executor *, long capacity, channel_drop *, sender **, channel **);
 /* Another sender of the same channel, on the same thread: NULL: out of memory. */
 sender *sender_clone(sender *);
 
 /* Closes an end, its own thread's or one that is under way, and wakes its waiters with WAKE_CLOSED. */
 void channel_close(channel_end *);
+/* Closes ends that are under way, and those that lie unread in what goes with them, however deep. */
+void channel_close_list(list *closing);
 /* Closes every end that the executor has. */
 void channel_close_all(executor *);
 
@@ -147,7 +152,7 @@ static inline bool channel_has_ended(channel *c) {
 
 sender *sender_new(channel *, executor *);
 /* With what was not received. By now its channel may be gone. */
-void sender_free(sender *, void (*drop)(const lane_record *));
+void sender_free(sender *, channel_drop *, list *closing);
 
 /* Mail: there may be records, or the end; or the receiver is to be closed now. */
 void receiver_arrived(mail *);

@@ -34,10 +34,10 @@ static bool take_granted(sender *s) {
 }
 
 /* Drops what is in the lane, once its receiver will not read it. */
-static void drop_records(sender *s, void (*drop)(const lane_record *)) {
+static void drop_records(sender *s, channel_drop *drop, list *closing) {
     lane_record r;
     while (lane_peek(&s->lane, &r)) {
-        drop(&r);
+        drop(&r, closing);
         lane_pop(&s->lane);
     }
 }
@@ -50,7 +50,10 @@ static void sender_arrived(mail *m) {
     channel *c = end->channel;
     if (atomic_load_explicit(&c->deaf, memory_order_acquire)) {
         task_wake_all(&end->waiters, WAKE_READY);
-        drop_records(s, c->drop);
+        list closing;
+        list_init(&closing);
+        drop_records(s, c->drop, &closing);
+        channel_close_list(&closing);
         return;
     }
     bool granted = take_granted(s);
@@ -170,8 +173,8 @@ void sender_await(sender *s) {
     }
 }
 
-void sender_free(sender *s, void (*drop)(const lane_record *)) {
-    drop_records(s, drop);
+void sender_free(sender *s, channel_drop *drop, list *closing) {
+    drop_records(s, drop, closing);
     lane_deinit(&s->lane);
     free(s);
 }

@@ -269,7 +269,7 @@ void value_store(lua_State *L, int n, const char *what, int number, packed *out)
         luaL_error(L, "not enough memory");
     }
     memcpy(bytes, values.bytes, values.size);
-    value_each_end(&values, channel_depart);
+    value_depart(&values);
     *out = (packed){bytes, values.size, values.ends};
     lua_pop(L, 1);
 }

@@ -14,9 +14,9 @@
 
 enum kind { FALSE, TRUE, NUMBER, STRING, VALUE, VALUE_WITH_ENDS };
 
-void drop_message(const lane_record *r) {
+void drop_message(const lane_record *r, list *closing) {
     packed values = {r->bytes, r->size, r->kind == VALUE_WITH_ENDS};
-    value_each_end(&values, channel_close);
+    value_close(&values, closing);
 }
 
 static channel_end **check_sender(lua_State *L, const char *method) {
@@ -92,7 +92,7 @@ static int push_message(lua_State *L, sender *s, const message *m) {
     memcpy(room, m->bytes, m->size);
     if (m->kind == VALUE_WITH_ENDS) {
         packed values = {m->bytes, m->size, true};
-        value_each_end(&values, channel_depart);
+        value_depart(&values);
     }
     sender_push(s, m->kind, m->size);
     lua_pushboolean(L, 1);

@@ -5,11 +5,10 @@
 #pragma once
 #include <lua.h>
 
-#include "../lane.h"
-#include "../list.h"
+#include "../channel.h"
 
-/* Nobody will receive it: the ends in it are closed. */
-void drop_message(const lane_record *);
+/* What its messages are, for channel_new. */
+channel_drop drop_message;
 
 /* ---- for select ---- */
 

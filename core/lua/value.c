@@ -132,14 +132,27 @@ char *value_next_end(char **next, const char *limit) {
     return NULL;
 }
 
-void value_each_end(const packed *values, void (*each)(channel_end *)) {
-    channel_end *end;
-    char *place, *next = values->bytes;
-    while (values->ends && (place = value_next_end(&next, values->bytes + values->size))) {
+/* The next end that was not taken out, from *next on; or NULL. */
+static channel_end *next_end(const packed *values, char **next) {
+    channel_end *end = NULL;
+    char *place;
+    while (!end && values->ends && (place = value_next_end(next, values->bytes + values->size))) {
         memcpy(&end, place, sizeof end);
-        if (end) {
-            each(end);
-        }
+    }
+    return end;
+}
+
+void value_depart(const packed *values) {
+    char *next = values->bytes;
+    for (channel_end *end; (end = next_end(values, &next));) {
+        channel_depart(end);
+    }
+}
+
+void value_close(const packed *values, list *closing) {
+    char *next = values->bytes;
+    for (channel_end *end; (end = next_end(values, &next));) {
+        list_push(closing, &end->own);
     }
 }
 
@@ -154,7 +167,10 @@ const char *value_text(const packed *values, size_t *size) {
 }
 
 void value_free(packed *values) {
-    value_each_end(values, channel_close);
+    list closing;
+    list_init(&closing);
+    value_close(values, &closing);
+    channel_close_list(&closing);
     free(values->bytes);
     *values = (packed){NULL, 0, false};
 }

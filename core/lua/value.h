@@ -3,8 +3,8 @@
  * Plain Lua values as bytes, to be copied from one Lua state to another: nil, booleans, numbers, strings, 64-bit
  * integers, the ends of channels between threads, and tables of these, shared and cyclic ones too. Metatables stay behind.
  *
- * The end of a channel is not copied: it moves. Bytes that hold ends own them from value_each_end(channel_depart) on,
- * until they are unpacked, or dropped by value_each_end(channel_close).
+ * The end of a channel is not copied: it moves. Bytes that hold ends own them from value_depart on, until they are
+ * unpacked, or given up by value_close.
  */
 #pragma once
 #include <limits.h>
@@ -56,8 +56,10 @@ void value_free(packed *);
 /* Pushes the values: how many. The ends are taken out: they are this state's, and where the bytes are unpacked again, there
  * are closed ones. Raises only for want of memory. */
 int value_unpack(lua_State *, packed *);
-/* Calls the function for each end that was not taken out; it may free it. */
-void value_each_end(const packed *, void (*each)(channel_end *));
+/* The ends depart: from here on the bytes own them. */
+void value_depart(const packed *);
+/* Those that were not taken out come onto the list, to be closed. */
+void value_close(const packed *, list *closing);
 /* The first value's bytes where that is a string, else "(error object)"; needs no Lua. */
 const char *value_text(const packed *, size_t *size);
 
