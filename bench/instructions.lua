@@ -12,7 +12,7 @@ return {
   ["channel, unbounded"] = 76.9,
   ["channel of 128"] = 90.3,
   ["ping-pong"] = 1734.4,
-  ["thread channel, number"] = 487.3,
-  ["thread channel, string"] = 497.2,
+  ["thread channel, number"] = 499.4,
+  ["thread channel, string"] = 509.3,
   ["echo"] = 5444.0,
 }

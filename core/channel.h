@@ -47,6 +47,7 @@ typedef struct sender {
     bool granted;       /* a place was taken for it. Guarded */
     atomic_bool closed; /* nothing more will come */
     touch wrote;        /* what it has written to: channel.data */
+    uint64_t rang_ns;   /* when it last told a receiver that waited, before its task suspended */
 } sender;
 
 static inline sender *sender_of(channel_end *end) {

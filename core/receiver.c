@@ -113,6 +113,9 @@ void receiver_pop(channel *c) {
     c->freed++;
     if (c->freed >= BATCH_MAX || 4 * c->freed >= c->capacity) {
         receiver_publish(&c->took);
+        if (bell_armed(&c->space)) {
+            receiver_ring(&c->took);
+        }
     }
     bell_touch(&c->receiver.executor->touched, &c->took);
 }

@@ -122,6 +122,51 @@ describe("a channel between threads", function()
     end)
   end)
 
+  describe("whose tasks do not suspend", function()
+    local LIMIT = 20 -- seconds; it comes to this only if nobody is told
+
+    it("tells a receiver that waits, while the sender goes on", function()
+      run(function()
+        local tx, rx = channel(1000000)
+        local heard = support.tmpfile ""
+        local thread = spawn(function(mine, path, limit)
+          local till = momo.time.now() + limit
+          repeat
+            assert(mine:send("value", 0))
+            local file = assert(io.open(path))
+            local content = file:read "*a"
+            file:close()
+          until content ~= "" or momo.time.now() > till
+          return momo.time.now() < till
+        end, tx, heard, LIMIT)
+        assert.equal("value", rx:recv())
+        local file = assert(io.open(heard, "w"))
+        file:write "heard"
+        file:close()
+        assert.same({ true, true }, { thread:join() })
+      end)
+    end)
+
+    it("tells a sender that waits, while the receiver goes on", function()
+      run(function()
+        for _, capacity in ipairs { 1, 100 } do
+          local tx, rx = channel(capacity)
+          local thread = spawn(function(mine)
+            for i = 1, 1000 do
+              assert(mine:send(i))
+            end
+          end, tx)
+          local last, till = 0, momo.time.now() + LIMIT
+          while last < 1000 and momo.time.now() < till do
+            last = rx:recv(0) or last
+          end
+          assert.equal(1000, last)
+          assert(thread:join())
+        end
+      end)
+    end)
+  end)
+
   describe("that is full", function()
     it("has the sender's task wait, and its thread go on", function()
       run(function()

@@ -215,9 +215,12 @@ proctype Sender() {
         :: has_place ->
             n++;
             store(S, RECORD + n - 1, n); /* lane_commit */
-            /* inbox_flush, and ring */
-            flush_fence(S, DATA);
-            armed = LOAD(S, DATA);
+            /* sender_push sees the bell armed, and rings; or inbox_flush does */
+            if
+            :: LOAD(S, DATA) -> armed = true
+            :: flush_fence(S, DATA);
+                armed = LOAD(S, DATA)
+            fi;
             if
             :: armed ->
                 lock(S, locked);
@@ -264,8 +267,15 @@ proctype Receiver() {
 #ifdef RECEIVER_CLOSES
             break;
 #endif
-            /* receiver_publish, which inbox_flush calls at the latest; receiver_ring */
+            /* receiver_publish and receiver_ring, which inbox_flush calls at the latest */
             store(R, ROOM, 1);
+            if
+            :: LOAD(R, SPACE) ->
+                lock(R, locked);
+                serve(R);
+                unlock(R, locked)
+            :: true
+            fi;
             flush_fence(R, SPACE);
             armed = LOAD(R, SPACE);
             if
