@@ -557,6 +557,12 @@ describe("a channel between threads", function()
     assert.same({ false }, { (pcall(function() channel(1):send(1) end)) }) -- outside of a run
   end)
 
+  it("shows its ends by their names", function()
+    local tx, rx = channel(1)
+    assert.matches("^momo%.thread%.Sender: 0x%x+$", tostring(tx))
+    assert.matches("^momo%.thread%.Receiver: 0x%x+$", tostring(rx))
+  end)
+
   it("in a run that only waits for it is no deadlock", function()
     local status, stdout = support.luajit [[
       local momo = require "momo"

@@ -27,6 +27,8 @@ local MISTAKES = {
     "thread.spawn: option cpu must be the number of a CPU, got -1",
   [ [[momo.thread.spawn({cpu = 0.5}, function() end)]] ] =
     "thread.spawn: option cpu must be the number of a CPU, got 0.5",
+  [ [[momo.thread.pin()]] ] = "thread.pin: argument 1 must be the number of a CPU, got nil",
+  [ [[momo.thread.pin(-1)]] ] = "thread.pin: argument 1 must be the number of a CPU, got -1",
   [ [[momo.thread.spawn(function() end, print)]] ] = "thread.spawn: the function's argument 1 is a function",
   [ [[momo.thread.spawn(function() end, 1, {x = {2, {y = print}}})]] ] =
     "thread.spawn: the function's argument 2.x[2].y is a function",

@@ -321,10 +321,18 @@ describe("a thread", function()
 
     it("not on a CPU that is not there", function()
       run(function()
-        local thread, err, code = momo.thread.spawn({ cpu = 1023 }, where)
-        assert.is_nil(thread)
-        assert.equal("EINVAL", code)
-        assert.matches("^EINVAL: ", err)
+        local refused = { nil, "EINVAL: this process can't use CPU 1023", "EINVAL" }
+        assert.same(refused, { momo.thread.spawn({ cpu = 1023 }, where) })
+        assert.same(refused, { momo.thread.pin(1023) })
+      end)
+    end)
+
+    it("on the CPU that it has pinned itself to", function()
+      run(function()
+        local cpu = usable_cpus()[1]
+        assert.same({ true, true, cpu }, { spawn(function(number)
+          return momo.thread.pin(number), momo.thread.current().cpu
+        end, cpu):join() })
       end)
     end)
   end)

@@ -27,6 +27,14 @@ end, function(is_unsigned)
 end)
 native.set_own((debug.getinfo(1, "S").source:gsub("core%.lua$", "")))
 
+-- As tostring of Lua 5.3 does by itself.
+local function show(object)
+  return ("%s: %p"):format(getmetatable(object).__name, object)
+end
+for _, metatable in pairs(native.metatables) do
+  metatable.__tostring = show
+end
+
 local M = {}
 
 ---Functions that use Lua's stack: what suspends, and what makes strings.

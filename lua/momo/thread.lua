@@ -26,10 +26,19 @@ local function give_own_code()
   native.thread_modules(code)
 end
 
+local function check_cpu(cpu, name)
+  check.argument(check.is_whole(cpu) and cpu >= 0 and cpu < 1024, name .. " must be the number of a CPU", cpu)
+end
+
+local function not_usable(cpu)
+  return nil, ("EINVAL: this process can't use CPU %d"):format(cpu), "EINVAL"
+end
+
 local function start(options, fn, ...)
   check.options(options, { name = "string", cpu = "number" }, "thread.spawn")
-  check.argument(options.cpu == nil or (check.is_whole(options.cpu) and options.cpu >= 0 and options.cpu < 1024),
-    "thread.spawn: option cpu must be the number of a CPU", options.cpu)
+  if options.cpu then
+    check_cpu(options.cpu, "thread.spawn: option cpu")
+  end
   if not task.current() then
     check.fail("thread.spawn: needs a runtime: call it inside momo.run(main), or run the file with the momo command")
   end
@@ -43,6 +52,8 @@ local function start(options, fn, ...)
     code, modules, select("#", ...), ...)
   if not ok then
     check.fail("thread.spawn: " .. tostring(thread))
+  elseif errcode == "EINVAL" and options.cpu then
+    return not_usable(options.cpu)
   end
   return thread, err, errcode
 end
@@ -90,12 +101,18 @@ function M.available_parallelism()
   return C.momo_parallelism(core.executor)
 end
 
----Pins the thread that calls to a CPU.
----@param cpu integer
+---The thread that calls runs on this CPU only, from now on.
+---@param cpu integer from 0
+---@return true? ok
+---@return string? err
+---@return string? code
 function M.pin(cpu)
-  if C.momo_pin(cpu) == 0 then
-    pinned = cpu
+  check_cpu(cpu, "thread.pin: argument 1")
+  if C.momo_pin(cpu) < 0 then
+    return not_usable(cpu)
   end
+  pinned = cpu
+  return true
 end
 
 ---index: 0 on the main thread, else the thread's number among those that its parent has started; cpu: that it is
