@@ -94,10 +94,10 @@ end)
 describe("examples/lookup.lua", function()
   it("prints what each name stands for, or why not", function()
     local status, stdout, stderr = support.momo(assert(os.getenv "MOMO_SOURCE_DIR") .. "/examples/lookup.lua",
-      "127.0.0.1", "no-such-host.invalid", ("a"):rep(254))
+      "127.0.0.1", "no..host", ("a"):rep(254)) -- no name server has to be asked
     assert.same({ 0, "" }, { status, stderr })
     assert.matches("127.0.0.1\t127.0.0.1\n", stdout, 1, true)
-    assert.matches("no%-such%-host%.invalid\tEAI_%u+: ", stdout)
+    assert.matches("no%.%.host\tEAI_%u+: ", stdout)
     assert.matches("a\tEINVAL: a host name has 1 to 253 bytes", stdout, 1, true)
   end)
 end)

@@ -124,7 +124,7 @@ describe("a UDP socket", function()
       local client = assert(UdpSocket.connect(at("localhost", one:local_addr())))
       assert.equal(1, client:send "b")
       assert.equal("b", one:recv())
-      assert_failed("EAI_NONAME", other:send_to("a", "no.such.host.invalid:1", 60))
+      assert_failed("EAI_NONAME", other:send_to("a", "no..host:1", 60))
       assert_failed("EAFNOSUPPORT", other:send_to("a", "[::1]:1"))
       for _, socket in ipairs { one, other, client } do socket:close() end
     end)
