@@ -48,12 +48,14 @@ describe("cancel", function()
 
   it("of a task that joins another leaves the other alone", function()
     momo.run(function()
-      local other = momo.spawn(function() momo.time.sleep(0.002) return "unharmed" end)
+      local go = momo.sync.Notify()
+      local other = momo.spawn(function() go:notified() return "unharmed" end)
       local joiner = momo.spawn(other.join, other)
       momo.yield_now()
       joiner:cancel()
       local ok, err = joiner:join()
       assert.same({ false, true, "waiting" }, { ok, momo.is_cancelled(err), other:status() })
+      go:notify_one()
       assert.same({ true, "unharmed" }, { other:join() })
     end)
   end)
@@ -108,7 +110,7 @@ describe("cancel", function()
   end)
 
   it("of a task whose operation had completed leaves it the result; the next operation raises", function()
-    momo.run(function()
+    momo.run({ clock = "virtual" }, function()
       local joined, slept
       local ended = momo.spawn(function() momo.yield_now() return "result" end)
       local joiner = momo.spawn(function()
@@ -129,11 +131,8 @@ describe("cancel", function()
         momo.time.sleep(0)
         slept = "too far"
       end)
-      repeat momo.yield_now() until sleeper:status() == "waiting"
-      repeat
-        local due = momo.metrics().timers == 0
-        if not due then momo.yield_now() end
-      until due
+      momo.time.sleep(0.001) -- begins before its sleep, and so ends before it
+      assert.same({ "ready", 0 }, { sleeper:status(), momo.metrics().timers })
       sleeper:cancel()
       assert.is_true(momo.is_cancelled(select(2, sleeper:join())))
       assert.equal("slept", slept)

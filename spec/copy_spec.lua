@@ -128,7 +128,7 @@ describe("copy", function()
       local received = {}
       for round = 1, 20 do
         local copying = momo.spawn(io.copy, from, to)
-        tcp.settle()
+        tcp.wait_for(function() return not momo.io.poll(to:fd(), "w", 0) end)
         tcp.until_waiting(copying)
         copying:cancel()
         assert.is_false((copying:join()))
@@ -168,7 +168,7 @@ describe("copy", function()
       to:set_option("so_linger", 0)
       sink:set_option("so_linger", 0)
       sink:close() -- by RST
-      tcp.settle()
+      momo.io.poll(to:fd(), "r") -- until that has come
       source:write "important"
       local bytes, err, code, side = io.copy(from, to)
       assert.is_nil(bytes)

@@ -94,18 +94,18 @@ end)
 describe("examples/lookup.lua", function()
   it("prints what each name stands for, or why not", function()
     local status, stdout, stderr = support.momo(assert(os.getenv "MOMO_SOURCE_DIR") .. "/examples/lookup.lua",
-      "127.0.0.1", "no-such-host.invalid", ("a"):rep(254))
+      "127.0.0.1", "no..host", ("a"):rep(254)) -- no name server has to be asked
     assert.same({ 0, "" }, { status, stderr })
     assert.matches("127.0.0.1\t127.0.0.1\n", stdout, 1, true)
-    assert.matches("no%-such%-host%.invalid\tEAI_%u+: ", stdout)
+    assert.matches("no%.%.host\tEAI_%u+: ", stdout)
     assert.matches("a\tEINVAL: a host name has 1 to 253 bytes", stdout, 1, true)
   end)
 end)
 
--- In a network and a file system of its own, where a name server takes questions and never answers.
+-- In a network and a file system of its own, where a name server takes questions, and answers none of them for long.
 local STALLED = [[
   ip link set lo up
-  printf 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n' >%s
+  printf 'nameserver 127.0.0.1\noptions timeout:30 attempts:1\n' >%s
   mount --bind %s /etc/resolv.conf
   exec "$MOMO_BIN" %s
 ]]
@@ -122,18 +122,24 @@ describe("a hundred look-ups that hang", function()
       for i = 1, 100 do
         momo.spawn(function()
           local _, _, code = momo.net.lookup_host(("host-%d.example"):format(i))
-          assert(code == "EAI_AGAIN", code)
+          assert(code == "EAI_NONAME", code)
           left = left - 1
         end)
       end
-      while silent:recv() == nil do end -- the first has been asked
+      local question, from = assert(silent:recv_from()) -- the first has been asked
       assert(momo.spawn_blocking(function() return assert(io.open "/etc/resolv.conf"):read "*a" end):join())
       order[1] = left == 100
       momo.time.sleep(0.01)
       order[2] = left == 100
+      local server = momo.spawn(function()
+        while true do -- there is no such name
+          silent:send_to(question:sub(1, 2) .. "\129\131" .. question:sub(5), from)
+          question, from = assert(silent:recv_from())
+        end
+      end)
       assert(momo.net.lookup_host "127.0.0.1")
-      repeat momo.time.sleep(0.1) until left == 0
-      silent:close()
+      while left > 0 do momo.time.sleep(0.001) end
+      server:cancel()
       print(order[1], order[2], left)
     ]]
     local status, stdout, stderr = support.shell("unshare -rmn sh -c "

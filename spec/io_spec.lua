@@ -95,9 +95,11 @@ describe("the standard streams", function()
       for line in momo.io.stdin:lines() do momo.io.stdout:write { "<", line, ">\n" } end
       momo.io.stderr:write "end"
     ]]
-    local status, out, err = support.shell(("(sleep 0.1; echo one; printf two) | %s -e %s"):format(momo_bin,
-      support.quote(code)))
-    assert.same({ 0, "meanwhile\n<one>\n<two>\n", "end" }, { status, out, err })
+    local path = support.tmpfile ""
+    local feed = ("(until grep -q meanwhile %s; do sleep 0.01; done; echo one; printf two)"):format(path)
+    local status, _, err = support.shell(("%s | %s -e %s >%s"):format(feed, momo_bin, support.quote(code), path))
+    assert.same({ 0, "end" }, { status, err })
+    assert.equal("meanwhile\n<one>\n<two>\n", shell("cat " .. path))
   end)
 
   it("leave the descriptors that others share as they were", function()

@@ -4,7 +4,7 @@ describe("metrics", function()
   it("count tasks, those that are ready, timers, spawns, resumes and handles", function()
     local idle = momo.metrics()
     assert.same({ 0, 0, 0, 0 }, { idle.tasks, idle.ready, idle.timers, idle.handles })
-    momo.run(function()
+    momo.run({ clock = "virtual" }, function()
       for _ = 1, 5 do momo.spawn(momo.time.sleep, 0.01) end
       for _ = 1, 3 do momo.spawn(momo.yield_now) end
       local spawned = momo.metrics()

@@ -23,16 +23,6 @@ local function sleep_for_ever()
   time.sleep(math.huge)
 end
 
--- A listener whose queue is full: connects to it wait.
-local function full_listener()
-  local listener, streams = tcp.listen { backlog = 1 }, {}
-  repeat
-    local stream, _, code = net.TcpStream.connect(listener:local_addr(), 0.02)
-    streams[#streams + 1] = stream
-  until code == "ETIMEDOUT"
-  return listener, streams
-end
-
 -- A row of a stream's read operation: first is there already, rest makes it complete.
 local function reading(method, argument, first, rest, whole)
   return function()
@@ -104,7 +94,7 @@ function rows.accept()
 end
 
 function rows.connect()
-  local listener, streams = full_listener()
+  local listener, streams = tcp.full_listener()
   return {
     own = true,
     wait = function(timeout) return net.TcpStream.connect(listener:local_addr(), timeout) end,
@@ -113,7 +103,7 @@ function rows.connect()
 end
 
 rows["connect by name"] = function()
-  local listener, streams = full_listener()
+  local listener, streams = tcp.full_listener()
   local address = listener:local_addr():gsub("^.*:", "localhost:")
   return {
     own = true,

@@ -44,13 +44,22 @@ describe("the first", function()
     end
 
     it(("SIG%s stops every thread of --threads"):format(name), function()
+      local path = support.tmpfile ""
       local status, stdout, stderr = support.momo("--threads", "3", "-e", PRELUDE .. ([[
         local listener = assert(momo.net.TcpListener.bind("127.0.0.1:0"))
-        if momo.thread.current().index == 0 then
-          momo.spawn(function() momo.time.sleep(0.05) signal "%s" end)
+        local index = momo.thread.current().index
+        if index > 0 then
+          assert(io.open(arg[1] .. index, "w")):close() -- which is how the first thread hears that it has begun
+        else
+          momo.spawn(function()
+            for i = 1, 2 do
+              while not os.remove(arg[1] .. i) do momo.time.sleep(0.001) end
+            end
+            signal "%s"
+          end)
         end
         clean_up_after(listener.accept, listener)
-      ]]):format(name))
+      ]]):format(name), path)
       assert.equal("", stderr)
       assert.same({ 0, "cleaned up\ncleaned up\ncleaned up\n" }, { status, stdout })
     end)

@@ -11,7 +11,7 @@ ffi.cdef [[
   int getppid(void);
   int fcntl(int, int, ...);
 ]]
-local SECONDS = 2 -- for what got lost
+local SECONDS = 20 -- for what got lost
 local CLIENTS = 14
 
 -- The second call of f, should the first fail.

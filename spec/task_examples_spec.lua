@@ -36,9 +36,9 @@ describe("timeouts.lua", function()
   it("keeps what came in time", function()
     assert.equal(BEGINNING
       .. "fan-out:  1: the answer after 0.1 s\n"
-      .. "fan-out:  2: ETIMEDOUT: not done within 3 s\n"
+      .. "fan-out:  2: ETIMEDOUT: not done within 10 s\n"
       .. "fan-out:  3: the answer after 0.2 s\n"
-      .. "fan-out:  4: ETIMEDOUT: not done within 3 s\n", run("timeouts", "3"))
+      .. "fan-out:  4: ETIMEDOUT: not done within 10 s\n", run("timeouts", "10"))
   end)
 
   it("keeps nothing when there is no time", function()
@@ -125,12 +125,13 @@ end)
 
 describe("retry.lua", function()
   it("tries until there is an answer, and gives up at the deadline", function()
-    local out = run "retry"
+    local out = run("retry", "12")
     local first, second = out:match "^(.-the answer: hello, at last\n)(.*)$"
-    assert.truthy(first:find "^  attempt 1: EOF: end of file; again in 0%.%d%d s\n")
-    assert.truthy(first:find "\n  attempt 2: ETIMEDOUT: not done within 0.5 s; again in 0%.%d%d s\n")
-    assert.truthy(second:find "  attempt 1: ECONNREFUSED: connection refused: 127%.0%.0%.1:%d+; again in 0%.%d%d s\n")
-    assert.truthy(second:find "\ngiven up: ETIMEDOUT: not done within 2 s\n$")
+    assert.truthy(first:find "^  attempt 1: EOF: end of file; again in 0%.%d%d s\n"
+      or first:find "^  attempt 1: ETIMEDOUT: ") -- half a second may be over before
+    assert.truthy(first:find "\n  attempt %d+: ETIMEDOUT: not done within 0.5 s; again in %d%.%d%d s\n")
+    assert.truthy(second:find "  attempt %d+: ECONNREFUSED: connection refused: 127%.0%.0%.1:%d+; again in")
+    assert.truthy(second:find "\ngiven up: ETIMEDOUT: not done within 12 s\n$")
   end)
 
   it("fails when its deadline comes before the first answer", function()

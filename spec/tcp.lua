@@ -20,6 +20,16 @@ function M.listen(options)
   return assert(momo.net.TcpListener.bind("127.0.0.1:0", options))
 end
 
+---A listener whose queue is full: connects to it wait.
+---@return momo.net.TcpListener, momo.net.TcpStream[] connections that it has not accepted
+function M.full_listener()
+  local listener, streams = M.listen { backlog = 1 }, {}
+  for i = 1, 2 do -- the system queues one more than the backlog
+    streams[i] = assert(momo.net.TcpStream.connect(listener:local_addr()))
+  end
+  return listener, streams
+end
+
 ---Two ends of a connection.
 ---@return momo.net.TcpStream, momo.net.TcpStream
 function M.pair()

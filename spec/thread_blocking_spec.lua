@@ -18,14 +18,20 @@ describe("spawn_blocking", function()
 
   it("holds no other task up", function()
     run(function()
-      local task = momo.spawn_blocking(function() return #io.popen("sleep 0.2; echo x"):read "*a" end)
-      local others = 0
-      while task:status() ~= "done" do
-        others = others + 1
-        momo.time.sleep(0.001)
-      end
-      assert.is_true(others > 10)
-      assert.same({ true, 2 }, { task:join() })
+      local path = support.tmpfile ""
+      local task = momo.spawn_blocking(function(file)
+        for _ = 1, 3000 do -- half a minute: this thread's other task has to come first
+          if os.remove(file .. ".go") then return "gone on" end
+          os.execute "sleep 0.01"
+        end
+      end, path)
+      momo.spawn(function()
+        for _ = 1, 10 do
+          momo.time.sleep(0.001)
+        end
+        assert(io.open(path .. ".go", "w")):close()
+      end)
+      assert.same({ true, "gone on" }, { task:join() })
     end)
   end)
 
@@ -205,7 +211,7 @@ describe("a process with blocking work under way", function()
         local tx, rx = momo.thread.channel(1)
         local task = momo.spawn_blocking(function(begun)
           begun:close()
-          os.execute "exec >/dev/null 2>&1; sleep 5"
+          os.execute "exec >/dev/null 2>&1; sleep 30"
         end, tx)
         rx:recv()
         task:cancel()
@@ -222,7 +228,7 @@ describe("a process with blocking work under way", function()
         local tx, rx = momo.thread.channel(1)
         momo.spawn_blocking(function(begun)
           begun:close()
-          os.execute "exec >/dev/null 2>&1; sleep 5"
+          os.execute "exec >/dev/null 2>&1; sleep 30"
         end, tx)
         rx:recv()
         momo.stop()

@@ -88,7 +88,7 @@ describe("a channel between threads", function()
           while math.min(unpack(count)) < 100 do
             local s = rx:recv()
             count[s] = count[s] + 1
-            total = total + 1
+            total = total + (math.min(unpack(count)) > 0 and 1 or 0) -- from when all have begun
             if total == 2000000 then
               error("some sender starves: " .. table.concat(count, " "))
             end
@@ -270,16 +270,16 @@ describe("a channel between threads", function()
             momo.time.sleep(0.0005)
           end
           tasks[1 + (round + 1) % 4]:cancel()
-          local got = {}
-          while true do
-            local value = rx:recv(0.01)
-            if not value then
-              break
-            end
-            got[value] = true
-          end
+          local got, all = {}, momo.spawn(function()
+            for i = 1, 4 do tasks[i]:join() end
+          end)
+          local ended, value
+          repeat
+            ended = all:status() == "done"
+            value = rx:recv(ended and 0 or 0.001)
+            got[value or 0] = true
+          until ended and not value
           for i = 1, 4 do
-            tasks[i]:join()
             assert.equal(sent[i] or false, got[i] or false)
           end
           assert.is_true(tx:send(9, 0)) -- the place is there
@@ -363,11 +363,13 @@ describe("a channel between threads", function()
       run(function()
         local tx, rx = channel(1)
         local local_tx, local_rx = momo.sync.channel(1)
-        local thread = spawn(function(mine)
-          momo.time.sleep(0.005)
+        local go_tx, go_rx = channel(1)
+        local thread = spawn(function(mine, go)
+          assert(go:recv())
           assert(mine:send "value")
-        end, tx)
+        end, tx, go_rx)
         assert.same({ 2, true }, { momo.select { rx, momo.time.after(0.001) } })
+        assert(go_tx:send(true))
         assert.same({ 2, "value" }, { momo.select { local_rx, rx, momo.time.after(60) } })
         thread:join()
         local index, value, _, code = momo.select { local_rx, rx }

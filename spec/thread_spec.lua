@@ -67,17 +67,16 @@ describe("a thread", function()
 
     it("beside the tasks of its parent, which go on", function()
       run(function()
-        local turns = 0
-        local thread = spawn(function() require("momo").time.sleep(0.02) end)
+        local tx, rx = momo.thread.channel(1)
+        local thread = spawn(function(go) return go:recv() end, rx)
         local other = momo.spawn(function()
-          while momo.metrics().threads > 0 do
-            turns = turns + 1
+          for _ = 1, 3 do
             momo.time.sleep(0.001)
           end
+          return tx:send "go"
         end)
-        thread:join()
-        other:join()
-        assert.is_true(turns > 1)
+        assert.same({ true, "go" }, { thread:join() })
+        assert.same({ true, true }, { other:join() })
       end)
     end)
 
@@ -154,10 +153,12 @@ describe("a thread", function()
 
     it("by a task that is cancelled goes on", function()
       run(function()
-        local thread = spawn(function() require("momo").time.sleep(0.02) return "went on" end)
+        local tx, rx = momo.thread.channel(1)
+        local thread = spawn(function(go) return go:recv() end, rx)
         local joiner = tcp.waiting(function() thread:join() end)
         joiner:cancel()
         assert.is_false((joiner:join()))
+        assert(tx:send "went on")
         assert.same({ true, "went on" }, { thread:join() })
       end)
     end)
