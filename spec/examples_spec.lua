@@ -134,7 +134,14 @@ describe("examples", function()
   end)
 
   it("cqueues.lua runs its coroutines beside Momo's tasks", function()
-    assert.same({ 0, "echo: line 1\necho: line 2\necho: line 3\n", "" }, { support.momo(examples .. "cqueues.lua") })
+    local status, out, err = support.momo(examples .. "cqueues.lua")
+    assert.same({ 0, "" }, { status, err })
+    local lines = {}
+    for line in out:gmatch "[^\n]+" do
+      lines[#lines + 1] = line
+    end
+    table.sort(lines)
+    assert.same({ "echo: line 1", "echo: line 2", "echo: line 3" }, lines)
   end)
 
   it("client.lua says so when there is no server", function()
