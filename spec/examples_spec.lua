@@ -134,7 +134,14 @@ describe("examples", function()
   end)
 
   it("cqueues.lua runs its coroutines beside Momo's tasks", function()
-    assert.same({ 0, "echo: line 1\necho: line 2\necho: line 3\n", "" }, { support.momo(examples .. "cqueues.lua") })
+    local status, out, err = support.momo(examples .. "cqueues.lua")
+    assert.same({ 0, "" }, { status, err })
+    local lines = {}
+    for line in out:gmatch "[^\n]+" do
+      lines[#lines + 1] = line
+    end
+    table.sort(lines)
+    assert.same({ "echo: line 1", "echo: line 2", "echo: line 3" }, lines)
   end)
 
   it("client.lua says so when there is no server", function()
@@ -163,7 +170,7 @@ describe("examples", function()
       end)
       assert.equal("0 bytes", line_of(server)) -- the one that was refused had looked whether somebody answers
       assert.equal("5 bytes", line_of(server))
-      os.execute("kill -KILL $(cat /proc/" .. server.pid .. "/task/*/children) " .. server.pid)
+      os.execute("kill -KILL " .. server.pid)
       process.wait(server)
     end
     os.remove(path)
@@ -361,11 +368,12 @@ describe("examples", function()
     it("serves one address on a thread for each CPU", function()
       local n = momo.thread.available_parallelism()
       local server = start_momo(examples .. "threads.lua", "127.0.0.1:0")
-      local address, listening = nil, {}
-      for _ = 1, n do
-        local line = line_of(server)
-        local index, bound = line:match "^thread (%d+) listens on (127%.0%.0%.1:%d+)$"
-        assert.equal(address or bound, bound, line)
+      local text, address, listening = "", nil, {}
+      for _ = 1, n do -- a line may come between another one and its end
+        text = text .. line_of(server) .. "\n"
+      end
+      for index, bound in text:gmatch "thread (%d+) listens on (127%.0%.0%.1:%d+)" do
+        assert.equal(address or bound, bound, text)
         address = bound
         listening[tonumber(index)] = true
       end
@@ -385,11 +393,13 @@ describe("examples", function()
 
     it("serves on each of --threads", function()
       local server = start_momo("--threads", "3", examples .. "threads.lua", "127.0.0.1:0")
+      local text = ""
+      for _ = 1, 3 do -- a line may come between another one and its end
+        text = text .. line_of(server) .. "\n"
+      end
       local addresses = {} -- three, since each was given port 0
-      for _ = 1, 3 do
-        local line = line_of(server)
-        local index, address = line:match "^thread (%d+) listens on (127%.0%.0%.1:%d+)$"
-        addresses[tonumber(index) or line] = address
+      for index, address in text:gmatch "thread (%d+) listens on (127%.0%.0%.1:%d+)" do
+        addresses[tonumber(index)] = address
       end
       momo.run(function()
         for index = 0, 2 do

@@ -16,9 +16,9 @@ function M.start(...)
   for i, word in ipairs { ... } do
     words[i] = support.quote(word)
   end
-  -- The inner shell's number is that of `timeout`, which passes a signal on: to the program alone (--foreground).
-  local command = ("echo $$; exec timeout --foreground -k 5 %d %s"):format(M.LIMIT_SECONDS, table.concat(words, " "))
-  local pipe = assert(io.popen(("exec 2>&1; sh -c %s </dev/null; echo status $?"):format(support.quote(command))))
+  -- The inner shell's number is that of the program. That of `timeout` would not do: it is deaf until it has forked.
+  local pipe = assert(io.popen(("exec 2>&1; timeout --foreground -k 5 %d sh -c %s </dev/null; echo status $?"):format(
+    M.LIMIT_SECONDS, support.quote("echo $$; exec " .. table.concat(words, " ")))))
   local process = { pipe = pipe, pid = assert(tonumber(pipe:read "*l")) }
   running[process] = true
   return process
