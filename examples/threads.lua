@@ -11,7 +11,7 @@ local momo = require "momo"
 local function serve(address, on_bound)
   local me = momo.thread.current()
   local listener = assert(momo.net.TcpListener.bind(address, { reuseport = true }))
-  print(("thread %d listens on %s"):format(me.index, listener:local_addr()))
+  io.stdout:write(("thread %d listens on %s\n"):format(me.index, listener:local_addr())) -- at once, beside others
   if on_bound then
     on_bound(listener:local_addr())
   end
