@@ -3,16 +3,16 @@
 
 return {
   tolerance = 0.03,
-  ["spawn"] = 1288.9,
-  ["join"] = 2017.8,
+  ["spawn"] = 1289.2,
+  ["join"] = 2016.8,
   ["yield, 1 task"] = 336.7,
-  ["yield, 1000 tasks"] = 350.3,
+  ["yield, 1000 tasks"] = 350.1,
   ["sleep"] = 1078.0,
   ["timeout"] = 1390.9,
   ["channel, unbounded"] = 76.9,
   ["channel of 128"] = 90.3,
   ["ping-pong"] = 1734.4,
-  ["thread channel, number"] = 499.4,
-  ["thread channel, string"] = 509.3,
-  ["echo"] = 5444.0,
+  ["thread channel, number"] = 470.0,
+  ["thread channel, string"] = 502.3,
+  ["echo"] = 5480.0,
 }

@@ -133,10 +133,7 @@ describe("a channel between threads", function()
           local till = momo.time.now() + limit
           repeat
             assert(mine:send("value", 0))
-            local file = assert(io.open(path))
-            local content = file:read "*a"
-            file:close()
-          until content ~= "" or momo.time.now() > till
+          until io.lines(path)() or momo.time.now() > till
           return momo.time.now() < till
         end, tx, heard, LIMIT)
         assert.equal("value", rx:recv())

@@ -82,12 +82,12 @@ static bool pack_message(lua_State *L, const channel_end *end, message *m) {
     return true;
 }
 
-/* With a place. */
-static int push_message(lua_State *L, sender *s, const message *m) {
+/* With a place. False: out of memory, and the place is given back. */
+static inline bool push_record(sender *s, const message *m) {
     char *room = m->size <= LANE_RECORD_MAX ? sender_reserve(s, m->size) : NULL;
     if (!room) {
         sender_give_back(s);
-        return luaL_error(L, "not enough memory");
+        return false;
     }
     memcpy(room, m->bytes, m->size);
     if (m->kind == VALUE_WITH_ENDS) {
@@ -95,6 +95,14 @@ static int push_message(lua_State *L, sender *s, const message *m) {
         value_depart(&values);
     }
     sender_push(s, m->kind, m->size);
+    return true;
+}
+
+/* The same for channel_send. */
+static int push_message(lua_State *L, sender *s, const message *m) {
+    if (!push_record(s, m)) {
+        return luaL_error(L, "not enough memory");
+    }
     lua_pushboolean(L, 1);
     lua_pushboolean(L, 1);
     return 2;
@@ -225,30 +233,22 @@ static int channel_recv(lua_State *L) {
 
 /* ---- without Lua's stack: see momo.h ---- */
 
-static int send_at_once(void *tx, enum kind kind, const void *bytes, size_t size) {
+static inline int send_at_once(void *tx, const message *m) {
     channel_end *end = *(channel_end **)tx;
     task *t = end ? suspend_spare(end->executor) : NULL;
-    if (!t || sender_take_place(sender_of(end), t, false) != 1) {
+    if (!t || sender_take_place(sender_of(end), t, false) != 1 || !push_record(sender_of(end), m)) {
         return 0;
     }
-    sender *s = sender_of(end);
-    char *room = sender_reserve(s, size);
-    if (!room) {
-        sender_give_back(s);
-        return 0;
-    }
-    memcpy(room, bytes, size);
-    sender_push(s, kind, size);
     t->turn.begun++;
     return 1;
 }
 
 int momo_send_number(void *tx, double number) {
-    return send_at_once(tx, NUMBER, &number, sizeof number);
+    return send_at_once(tx, &(message){.kind = NUMBER, .size = sizeof number, .bytes = (char *)&number});
 }
 
 int momo_send_string(void *tx, const char *bytes, size_t size) {
-    return send_at_once(tx, STRING, bytes, size);
+    return send_at_once(tx, &(message){.kind = STRING, .size = size, .bytes = (char *)(uintptr_t)bytes});
 }
 
 int momo_receive(void *rx, momo_message *message) {
