@@ -8,14 +8,14 @@
 ---      end
 ---    end)
 
-local core = require "momo.core"
-local scope = require "momo.scope"
-local task = require "momo.task"
+local core = require "momo.internal.core"
+local scope = require "momo.internal.scope"
+local task = require "momo.internal.task"
 
 local M = {
   run = task.run,
   spawn = task.spawn,
-  spawn_blocking = require("momo.blocking").spawn_blocking,
+  spawn_blocking = require("momo.internal.blocking").spawn_blocking,
   yield_now = task.yield_now,
   current = task.current,
   stop = task.stop,
@@ -26,7 +26,7 @@ local M = {
   shield = scope.shield,
   race = scope.race,
   all = scope.all,
-  select = require("momo.select").select,
+  select = require("momo.internal.select").select,
   sync = require "momo.sync",
   coroutine = require "momo.coroutine",
   time = require "momo.time",

@@ -1,6 +1,6 @@
 -- Happy Eyeballs, on the virtual clock: what is tried when, and what becomes of the rest.
 
-local dial = require "momo.dial"
+local dial = require "momo.net.dial"
 local momo = require "momo"
 
 -- Dials on the virtual clock. plan: address -> { seconds until it ends, whether it connects }.

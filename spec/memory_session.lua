@@ -8,7 +8,7 @@
 
 local ffi = require "ffi"
 local momo = require "momo"
-local core = require "momo.core"
+local core = require "momo.internal.core"
 
 ffi.cdef [[
   void momo_fail_allocations(long n, long m);
@@ -20,7 +20,7 @@ local kind, first, step = arg[1], tonumber(arg[2]) or 1, tonumber(arg[3]) or 1
 -- Runs on the thread. Returns the errors of the first round and of the second.
 local function session(n)
   local ffi = require "ffi" -- luacheck: ignore 431
-  local C = require("momo.core").C
+  local C = require("momo.internal.core").C
   ffi.cdef "void momo_fail_allocations(long n, long m);"
   local net, io, sync = momo.net, momo.io, momo.sync
   local path = os.tmpname()

@@ -6,7 +6,7 @@
  *   yield   N tasks, each of which goes to the tail of the queue
  *   sleep   N tasks, each of which sleeps for 1 to 8 ms again and again: armed, expired, run; the clock and the polls of
  *           an otherwise idle thread are part of it, and shared by all that expire at the same time */
-#include "task.h"
+#include "loop/task.h"
 
 #include "bench.h"
 

@@ -5,7 +5,7 @@
  *   one way     a thread pushes records, the other pops them; neither waits but for the other
  *   round trip  a record of 8 bytes goes there by one lane and back by another, beside a number that goes there and back by
  *               two bare atomics, each on a line of its own: what the CPUs take to hand a line over */
-#include "lane.h"
+#include "base/lane.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The slab in nanoseconds: take and release, and finding an item by its id, hot and among a million. */
-#include "slab.h"
+#include "base/slab.h"
 
 #include "bench.h"
 

@@ -11,7 +11,7 @@
  * jumping from one wheel_next_ms() to the next; `worst` is the longest single wheel_advance() on the way, in microseconds;
  * `rare` is a time limit of 30 s that hardly ever fires: of so many, one after the other is armed anew, a thousand in each
  * millisecond, and what that takes with the passing of the time; `chase` is one pointer followed to a random timer. */
-#include "wheel.h"
+#include "base/wheel.h"
 
 #include "bench.h"
 

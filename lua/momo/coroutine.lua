@@ -4,8 +4,8 @@
 ---A coroutine that waits in an operation can't be resumed by another task. One that yields must have left every scope
 ---and timeout that it entered: they would go on, and cancel who resumed it.
 
-local check = require "momo.check"
-local native = require("momo.core").native
+local check = require "momo.internal.check"
+local native = require("momo.internal.core").native
 
 local enter, leave, parked, pass = native.enter, native.leave, native.parked, native.pass
 local current, resume = native.current, coroutine.resume

@@ -1,9 +1,9 @@
 ---Pipes, the standard streams, and copying between streams of all kinds.
 
-local Stream = require "momo.stream"
-local check = require "momo.check"
-local native = require("momo.core").native
-local scope = require("momo.scope").scope
+local Stream = require "momo.net.stream"
+local check = require "momo.internal.check"
+local native = require("momo.internal.core").native
+local scope = require("momo.internal.scope").scope
 
 local copy = native.copy
 
@@ -11,7 +11,7 @@ local copy = native.copy
 ---@field stdin momo.Stream opened when it is first asked for; closing it leaves the process's own descriptor as it is
 ---@field stdout momo.Stream
 ---@field stderr momo.Stream
-local M = { poll = require("momo.poll").poll }
+local M = { poll = require("momo.internal.poll").poll }
 
 local standard = { stdin = 0, stdout = 1, stderr = 2 }
 

@@ -1,6 +1,6 @@
 ---Signals of the process.
 
-local recv = require("momo.core").native.signal_recv
+local recv = require("momo.internal.core").native.signal_recv
 
 local M = {}
 

@@ -3,9 +3,9 @@
 ---
 ---An operation that need not wait does not suspend. A timeout is in seconds; 0 only tries; ETIMEDOUT when it is over.
 
-local channel = require "momo.channel"
-local check = require "momo.check"
-local core = require "momo.core"
+local channel = require "momo.internal.channel"
+local check = require "momo.internal.check"
+local core = require "momo.internal.core"
 
 local C, native = core.C, core.native
 local answer, park, queue = native.answer, native.park, native.queue

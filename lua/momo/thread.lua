@@ -1,9 +1,9 @@
 ---Threads: each a Lua state and an executor of its own. Nothing is shared; plain values are copied.
 
-local check = require "momo.check"
-local core = require "momo.core"
-local portable = require "momo.portable"
-local task = require "momo.task"
+local check = require "momo.internal.check"
+local core = require "momo.internal.core"
+local portable = require "momo.internal.portable"
+local task = require "momo.internal.task"
 
 local C, native = core.C, core.native
 
@@ -12,7 +12,7 @@ local Thread = native.metatables.thread
 Thread.__name = "momo.Thread"
 Thread.__index = Thread
 
-local M = { channel = require("momo.thread_channel").channel }
+local M = { channel = require("momo.internal.thread_channel").channel }
 local started, pinned = 0, nil
 
 ---Momo's own modules that are loaded by now, as bytecode: compiling them anew takes most of a thread's start.

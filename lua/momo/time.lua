@@ -1,7 +1,7 @@
 ---Time: seconds as numbers.
 
-local check = require "momo.check"
-local core = require "momo.core"
+local check = require "momo.internal.check"
+local core = require "momo.internal.core"
 local C, executor = core.C, core.executor
 local sleep, sleep_until = core.native.sleep, core.native.sleep_until
 
@@ -10,7 +10,7 @@ local M = {}
 ---timeout(seconds, fn, ...) returns fn's results, or nil, "ETIMEDOUT: ...", "ETIMEDOUT" when the time is over: then
 ---what fn was doing is cancelled. Timeouts nest; the earliest wins.
 ---@async
-M.timeout = require("momo.scope").timeout
+M.timeout = require("momo.internal.scope").timeout
 
 ---Monotonic seconds, from an arbitrary beginning.
 ---@return number

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Addresses as text: a table of good and bad ones, and the way there and back. */
-#include "address.h"
+#include "base/address.h"
 
 #include "check.h"
 

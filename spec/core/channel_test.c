@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Channels without Lua: senders on threads with executors of their own, and the receiver on this one. */
-#include "channel.h"
+#include "thread/channel.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * Copying between two streams, of every kind, beside a counter: each byte that was sent comes out once and in its place,
  * however often the copy is given up in between.
  */
-#include "copy.h"
+#include "net/copy.h"
 
 #include <fcntl.h>
 #include <string.h>

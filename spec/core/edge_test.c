@@ -2,8 +2,8 @@
  *
  * An event is told once. So whatever cuts a read short (an end, urgent bytes, a message with a descriptor, a line of a
  * terminal), a reader who waits only when it is told to gets every byte without a further event, and then the end. */
-#include "socket.h"
-#include "stream.h"
+#include "net/socket.h"
+#include "net/stream.h"
 
 #include "check.h"
 

@@ -2,7 +2,7 @@
  *
  * A random workload for the executor: tasks spawn, yield, park, join, wake, cancel and end. An oracle that knows nothing
  * but an array of tasks and one queue says which of them must be next, and what it must be told. */
-#include "task.h"
+#include "loop/task.h"
 
 #include "fixture.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * The executor without Lua: tasks are C functions behind the resume hook. */
-#include "task.h"
+#include "loop/task.h"
 
 #include "fixture.h"
-#include "io.h"
+#include "loop/io.h"
 
 #include <math.h>
 #include <pthread.h>

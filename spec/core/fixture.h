@@ -3,7 +3,7 @@
  * An executor for a test, and what must be true of it in the end. */
 #pragma once
 #include "check.h"
-#include "task.h"
+#include "loop/task.h"
 
 static executor own, *const ex = &own;
 

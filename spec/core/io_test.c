@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Open descriptors: events that come too late, descriptors whose number is reused, and who is woken by what. */
-#include "io.h"
+#include "loop/io.h"
 
 #include "check.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The lane: against a queue that keeps copies, under a random load of one thread; and between two threads. */
-#include "lane.h"
+#include "base/lane.h"
 
 #include <errno.h>
 #include <pthread.h>

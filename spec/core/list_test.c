@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The list: order, removal from any place, and what a node says of itself. */
-#include "list.h"
+#include "base/list.h"
 
 #include "check.h"
 

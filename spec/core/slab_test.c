@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The slab: ids that die, slots that stay where they are, and what a slot keeps between two owners. */
-#include "slab.h"
+#include "base/slab.h"
 
 #include "check.h"
 

@@ -2,7 +2,7 @@
  *
  * Streams on socket pairs: whatever the sizes of the packets, the reads and the pieces, the bytes are those that were
  * sent, and each write is whole. The oracle is arithmetic: the byte at each place of each stream is known. */
-#include "stream.h"
+#include "net/stream.h"
 
 #include "check.h"
 

@@ -2,14 +2,14 @@
  *
  * Datagrams on socket pairs, whose sender has to wait when the receiver does not read: what is received is what was sent,
  * in order, each whole, whatever else wants the scratch meanwhile. */
-#include "udp.h"
+#include "net/udp.h"
 
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "check.h"
-#include "stream.h"
+#include "net/stream.h"
 
 enum { SOCKETS = 4, STEPS = 20000 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The timer wheel, held against an array of deadlines that is scanned from end to end. */
-#include "wheel.h"
+#include "base/wheel.h"
 
 #include "check.h"
 

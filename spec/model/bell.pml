@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * How threads that exchange messages through a channel sleep and wake, for spin: see core/inbox.h.
+ * How threads that exchange messages through a channel sleep and wake, for spin: see core/loop/inbox.h.
  *
  * Spin's memory is sequentially consistent; a CPU's is not. So each thread has a store buffer here, first in, first out: a
  * store goes there, the thread itself reads it back from there, and it reaches memory at some later moment. An acquire load

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Addresses as text: see address.h.
+ */
+#include "base/address.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+int address_split(const char *text, size_t length, char *host) {
+    const char *colon = memrchr(text, ':', length);
+    if (!colon || memchr(text, '\0', length)) {
+        return -EINVAL;
+    }
+    const char *end = text + length;
+    size_t digits = (size_t)(end - colon - 1);
+    if (digits < 1 || digits > 5) {
+        return -EINVAL;
+    }
+    int port = 0;
+    for (const char *p = colon + 1; p < end; p++) {
+        if (!isdigit((unsigned char)*p)) {
+            return -EINVAL;
+        }
+        port = port * 10 + (*p - '0');
+    }
+    const char *first = text, *last = colon; /* host: [first, last) */
+    if (first < last && *first == '[') {
+        if (last[-1] != ']') {
+            return -EINVAL;
+        }
+        first++;
+        last--;
+    } else if (memchr(first, ':', (size_t)(last - first))) {
+        return -EINVAL; /* IPv6 goes in brackets */
+    }
+    size_t size = (size_t)(last - first);
+    if (memchr(first, '[', size) || memchr(first, ']', size)) {
+        return -EINVAL;
+    }
+    if (port > 65535 || size == 0 || size >= ADDRESS_HOST_MAX) {
+        return -EINVAL;
+    }
+    memcpy(host, first, size);
+    host[size] = '\0';
+    return port;
+}
+
+int address_parse(const char *host, int port, address *out) {
+    memset(out, 0, sizeof *out);
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&out->storage;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&out->storage;
+    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons((uint16_t)port);
+        out->length = sizeof *v4;
+        return 0;
+    }
+    char digits[INET6_ADDRSTRLEN];
+    size_t length = strcspn(host, "%"); /* then its zone: an interface */
+    if (length >= sizeof digits) {
+        return -EINVAL;
+    }
+    memcpy(digits, host, length);
+    digits[length] = '\0';
+    if (inet_pton(AF_INET6, digits, &v6->sin6_addr) != 1) {
+        return -EINVAL;
+    }
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons((uint16_t)port);
+    v6->sin6_scope_id = host[length] ? if_nametoindex(host + length + 1) : 0;
+    out->length = sizeof *v6;
+    return 0;
+}
+
+int address_of_path(const char *path, size_t length, address *out) {
+    struct sockaddr_un *a = (struct sockaddr_un *)&out->storage;
+    memset(out, 0, sizeof *out);
+    if (length == 0 || memchr(path, '\0', length)) {
+        return -EINVAL;
+    }
+    if (length >= sizeof a->sun_path) {
+        return -ENAMETOOLONG;
+    }
+    a->sun_family = AF_UNIX;
+    memcpy(a->sun_path, path, length);
+    out->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    if (path[0] == '@') {
+        a->sun_path[0] = '\0'; /* the name is as long as the address says */
+    } else {
+        out->length++;
+    }
+    return 0;
+}
+
+static int format_path(const address *a, char *text, size_t size) {
+    const struct sockaddr_un *own = (const struct sockaddr_un *)&a->storage;
+    size_t head = offsetof(struct sockaddr_un, sun_path), length = a->length > head ? a->length - head : 0;
+    bool abstract = length > 0 && !own->sun_path[0];
+    if (!abstract) {
+        length = strnlen(own->sun_path, length);
+    }
+    if (length >= size) {
+        text[0] = '\0';
+        return -ENOBUFS;
+    }
+    memcpy(text, own->sun_path, length);
+    text[length] = '\0';
+    if (abstract) {
+        text[0] = '@';
+    }
+    return (int)length;
+}
+
+static char *put_decimal(char *text, unsigned n) {
+    char digits[10];
+    int count = 0;
+    do {
+        digits[count++] = (char)('0' + n % 10);
+    } while (n /= 10);
+    while (count) {
+        *text++ = digits[--count];
+    }
+    return text;
+}
+
+/* By hand, since every datagram needs it, and getnameinfo(3) takes about as long as a short system call. */
+static int format_ip4(const struct sockaddr_in *in, char *text, size_t size) {
+    char own[sizeof "255.255.255.255:65535"], *end = own;
+    const uint8_t *bytes = (const uint8_t *)&in->sin_addr;
+    for (int i = 0; i < 4; i++) {
+        end = put_decimal(end, bytes[i]);
+        *end++ = i < 3 ? '.' : ':';
+    }
+    end = put_decimal(end, ntohs(in->sin_port));
+    size_t length = (size_t)(end - own), fits = length < size ? length : size - 1;
+    memcpy(text, own, fits);
+    text[fits] = '\0';
+    return fits == length ? (int)length : -ENOBUFS;
+}
+
+int address_format(const address *a, char *text, size_t size) {
+    if (a->storage.ss_family == AF_UNIX) {
+        return format_path(a, text, size);
+    }
+    if (a->storage.ss_family == AF_INET) {
+        return format_ip4((const struct sockaddr_in *)&a->storage, text, size);
+    }
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+    int status = getnameinfo((const struct sockaddr *)&a->storage, a->length, host, sizeof host, port, sizeof port,
+                             NI_NUMERICHOST | NI_NUMERICSERV);
+    if (status != 0) {
+        return -EINVAL;
+    }
+    int length = snprintf(text, size, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+    return (size_t)length < size ? length : -ENOBUFS;
+}

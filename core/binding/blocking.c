@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * spawn_blocking: a function that blocks or computes for long, on a thread of a pool, in a Lua state of that thread.
+ *
+ *   task: function, arguments --packed--> input ----> worker: momo.portable's call(...)
+ *   task: outcome             <---- output <--packed-- ok, results... | error
+ */
+#include "loop/pool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "binding/state.h"
+#include "binding/suspend.h"
+#include "binding/value.h"
+
+enum { BLOCKING_THREADS = 8 }; /* of one executor */
+
+typedef struct blocking {
+    job job;
+    executor *executor;
+    char *path, *cpath; /* of package */
+    packed input;
+    packed output;         /* the worker's until it is done */
+    uint64_t waiter;       /* id of the task that waits for it */
+    struct handle *handle; /* NULL: abandoned */
+} blocking;
+
+/* Why a job failed; the text is on the stack. */
+struct error {
+    blocking *job;
+    const char *text;
+};
+
+/* The userdata that Lua holds. */
+typedef struct handle {
+    blocking *b;
+    bool in_pool; /* it was submitted, and is not done: it may be freed with the pool */
+    bool done;
+} handle;
+
+static void free_blocking(job *j) {
+    blocking *b = list_entry(j, blocking, job);
+    free(b->path);
+    free(b->cpath);
+    value_free(&b->input);
+    value_free(&b->output);
+    free(b);
+}
+
+/* ---- on a thread of the pool ---- */
+
+/* (b): keeps momo.portable's call for the jobs to come. */
+static int open_worker(lua_State *L) {
+    const blocking *b = lua_touserdata(L, 1);
+    state_set_paths(L, b->path, b->cpath);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "momo.internal.portable");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "call");
+    lua_setfield(L, LUA_REGISTRYINDEX, "momo.call");
+    return 0;
+}
+
+/* (b): calls the function; keeps true and its results, or false and its error. */
+static int call_function(lua_State *L) {
+    blocking *b = lua_touserdata(L, 1);
+    lua_settop(L, 0);
+    lua_getfield(L, LUA_REGISTRYINDEX, "momo.call");
+    lua_call(L, value_unpack(L, &b->input), LUA_MULTRET);
+    value_store(L, lua_gettop(L), "result", 0, &b->output);
+    return 0;
+}
+
+/* (job and text): keeps false and the text. */
+static int store_error(lua_State *L) {
+    const struct error *e = lua_touserdata(L, 1);
+    lua_pushboolean(L, 0);
+    lua_pushstring(L, e->text);
+    value_store(L, 2, "error", 0, &e->job->output);
+    return 0;
+}
+
+/* Nothing is pushed outside of a protected call: it could run out of memory. */
+static bool call(lua_State *L, lua_CFunction function, blocking *b) {
+    if (lua_cpcall(L, function, b) == 0) {
+        return true;
+    }
+    struct error e = {b, lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "(error object)"};
+    if (lua_cpcall(L, store_error, &e) != 0) {
+        lua_pop(L, 1); /* then there is no output: out of memory */
+    }
+    lua_pop(L, 1);
+    return false;
+}
+
+/* The ends of channels that the call still has. Called protected. */
+static int close_ends(lua_State *L) {
+    lua_getfield(L, LUA_REGISTRYINDEX, "momo.runtime");
+    runtime *rt = lua_touserdata(L, -1);
+    if (rt) { /* else no call here has needed Momo */
+        channel_close_all(&rt->executor);
+    }
+    return 0;
+}
+
+static void run(job *j, void **state) {
+    blocking *b = list_entry(j, blocking, job);
+    lua_State *L = *state;
+    if (!L) {
+        L = state_new();
+        if (L && !call(L, open_worker, b)) {
+            lua_close(L);
+            return;
+        }
+        *state = L;
+    }
+    if (L) {
+        call(L, call_function, b);
+        lua_cpcall(L, close_ends, NULL); /* which can fail for want of memory only: then they wait for the next call */
+        lua_settop(L, 0);
+    }
+}
+
+static void end_worker(void *state) {
+    lua_close(state);
+}
+
+/* ---- on the executor's ---- */
+
+static void on_done(job *j) {
+    blocking *b = list_entry(j, blocking, job);
+    task *waiter = task_get(b->executor, b->waiter);
+    if (!b->handle) {
+        free_blocking(j);
+        return;
+    }
+    b->handle->in_pool = false;
+    b->handle->done = true;
+    if (waiter && waiter->state == TASK_WAITING) {
+        task_wake(waiter, WAKE_READY);
+    }
+}
+
+/* blocking_new(path, cpath, code, modules, n, arguments...) -> job */
+static int new_blocking(lua_State *L) {
+    handle *h = lua_newuserdata(L, sizeof *h);
+    *h = (handle){NULL, false, false};
+    lua_pushvalue(L, UP(BLOCKING));
+    lua_setmetatable(L, -2);
+    lua_insert(L, 1);
+    blocking *b = h->b = calloc(1, sizeof *b);
+    if (!b) {
+        return luaL_error(L, "not enough memory");
+    }
+    b->job = (job){.run = run, .done = on_done, .drop = free_blocking};
+    b->executor = open_executor(L);
+    b->handle = h;
+    b->path = strdup(lua_tostring(L, 2));
+    b->cpath = strdup(lua_tostring(L, 3));
+    if (!b->path || !b->cpath) {
+        return luaL_error(L, "not enough memory");
+    }
+    value_store(L, lua_gettop(L) - 3, "the function's argument", 1 - PORTABLE_ARGUMENTS, &b->input);
+    lua_settop(L, 1);
+    return 1;
+}
+
+static int submit(blocking *b) {
+    executor *ex = b->executor;
+    if (!ex->blocking) {
+        ex->blocking = pool_new(ex, BLOCKING_THREADS, end_worker);
+    }
+    int status = ex->blocking ? pool_submit(ex->blocking, &b->job) : UV_ENOMEM;
+    b->handle->in_pool = status == 0;
+    return status;
+}
+
+/* The handle gives the job up: whether it had not begun, and so never will. */
+static bool give_up(handle *h) {
+    blocking *b = h->b;
+    h->b = NULL;
+    bool never = !h->in_pool || pool_cancel(&b->job);
+    if (never) {
+        free_blocking(&b->job);
+    } else {
+        b->handle = NULL;
+    }
+    return never;
+}
+
+/* The cancellation says that what was begun goes on. */
+static int cancelled(lua_State *L, task *t, handle *h) {
+    if (give_up(h)) {
+        return suspend_cancelled(L, t);
+    }
+    push_cancellation(L, t);
+    lua_createtable(L, 0, 2);
+    lua_getfield(L, -2, "reason");
+    lua_setfield(L, -2, "reason");
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "goes_on");
+    lua_pushvalue(L, UP(CANCELLED));
+    lua_setmetatable(L, -2);
+    lua_rawseti(L, UP(CANCELLATIONS), slot_of(t));
+    return suspend_cancelled(L, t);
+}
+
+/* blocking_wait(job) -> true, true, results... | true, false, error | nil, err, code | true: woken, call it again */
+static int wait(lua_State *L) {
+    handle *h = lua_touserdata(L, 1);
+    blocking *b = h->b;
+    enum wake wake;
+    task *t = suspend_enter(L, "spawn_blocking", &wake);
+    if (!t) {
+        return lua_yield(L, 0);
+    }
+    if (wake == WAKE_CANCEL) {
+        return cancelled(L, t, h);
+    }
+    if (!h->done) {
+        int status = h->in_pool ? 0 : submit(b);
+        if (status < 0) {
+            return push_failure(L, status);
+        }
+        b->waiter = slab_id(&t->head);
+        task_park(t, "spawn_blocking", DEADLINE_NEVER, WAKE_TIMEOUT);
+        task_wait_outside(t);
+        return lua_yield(L, 0);
+    }
+    lua_pushboolean(L, 1);
+    if (!b->output.bytes) {
+        lua_pushboolean(L, 0);
+        lua_pushliteral(L, "not enough memory");
+        return 3;
+    }
+    return 1 + value_unpack(L, &b->output);
+}
+
+/* __gc of jobs */
+static int collect(lua_State *L) {
+    handle *h = lua_touserdata(L, 1);
+    if (h->b && !(h->in_pool && runtime_of(L)->executor.closed)) {
+        give_up(h);
+    }
+    return 0;
+}
+
+void register_blocking(lua_State *L) {
+    static const function functions[] = {{"blocking_new", new_blocking}, {"blocking_wait", wait}, {NULL, NULL}};
+    static const function finalizer[] = {{"__gc", collect}, {NULL, NULL}};
+    register_functions(L, functions);
+    lua_pushvalue(L, UP_BLOCKING);
+    register_functions(L, finalizer);
+    lua_pop(L, 1);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files that open sockets have in common. A socket of any kind is a userdata that holds a token.
+ */
+#pragma once
+#include "base/address.h"
+#include "loop/io.h"
+#include "binding/suspend.h"
+
+/* Pushes an object of this metatable, whose token names nothing yet. */
+momo_token *push_token(lua_State *, int metatable);
+/* Whether the value at an index is a literal address. */
+bool get_literal(lua_State *, int index, address *);
+/* The address at index 1, a literal: names are looked up before. */
+void check_literal(lua_State *, address *);
+/* The path of a socket at index 1, which was checked before. */
+void check_path(lua_State *, address *);
+/* Pushes nil, "CODE: text: ADDRESS" with the address at index 1 and the hint, "CODE": returns 3. */
+int push_address_failure(lua_State *, int code, const char *hint);

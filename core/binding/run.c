@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * run: the executor's loop on a Lua state, and what it tells of failures.
+ */
+#include <signal.h>
+#include <stdio.h>
+
+#include "loop/io.h"
+#include "loop/scope.h"
+#include "binding/handle.h"
+
+/* At the end of a turn: tells of failed tasks that nobody joins, through the reporter at index 1 of run's frame. */
+static void report_failures(executor *ex) {
+    runtime *rt = ex->user;
+    if (!rt->failed) {
+        return;
+    }
+    lua_State *L = rt->L;
+    unsigned n = rt->failed;
+    rt->failed = 0;
+    for (unsigned i = 1; i <= n; i++) {
+        lua_rawgeti(L, UP(FAILURES), (int)i);
+        lua_pushnil(L);
+        lua_rawseti(L, UP(FAILURES), (int)i);
+        handle *h = lua_touserdata(L, -1);
+        if (h->joined) {
+            lua_pop(L, 1);
+            continue;
+        }
+        h->unjoined = true;
+        rt->unjoined++;
+        lua_getfenv(L, -1);
+        lua_pushvalue(L, 1);
+        lua_rawgeti(L, -2, 1);
+        lua_rawgeti(L, -3, 2);
+        lua_pushvalue(L, -5);
+        if (lua_pcall(L, 3, 0, 0) != 0) { /* reporter(error, traceback, task) */
+            fprintf(stderr, "momo: while a failed task was reported: %s\n", error_text(L));
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 2);
+    }
+}
+
+/* Pushes an array of {task, operation, place}: who waits for what, and where. */
+static void push_waiting(lua_State *L, executor *ex) {
+    uint32_t cursor = 0;
+    int n = 0;
+    lua_newtable(L);
+    for (task *t; (t = slab_next(&ex->tasks, &cursor));) {
+        lua_createtable(L, 3, 0);
+        lua_rawgeti(L, UP(HANDLES), slot_of(t));
+        lua_rawseti(L, -2, 1);
+        lua_pushstring(L, t->waits_for);
+        lua_rawseti(L, -2, 2);
+        lua_Debug place;
+        find_place(L, t->top, false, &place);
+        lua_pushfstring(L, "%s:%d", place.short_src, place.currentline);
+        lua_rawseti(L, -2, 3);
+        lua_rawseti(L, -2, ++n);
+    }
+}
+
+/* run(reporter, main, ...) -> main's handle | nil when it was stopped before main ended, deadlock: nil, or who waits */
+static int task_run(lua_State *L) {
+    runtime *rt = runtime_of(L);
+    if (executor_running) {
+        return throw(L, "run: already inside a runtime; call main() directly");
+    }
+    executor *ex = open_executor(L);
+    rt->L = L;
+    rt->stopped = ex->dismissed = false;
+    rt->unjoined = 0;
+    rt->why = NULL;
+    rt->random = 1;
+    rt->globals = lua_topointer(L, LUA_GLOBALSINDEX);
+    ex->user = rt;
+    ex->resume = resume_task;
+    ex->turn_end = report_failures;
+    rt->main = spawn(L, rt, 2, NULL);
+    int main_handle = lua_gettop(L);
+    luaL_checkstack(L, 16, "run");
+    io_survive(SIGPIPE); /* writing to a closed pipe is an error, not a death */
+    bool ended = executor_run(ex);
+    if (ended) {
+        lua_pushnil(L);
+    } else {
+        push_waiting(L, ex);
+        stop_all(rt, "deadlock");
+        scope_break_shields(ex); /* what they hold off the cancellation for will never come */
+        if (!executor_run(ex)) {
+            give_up_all(rt);
+            executor_run(ex);
+        }
+    }
+    rt->L = NULL;
+    if (rt->stopped && ended) {
+        lua_pushnil(L);
+    } else {
+        lua_pushvalue(L, main_handle);
+    }
+    lua_insert(L, -2);
+    return 2;
+}
+
+/* stop() */
+static int task_stop(lua_State *L) {
+    runtime *rt = runtime_of(L);
+    if (!rt->executor.running) {
+        return throw(L, "stop: needs a runtime: call it inside momo.run(main)");
+    }
+    stop_all(rt, "stop");
+    return 0;
+}
+
+/* unjoined() -> tasks of the last run that failed and were never joined */
+static int task_unjoined(lua_State *L) {
+    lua_pushinteger(L, runtime_of(L)->unjoined);
+    return 1;
+}
+
+/* set_virtual(on): takes a virtual clock, or the real one again */
+static int run_set_virtual(lua_State *L) {
+    executor *ex = open_executor(L);
+    if (!executor_running && !ex->wheel.count) {
+        executor_set_virtual(ex, lua_toboolean(L, 1));
+    }
+    return 0;
+}
+
+void register_run(lua_State *L) {
+    static const function functions[] = {
+        {"run", task_run}, {"stop", task_stop}, {"unjoined", task_unjoined}, {"set_virtual", run_set_virtual},
+        {NULL, NULL},
+    };
+    register_functions(L, functions);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Scopes as Lua builds on them (lua/momo/internal/scope.lua): a userdata whose environment holds the first child that failed.
+ */
+#include "loop/scope.h"
+
+#include "binding/note.h"
+
+typedef struct lua_scope {
+    scope scope;
+    bool failed; /* a child has; its handle is environment[1] */
+    bool lost;   /* a child's end is not known: out of memory */
+} lua_scope;
+
+static lua_scope *check_scope(lua_State *L) {
+    return lua_touserdata(L, 1); /* never in the hands of users */
+}
+
+/* scope_enter(kind, scope that was left or nil) -> scope; kind: seconds of a timeout, nil for a scope, true for one that
+ * supervises, false for a shield */
+static int lua_scope_enter(lua_State *L) {
+    int kind = lua_type(L, 1);
+    bool supervises = lua_toboolean(L, 1) && kind == LUA_TBOOLEAN, shield = !supervises && kind == LUA_TBOOLEAN;
+    double seconds = kind == LUA_TNUMBER ? lua_tonumber(L, 1) : -1;
+    task *t = suspend_check(L, kind == LUA_TNUMBER ? "timeout" : shield ? "shield" : "scope");
+    lua_scope *s = lua_touserdata(L, 2);
+    if (!s) {
+        s = lua_newuserdata(L, sizeof *s);
+        s->scope.task = NULL;
+        lua_pushvalue(L, UP(SCOPE));
+        lua_setmetatable(L, -2);
+    }
+    s->failed = s->lost = false;
+    scope_enter(&s->scope, t, suspend_deadline(t, seconds), shield);
+    s->scope.supervises = supervises;
+    return 1;
+}
+
+/* scope_leave(scope) -> cancelled: it was, and nothing further out is; expired; interrupted */
+static int lua_scope_leave(lua_State *L) {
+    lua_scope *s = check_scope(L);
+    task *t = s->scope.task;
+    scope_leave(&s->scope);
+    if (t && s->scope.cancelled && !t->asked) {
+        forget(L, UP_CANCELLATIONS, t);
+    }
+    if (!s->scope.cancelled && !s->scope.reached) {
+        return 0;
+    }
+    lua_pushboolean(L, s->scope.cancelled && t && !t->cancelled);
+    lua_pushboolean(L, s->scope.expired);
+    lua_pushboolean(L, s->scope.reached);
+    return 3;
+}
+
+/* __gc: whoever was in it is gone, or its coroutine is */
+static int lua_scope_collect(lua_State *L) {
+    lua_scope *s = check_scope(L);
+    if (!runtime_of(L)->executor.closed) {
+        scope_leave(&s->scope);
+    }
+    return 0;
+}
+
+/* scope_cancel(scope, cancellation) */
+static int lua_scope_cancel(lua_State *L) {
+    lua_scope *s = check_scope(L);
+    if (s->scope.cancelled) {
+        return 0;
+    }
+    for (list *node = s->scope.children.next; node != &s->scope.children; node = node->next) {
+        const task *t = list_entry(node, task, sibling);
+        if (!t->asked) {
+            lua_pushvalue(L, 2);
+            lua_rawseti(L, UP(CANCELLATIONS), slot_of(t));
+        }
+    }
+    if (s->scope.task && !s->scope.task->asked) {
+        lua_pushvalue(L, 2);
+        lua_rawseti(L, UP(CANCELLATIONS), slot_of(s->scope.task));
+    }
+    scope_cancel(&s->scope, "scope");
+    return 0;
+}
+
+/* scope_spawn(scope, fn, ...) -> task */
+static int lua_scope_spawn(lua_State *L) {
+    lua_scope *s = check_scope(L);
+    if (lua_type(L, 2) != LUA_TFUNCTION) {
+        return throw(L, "spawn: argument 1 must be a function, got %s (write spawn(f, x), not spawn(f(x)))",
+                     lua_isnoneornil(L, 2) ? "nil" : luaL_typename(L, 2));
+    }
+    if (!s->scope.task) {
+        return throw(L, "spawn: the scope has ended");
+    }
+    spawn(L, runtime_of_task(L), 2, &s->scope);
+    return 1;
+}
+
+/* scope_wait(scope): waits until it has no children. Raises nothing: a cancellation reaches the children */
+static int lua_scope_wait(lua_State *L) {
+    lua_scope *s = check_scope(L);
+    task *t = suspend_check(L, "scope");
+    t->wake = WAKE_NONE;
+    if (list_empty(&s->scope.children)) {
+        return 0;
+    }
+    task_park(t, "scope", DEADLINE_NEVER, WAKE_TIMEOUT);
+    list_push(&s->scope.waiters, &t->place.link);
+    return lua_yield(L, 0);
+}
+
+/* scope_failure(scope) -> the child that failed first, or true, and its error | nothing; the error is noted */
+static int lua_scope_failure(lua_State *L) {
+    lua_scope *s = check_scope(L);
+    if (!s->failed) {
+        lua_pushboolean(L, s->lost);
+        lua_pushliteral(L, "not enough memory");
+        return s->lost ? 2 : 0;
+    }
+    lua_settop(L, 1);
+    lua_getfenv(L, 1);
+    lua_rawgeti(L, 2, 1);
+    lua_getfenv(L, 3);
+    lua_rawgeti(L, 4, 1);
+    task *t = suspend_running(L);
+    if (t) {
+        note_failure(L, t, 3, 5);
+    }
+    lua_pushvalue(L, 3);
+    lua_pushvalue(L, 5);
+    return 2;
+}
+
+/* check_cancelled(): raises if the task that runs is cancelled */
+static int lua_check_cancelled(lua_State *L) {
+    task *t = suspend_check(L, "scope");
+    return t->cancelled ? suspend_cancelled(L, t) : 0;
+}
+
+void scope_lost(task *t) {
+    ((lua_scope *)t->parent)->lost = true;
+}
+
+void scope_failed(lua_State *L, task *t) {
+    lua_scope *s = lua_touserdata(L, -1);
+    if (!s->failed) {
+        lua_createtable(L, 1, 0);
+        lua_rawgeti(L, UP(HANDLES), slot_of(t));
+        lua_rawseti(L, -2, 1);
+        lua_setfenv(L, -2);
+        s->failed = true;
+    }
+}
+
+void register_scope(lua_State *L) {
+    static const function functions[] = {
+        {"scope_enter", lua_scope_enter},
+        {"scope_leave", lua_scope_leave},
+        {"scope_cancel", lua_scope_cancel},
+        {"scope_spawn", lua_scope_spawn},
+        {"scope_wait", lua_scope_wait},
+        {"scope_failure", lua_scope_failure},
+        {"check_cancelled", lua_check_cancelled},
+        {"note", note_error},
+        {"raise", note_raise},
+        {NULL, NULL},
+    };
+    static const function finalizer[] = {{"__gc", lua_scope_collect}, {NULL, NULL}};
+    register_functions(L, functions);
+    lua_pushvalue(L, UP_SCOPE);
+    register_functions(L, finalizer);
+    lua_pop(L, 1);
+}

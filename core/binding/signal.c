@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Signals as Lua sees them: by their names.
+ */
+#include "loop/signals.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "binding/suspend.h"
+
+static void push_name(lua_State *L, int number) {
+    lua_pushfstring(L, "SIG%s", sigabbrev_np(number));
+}
+
+static int number_of(const char *name) {
+    if (strncmp(name, "SIG", 3) == 0) {
+        for (int number = 1; number <= EXECUTOR_SIGNALS; number++) {
+            const char *known = sigabbrev_np(number);
+            if (known && strcmp(known, name + 3) == 0) {
+                return number;
+            }
+        }
+    }
+    return 0;
+}
+
+static int check_signal(lua_State *L, int index) {
+    if (lua_type(L, index) != LUA_TSTRING) {
+        throw(L, "signal.recv: argument %d must be a signal's name such as \"SIGHUP\", got %s", index,
+              luaL_typename(L, index));
+    }
+    const char *name = lua_tostring(L, index);
+    int number = number_of(name);
+    switch (number) {
+    case 0: throw(L, "signal.recv: there is no signal \"%s\"; write \"SIGHUP\"", name); break;
+    case SIGKILL:
+    case SIGSTOP: throw(L, "signal.recv: %s can't be caught", name); break;
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGILL: throw(L, "signal.recv: %s tells of a fault of the program itself, which can't go on", name); break;
+    default: break;
+    }
+    return number;
+}
+
+/* signal_recv(name, ...) -> name | nil, err, code */
+static int signal_recv(lua_State *L) {
+    uint64_t set = 0;
+    for (int i = 1, n = lua_gettop(L); i <= n || i == 1; i++) {
+        set |= signal_bit(check_signal(L, i));
+    }
+    enum wake wake;
+    task *t = suspend_enter(L, "signal.recv", &wake);
+    if (!t) {
+        return lua_yield(L, 0);
+    }
+    if (wake == WAKE_CANCEL) {
+        return suspend_cancelled(L, t);
+    }
+    if (wake == WAKE_READY) {
+        push_name(L, signal_lowest(t->progress));
+        return 1;
+    }
+    executor *ex = t->executor;
+    int status = signals_take(ex, set);
+    if (status < 0) {
+        return push_failure(L, status);
+    }
+    if (ex->signals_kept & set) {
+        int number = signal_lowest(ex->signals_kept & set);
+        push_name(L, number);
+        ex->signals_kept &= ~signal_bit(number);
+        return 1;
+    }
+    if (t->cancelled) { /* just now, by a signal that stops the executor */
+        return suspend_cancelled(L, t);
+    }
+    signals_wait(t, set);
+    return lua_yield(L, 0);
+}
+
+void register_signal(lua_State *L) {
+    static const function functions[] = {{"signal_recv", signal_recv}, {NULL, NULL}};
+    register_functions(L, functions);
+}

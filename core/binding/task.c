@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A task's life in Lua: spawn, the resume that the executor calls, the end.
+ *
+ * A slot keeps its coroutine: what ended well serves the slot's next task.
+ */
+#include <stdio.h>
+
+#include "loop/scope.h"
+#include "binding/note.h"
+
+enum {
+    IDLE_MAX = 8192,     /* coroutines kept for later tasks: 512 bytes each */
+    ARGUMENTS_SURE = 10, /* values for which every stack has room */
+};
+
+/* ---- from Lua to the ready queue ---- */
+
+/* False keeps the place in a table that is no sparse one, so that no later store allocates. */
+static void clear(lua_State *L, enum upvalue table, const task *t) {
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, lua_upvalueindex(table), slot_of(t));
+}
+
+static lua_State *new_coroutine(lua_State *L, task *t) {
+    lua_State *co = lua_newthread(L);
+    t->kept = NULL;
+    lua_rawseti(L, UP(COROUTINES), slot_of(t));
+    clear(L, UP_HANDLES, t);
+    return co;
+}
+
+/* (task as light userdata, n, whether it is a child): gives it a coroutine of its own, with room for n values, and a place
+ * for its parent. Called protected. */
+int make_coroutine(lua_State *L) {
+    task *t = lua_touserdata(L, 1);
+    lua_State *co = t->user ? t->user : new_coroutine(L, t);
+    if (!lua_checkstack(co, (int)lua_tointeger(L, 2))) {
+        return luaL_error(L, "too many arguments");
+    }
+    if (lua_toboolean(L, 3)) {
+        clear(L, UP_PARENTS, t);
+        t->adopted = true;
+    }
+    t->user = co;
+    return 0;
+}
+
+void push_fields(lua_State *L, int index) {
+    handle *h = lua_touserdata(L, index);
+    if (!h->fields) {
+        lua_pushvalue(L, index);
+        lua_newtable(L);
+        lua_setfenv(L, -2);
+        lua_pop(L, 1);
+        h->fields = true;
+    }
+    lua_getfenv(L, index);
+}
+
+/* The new handle is on top: what it spawns sees a copy of its spawner's locals. */
+static void inherit_locals(lua_State *L, const task *spawner) {
+    int child = lua_gettop(L);
+    lua_rawgeti(L, UP(HANDLES), slot_of(spawner));
+    push_fields(L, child);
+    lua_newtable(L);
+    lua_getfenv(L, child + 1);
+    lua_getfield(L, -1, "locals");
+    lua_pushnil(L);
+    while (lua_next(L, -2)) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, child + 3);
+    }
+    lua_settop(L, child + 3);
+    lua_setfield(L, child + 2, "locals");
+    ((handle *)lua_touserdata(L, child))->locals = true;
+    lua_settop(L, child);
+}
+
+task *spawn(lua_State *L, runtime *rt, int first, scope *parent) {
+    int n = lua_gettop(L) - first + 1;
+    const task *spawner = rt->executor.current;
+    handle *h = lua_newuserdata(L, sizeof *h);
+    *h = (handle){.task = NULL};
+    lua_pushvalue(L, UP(TASK));
+    lua_setmetatable(L, -2);
+    if (spawner && ((const handle *)spawner->handle)->locals) {
+        inherit_locals(L, spawner);
+    }
+
+    task *t;
+    if (task_new(&rt->executor, &t) < 0) {
+        luaL_error(L, "not enough memory");
+    }
+    bool fresh = !t->user;
+    if (fresh || n > ARGUMENTS_SURE || (parent && !t->adopted)) {
+        lua_pushvalue(L, UP(MAKE_COROUTINE));
+        lua_pushlightuserdata(L, t);
+        lua_pushinteger(L, n);
+        lua_pushboolean(L, parent != NULL);
+        if (lua_pcall(L, 3, 0, 0) != 0) {
+            task_drop(t);
+            throw(L, "spawn: %s", error_text(L));
+        }
+    }
+    rt->idle -= !fresh;
+    lua_State *co = t->user;
+    lua_insert(L, first); /* the handle, beneath what goes to the coroutine */
+    lua_xmove(L, co, n);
+    t->top = co;
+    t->progress = (uint64_t)n;
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, UP(HANDLES), slot_of(t));
+    if (parent) {
+        lua_pushvalue(L, 1);
+        lua_rawseti(L, UP(PARENTS), slot_of(t));
+        scope_add(parent, t);
+    }
+    t->handle = h;
+    task_start(t);
+    h->task = t;
+    h->id = rt->executor.spawned;
+    return t;
+}
+
+/* spawn(fn, ...) -> task */
+static int task_spawn(lua_State *L) {
+    if (lua_type(L, 1) != LUA_TFUNCTION) {
+        return throw(L, "spawn: argument 1 must be a function, got %s (write spawn(f, x), not spawn(f(x)))",
+                     lua_isnoneornil(L, 1) ? "nil" : luaL_typename(L, 1));
+    }
+    runtime *rt = runtime_of_task(L);
+    if (!rt->executor.running) {
+        return throw(L, "spawn: needs a runtime: call it inside momo.run(main), or run the file with the momo command");
+    }
+    spawn(L, rt, 1, NULL);
+    return 1;
+}
+
+/* ---- from the ready queue to the end ---- */
+
+/* Its handle is at index 3. */
+static void report_given_up(lua_State *L, const task *t) {
+    lua_Debug where;
+    push_task_name(L, 3);
+    find_place(L, t->top, true, &where);
+    fprintf(stderr, "momo: %s at %s:%d goes on catching its cancellation and was given up (use momo.pcall)\n",
+            lua_tostring(L, -1), where.short_src, where.currentline);
+    lua_pop(L, 1);
+}
+
+/* (task as light userdata, status of its coroutine): stores how it ended in its handle. Called protected. */
+int store_outcome(lua_State *L) {
+    task *t = lua_touserdata(L, 1);
+    int status = (int)lua_tointeger(L, 2);
+    lua_State *co = t->user;
+    handle *h = t->handle;
+    lua_rawgeti(L, UP(HANDLES), slot_of(t));
+    push_fields(L, 3);
+    if (status == 0) {
+        int n = lua_gettop(co);
+        luaL_checkstack(L, n + 2, "too many results");
+        lua_xmove(co, L, n);
+        for (int i = n; i > 0; i--) {
+            lua_rawseti(L, 4, i);
+        }
+        h->results = n;
+        return 0;
+    }
+    if (status > LUA_YIELD) {
+        lua_pushvalue(co, -1);
+        lua_xmove(co, L, 1);
+    } else if (h->outcome == OUTCOME_CANCELLED) {
+        if (t->raises >= RAISES_MAX) {
+            report_given_up(L, t);
+        }
+        push_cancellation(L, t);
+    } else {
+        lua_pushliteral(L, "the task's coroutine was resumed by somebody else than the runtime");
+    }
+    if ((t->cancelled || t->asked) && is_cancellation(L, 5)) {
+        h->outcome = OUTCOME_CANCELLED;
+    }
+    if (!push_note(L, t, co, 0, 5)) {
+        luaL_traceback(L, co, NULL, 0);
+    }
+    lua_rawseti(L, 4, 2);
+    lua_rawseti(L, 4, 1);
+    if (h->outcome == OUTCOME_FAILED) {
+        runtime *rt = runtime_of(L);
+        if (t->parent && t->parent->task && !t->parent->supervises) {
+            lua_rawgeti(L, UP(PARENTS), slot_of(t));
+            scope_failed(L, t);
+        } else if (t != rt->main || rt->executor.stopping) {
+            lua_rawgeti(L, UP(HANDLES), slot_of(t));
+            lua_rawseti(L, UP(FAILURES), (int)rt->failed + 1);
+            rt->failed++;
+        }
+    }
+    return 0;
+}
+
+void stop_all(runtime *rt, const char *why) {
+    if (!rt->executor.stopping) {
+        rt->why = why;
+        executor_stop(&rt->executor);
+    }
+}
+
+void forget(lua_State *L, enum upvalue table, const task *t) {
+    lua_rawgeti(L, lua_upvalueindex(table), slot_of(t));
+    bool known = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    if (known) { /* else a nil could make the table grow */
+        lua_pushnil(L);
+        lua_rawseti(L, lua_upvalueindex(table), slot_of(t));
+    }
+}
+
+/* status: of the coroutine, 0 when it ended well; LUA_YIELD: it is given up with the outcome that the handle has. */
+static void end(runtime *rt, task *t, int status) {
+    lua_State *L = rt->L, *co = t->user;
+    handle *h = t->handle;
+    if (status == 0) {
+        h->outcome = OUTCOME_DONE;
+    } else if (status > LUA_YIELD) {
+        h->outcome = OUTCOME_FAILED;
+    }
+    if (status != 0 || lua_gettop(co) != 0) {
+        lua_pushvalue(L, UP(STORE_OUTCOME));
+        lua_pushlightuserdata(L, t);
+        lua_pushinteger(L, status);
+        if (lua_pcall(L, 2, 0, 0) != 0) {
+            fprintf(stderr, "momo: task %llu: its outcome is lost: %s\n", (unsigned long long)h->id, error_text(L));
+            lua_pop(L, 1);
+            lua_settop(co, 0);
+            h->outcome = OUTCOME_FAILED;
+            h->lost = true;
+        }
+    }
+    if (t == rt->main) {
+        rt->main = NULL;
+        rt->stopped = rt->executor.stopping || (rt->executor.dismissed && h->outcome == OUTCOME_CANCELLED);
+        if (h->outcome == OUTCOME_FAILED) {
+            stop_all(rt, "main failed");
+        }
+    }
+    h->joined |= !list_empty(&t->joiners);
+    h->task = NULL;
+    if (t->cancelled || t->asked) {
+        forget(L, UP_CANCELLATIONS, t);
+    }
+    if (t->noted) {
+        forget(L, UP_NOTES, t);
+    }
+    if (t->parent) {
+        if (h->outcome == OUTCOME_FAILED && t->parent->task && !t->parent->supervises) {
+            h->joined = true;
+            if (h->lost) {
+                scope_lost(t);
+            }
+            scope_cancel(t->parent, "another child failed");
+        }
+        scope_remove(t); /* while its userdata is sure to live */
+        clear(L, UP_PARENTS, t);
+    }
+    bool keep = status == 0 && rt->idle < IDLE_MAX && lua_topointer(co, LUA_GLOBALSINDEX) == rt->globals;
+    if (keep) {
+        rt->idle++;
+    } else {
+        t->user = NULL;
+        clear(L, UP_COROUTINES, t);
+    }
+    if (!keep || h->fields) { /* a handle without fields is small: it may stay until the slot's next task */
+        clear(L, UP_HANDLES, t);
+    }
+    task_end(t);
+}
+
+/* Ends it where it is: its coroutine has not come to its end. */
+static void end_as(task *t, enum outcome outcome) {
+    ((handle *)t->handle)->outcome = outcome;
+    end(t->executor->user, t, LUA_YIELD);
+}
+
+void give_up_all(runtime *rt) {
+    uint32_t cursor = 0;
+    for (task *t; (t = slab_next(&rt->executor.tasks, &cursor));) {
+        if (t->state == TASK_WAITING) {
+            task_wake(t, WAKE_CANCEL);
+        }
+        list_remove(&t->place.link);
+        end_as(t, OUTCOME_CANCELLED);
+    }
+}
+
+/* What a resume came to, unless the task is parked or in the queue. */
+static void conclude(task *t, int status) {
+    if (status != LUA_YIELD) {
+        end(t->executor->user, t, status);
+    } else if (t->state == TASK_ENDED) { /* it went on catching its cancellation */
+        end_as(t, OUTCOME_CANCELLED);
+    } else { /* a bare coroutine.yield, which hears of no cancellation */
+        lua_settop(t->user, 0);
+        task_yield(t, WAKE_NONE);
+        if (t->cancelled && ++t->raises > RAISES_MAX) {
+            list_remove(&t->place.link);
+            end_as(t, OUTCOME_CANCELLED);
+        }
+    }
+}
+
+static int start(task *t, lua_State *co) {
+    t->started = true;
+    return lua_resume(co, (int)t->progress - 1);
+}
+
+/* Whether somebody else has resumed its coroutine. */
+static bool is_hijacked(const task *t, lua_State *co) {
+    return t->started ? lua_status(co) != LUA_YIELD : lua_status(co) != 0 || lua_gettop(co) != (int)t->progress;
+}
+
+/* Short, and without what is rare, as every switch comes through here. */
+void resume_task(task *t) {
+    lua_State *co = t->user;
+    int status;
+    if (is_hijacked(t, co)) {
+        end_as(t, OUTCOME_FAILED);
+        return;
+    }
+    if (!t->started) {
+        if (t->cancelled) {
+            end_as(t, OUTCOME_CANCELLED);
+            return;
+        }
+        status = start(t, co);
+    } else if (t->wake != WAKE_NONE) {
+        if (t->wake == WAKE_CANCEL && suspend_ends_unseen(t)) {
+            end_as(t, OUTCOME_CANCELLED);
+            return;
+        }
+        lua_pushboolean(co, 1);
+        status = lua_resume(co, 1);
+    } else {
+        status = lua_resume(co, 0);
+    }
+    if (status != LUA_YIELD || t->state >= TASK_RUNNING) {
+        conclude(t, status);
+    }
+}
+
+/* yield_now(): it is not called again when its turn has come; so where a cancelled task calls it twice in a row, the
+ * second call only waits for the turn in which the third will raise. */
+static int task_yield_now(lua_State *L) {
+    executor *ex = executor_running;
+    task *t = ex ? ex->current : NULL;
+    if (!t || t->top != L || t->cancelled || !lua_isyieldable(L)) {
+        t = suspend_check(L, "yield_now");
+        if (!t->turn.raised_by_yield) {
+            t->turn.raised_by_yield = true;
+            return suspend_cancelled(L, t);
+        }
+    }
+    task_yield(t, WAKE_NONE);
+    return lua_yield(L, 0);
+}
+
+/* current() -> task or nil */
+static int task_current(lua_State *L) {
+    const task *t = suspend_running(L);
+    if (t) {
+        lua_rawgeti(L, UP(HANDLES), slot_of(t));
+    } else {
+        lua_pushnil(L);
+    }
+    return 1;
+}
+
+void register_task(lua_State *L) {
+    static const function functions[] = {
+        {"spawn", task_spawn},
+        {"yield_now", task_yield_now},
+        {"current", task_current},
+        {NULL, NULL},
+    };
+    register_functions(L, functions);
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Threads as Lua sees them: a Lua state on a thread of its own, which runs one function in a runtime of its own.
+ *
+ *   parent: package paths, code, arguments --packed--> input ----> child: momo.thread's main(...)
+ *   parent: outcome(handle)          <---- output <--packed-- ok, results... | error
+ */
+#include "thread/thread.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "binding/state.h"
+#include "binding/suspend.h"
+#include "binding/value.h"
+
+enum { NAME_MAX_SIZE = 64 };
+
+/* Momo's modules as bytecode, by their names: packed once, read by every thread. */
+typedef struct own_code {
+    atomic_uint references;
+    packed modules; /* one table; of many threads, so it is only read */
+} own_code;
+
+typedef struct lua_thread {
+    thread thread;
+    unsigned index;
+    char name[NAME_MAX_SIZE];
+    char *path, *cpath; /* of package */
+    own_code *own_code;
+    packed input;
+    packed output; /* of the child until its end was seen */
+    bool failed;
+    bool started;
+    bool left_behind; /* what the child writes is not to be looked at */
+    bool unjoined;    /* counted in runtime.unjoined */
+} lua_thread;
+
+/* Where a child's state keeps its lua_thread. */
+static const char registry_key;
+
+static lua_thread *lua_thread_of(lua_State *L) {
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&registry_key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    lua_thread *t = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return t;
+}
+
+/* ---- on the child's thread ---- */
+
+/* Keeps the n results on top as the outcome. Called protected: (t, results...). */
+static int store_results(lua_State *L) {
+    lua_thread *t = lua_touserdata(L, 1);
+    bool failed = t->failed;
+    value_store(L, lua_gettop(L) - 1, failed ? "the error" : "result", failed ? VALUE_ALONE : 1, &t->output);
+    return 0;
+}
+
+/* A module's loader: upvalue 1 is its bytecode. */
+static int load_own(lua_State *L) {
+    size_t size;
+    const char *code = lua_tolstring(L, lua_upvalueindex(1), &size);
+    lua_settop(L, 1);
+    if (luaL_loadbuffer(L, code, size, "momo") != 0) {
+        return lua_error(L);
+    }
+    lua_insert(L, 1);
+    lua_call(L, 1, 1);
+    return 1;
+}
+
+/* Momo's modules need not be read and compiled again. */
+static void preload_own(lua_State *L, const own_code *own) {
+    packed modules = own->modules;
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "preload");
+    value_unpack(L, &modules);
+    lua_pushnil(L);
+    while (lua_next(L, -2)) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_pushcclosure(L, load_own, 1);
+        lua_rawset(L, -5);
+    }
+    lua_pop(L, 3);
+}
+
+/* (t): runs the thread's function, and returns what it returned. Called protected. */
+static int child_main(lua_State *L) {
+    lua_thread *t = lua_touserdata(L, 1);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&registry_key);
+    lua_pushvalue(L, 1);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+    lua_settop(L, 0);
+    state_set_paths(L, t->path, t->cpath);
+    preload_own(L, t->own_code);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "momo.thread");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "main");
+    lua_replace(L, 1);
+    lua_settop(L, 1);
+    int n = value_unpack(L, &t->input);
+    lua_call(L, n, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+/* (t): runs it, and keeps its results or its error. Called protected. */
+static int child_protected(lua_State *L) {
+    lua_thread *t = lua_touserdata(L, 1);
+    lua_settop(L, 0);
+    lua_pushcfunction(L, store_results);
+    lua_pushlightuserdata(L, t);
+    lua_pushcfunction(L, child_main);
+    lua_pushlightuserdata(L, t);
+    t->failed = lua_pcall(L, 1, LUA_MULTRET, 0) != 0;
+    if (lua_pcall(L, lua_gettop(L) - 1, 0, 0) != 0) {
+        t->failed = true;
+        lua_pushcfunction(L, store_results);
+        lua_pushlightuserdata(L, t);
+        lua_pushstring(L, lua_tostring(L, -3));
+        lua_call(L, 2, 0);
+    }
+    return 0;
+}
+
+static void run_child(thread *base) {
+    lua_thread *t = (lua_thread *)base;
+    char short_name[16];
+    snprintf(short_name, sizeof short_name, "%.15s", t->name); /* what the system takes */
+    pthread_setname_np(pthread_self(), short_name);
+    lua_State *L = state_new();
+    t->failed = true; /* without memory to say why, this is all that is known */
+    if (L) {
+        if (lua_cpcall(L, child_protected, t) != 0) {
+            t->failed = true;
+        }
+        lua_close(L);
+    }
+    value_free(&t->input); /* a state that could not even take them leaves nobody waiting */
+}
+
+/* ---- on the parent's ---- */
+
+static void on_seen(thread *base) {
+    lua_thread *t = (lua_thread *)base;
+    runtime *rt = base->parent->user;
+    if (t->failed && list_empty(&base->joiners)) {
+        t->unjoined = true;
+        rt->unjoined++;
+        size_t size = 0;
+        const char *text = value_text(&t->output, &size);
+        fprintf(stderr, "momo: thread %s failed: %.*s\n", t->name, (int)size, text);
+    }
+}
+
+static void on_left(thread *base) {
+    lua_thread *t = (lua_thread *)base;
+    t->left_behind = true;
+    fprintf(stderr, "momo: thread %s goes on computing, and is left behind\n", t->name);
+}
+
+void own_code_release(own_code *own) {
+    if (own && atomic_fetch_sub(&own->references, 1) == 1) {
+        value_free(&own->modules);
+        free(own);
+    }
+}
+
+static void free_thread(thread *base) {
+    lua_thread *t = (lua_thread *)base;
+    free(t->path);
+    free(t->cpath);
+    own_code_release(t->own_code);
+    value_free(&t->input);
+    value_free(&t->output);
+    free(t);
+}
+
+static lua_thread **push_handle(lua_State *L) {
+    lua_thread **handle = lua_newuserdata(L, sizeof(lua_thread *));
+    *handle = NULL;
+    lua_pushvalue(L, UP(THREAD));
+    lua_setmetatable(L, -2);
+    return handle;
+}
+
+/* thread_modules(code by name): what the threads that this state starts from now on need not read from files */
+static int thread_modules(lua_State *L) {
+    own_code *own = calloc(1, sizeof *own);
+    if (!own) {
+        return luaL_error(L, "not enough memory");
+    }
+    atomic_init(&own->references, 1);
+    own_code_release(runtime_of(L)->own_code);
+    runtime_of(L)->own_code = own;
+    lua_settop(L, 1);
+    value_store(L, 1, "module", 1, &own->modules);
+    return 0;
+}
+
+/* thread_start(index, name, cpu or nil, path, cpath, code, modules, n, arguments...) -> handle | nil, err, code */
+static int thread_start_child(lua_State *L) {
+    runtime *rt = runtime_of(L);
+    lua_thread **handle = push_handle(L);
+    lua_insert(L, 1);
+    lua_thread *t = calloc(1, sizeof *t);
+    if (!t) {
+        return luaL_error(L, "not enough memory");
+    }
+    list_init(&t->thread.link);
+    t->index = (unsigned)lua_tointeger(L, 2);
+    snprintf(t->name, sizeof t->name, "%s", lua_tostring(L, 3));
+    t->thread.cpu = lua_isnil(L, 4) ? -1 : (int)lua_tointeger(L, 4);
+    t->thread.main = run_child;
+    t->thread.seen = on_seen;
+    t->thread.free = free_thread;
+    *handle = t;
+    t->thread.left = on_left;
+    t->own_code = rt->own_code;
+    atomic_fetch_add(&t->own_code->references, 1);
+    t->path = strdup(lua_tostring(L, 5));
+    t->cpath = strdup(lua_tostring(L, 6));
+    if (!t->path || !t->cpath) {
+        return luaL_error(L, "not enough memory");
+    }
+    value_store(L, lua_gettop(L) - 6, "the function's argument", 1 - PORTABLE_ARGUMENTS, &t->input);
+    int status = thread_start(&t->thread, &rt->executor);
+    if (status < 0) {
+        return push_failure(L, status);
+    }
+    t->started = true;
+    lua_settop(L, 1);
+    return 1;
+}
+
+/* __gc of handles */
+static int thread_collect(lua_State *L) {
+    lua_thread **handle = check_self(L, UP(THREAD), "thread", "__gc");
+    lua_thread *t = *handle;
+    *handle = NULL;
+    if (!t) {
+        return 0;
+    }
+    if (t->started) {
+        thread_release(&t->thread);
+    } else {
+        free_thread(&t->thread);
+    }
+    return 0;
+}
+
+static lua_thread *self(lua_State *L) {
+    return *(lua_thread **)check_self(L, UP(THREAD), "thread", "join");
+}
+
+/* thread_join(handle, timeout): parks until it has ended; thread_outcome tells what came of it */
+static int thread_join(lua_State *L) {
+    lua_thread *t = self(L);
+    double timeout = check_seconds(L, 2, "join");
+    enum wake wake;
+    task *current = suspend_enter(L, "join", &wake);
+    if (!current) {
+        return lua_yield(L, 0);
+    }
+    if (thread_seen(&t->thread)) {
+        return 0;
+    }
+    if (timeout == 0) {
+        current->wake = WAKE_TIMEOUT;
+        return 0;
+    }
+    task_park(current, "join", suspend_deadline(current, timeout), WAKE_TIMEOUT);
+    list_push(&t->thread.joiners, &current->place.link);
+    return lua_yield(L, 0);
+}
+
+/* thread_outcome(handle) -> true, results... | false, error | nil, err, code: what join returns */
+static int thread_outcome(lua_State *L) {
+    lua_thread *t = self(L);
+    runtime *rt = runtime_of(L);
+    task *current = suspend_check(L, "join");
+    enum wake wake = task_take_wake(current);
+    if (wake == WAKE_CANCEL) {
+        return suspend_cancelled(L, current);
+    }
+    if (wake == WAKE_TIMEOUT) {
+        return push_failure(L, UV_ETIMEDOUT);
+    }
+    if (t->left_behind) {
+        lua_pushboolean(L, 0);
+        lua_pushliteral(L, "the thread goes on computing, and was left behind");
+        return 2;
+    }
+    if (t->unjoined) {
+        t->unjoined = false;
+        rt->unjoined--;
+    }
+    lua_pushboolean(L, !t->failed);
+    int n = value_unpack(L, &t->output);
+    if (t->failed && n == 0) {
+        lua_pushliteral(L, "not enough memory");
+        n = 1;
+    }
+    return n + 1;
+}
+
+/* thread_attach(): on the child: from here on its parent can stop it */
+static int thread_attach_child(lua_State *L) {
+    lua_thread *t = lua_thread_of(L);
+    thread_attach(&t->thread, &runtime_of(L)->executor);
+    return 0;
+}
+
+/* thread_current() -> index, name, cpu | nothing on a thread that Momo did not start */
+static int thread_current(lua_State *L) {
+    const lua_thread *t = lua_thread_of(L);
+    if (!t) {
+        return 0;
+    }
+    lua_pushinteger(L, (lua_Integer)t->index);
+    lua_pushstring(L, t->name);
+    if (t->thread.cpu >= 0) {
+        lua_pushinteger(L, t->thread.cpu);
+    } else {
+        lua_pushnil(L);
+    }
+    return 3;
+}
+
+void register_thread(lua_State *L) {
+    static const function functions[] = {
+        {"thread_modules", thread_modules},
+        {"thread_start", thread_start_child},
+        {"thread_join", thread_join},
+        {"thread_outcome", thread_outcome},
+        {"thread_attach", thread_attach_child},
+        {"thread_current", thread_current},
+        {NULL, NULL},
+    };
+    static const function finalizer[] = {{"__gc", thread_collect}, {NULL, NULL}};
+    register_functions(L, functions);
+    lua_pushvalue(L, UP_THREAD);
+    register_functions(L, finalizer);
+    lua_pop(L, 1);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The executor: one thread's ready queue, clock, timers and poll.
+ *
+ *   ready queue --first in, first out, 128 a window--> resume(task) --> parks | yields | ends
+ *        ^                                                               |        |
+ *        |  <---- expired deadlines ---- wheel <---- deadline -----------+        |
+ *        |  <---- readiness ------------ epoll <---- descriptor ---------+        |
+ *        +------------------------------------------------------------------------+
+ *
+ * It knows a task as a slot and one function that runs it, and so runs without Lua. Nothing here is shared: every
+ * function belongs to the thread that calls executor_run; other threads have its inbox.
+ */
+#pragma once
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "include/momo.h"
+#include "loop/inbox.h"
+#include "base/list.h"
+#include "base/slab.h"
+#include "base/wheel.h"
+
+enum {
+    EXECUTOR_WINDOW = 128,                      /* resumes before I/O and timers get their turn, */
+    EXECUTOR_WINDOW_NS = 1000000,               /* or fewer, when they take longer than this */
+    EXECUTOR_TIMER_BUDGET = 4096,               /* timers moved in one turn */
+    EXECUTOR_SIGNALS = 31,                      /* that there are; no real-time ones */
+    EXECUTOR_SCRATCH = 64 * 1024,               /* the most that one read takes */
+    EXECUTOR_BATCH = 16,                        /* datagrams that one call takes, */
+    EXECUTOR_DATAGRAM = EXECUTOR_SCRATCH + 256, /* and the place of each: its bytes, and what is known of it */
+};
+#define DEADLINE_NEVER UINT64_MAX
+
+typedef struct momo_executor executor;
+struct task;
+struct io;
+struct thread;
+
+/* A pending deadline, and what is to happen then. */
+typedef struct timer {
+    wheel_timer wheel;
+    void (*expired)(struct timer *);
+} timer;
+
+struct momo_executor {
+    list ready;
+    struct task *current; /* the task that runs now; NULL between resumes */
+    void (*resume)(struct task *);
+    void (*turn_end)(executor *); /* after each window */
+    void *user;                   /* of those who set the hooks */
+
+    slab tasks;
+    slab ios;
+    wheel wheel;
+    list io_open;   /* every io that is not closed */
+    list io_closed; /* those that were closed while a task ran */
+
+    struct task *cancel_first, **cancel_last; /* tasks whose cancellation reaches them next, while `reaching` */
+    bool reaching;
+    bool running;
+    bool virtual;        /* time stands still while a task is ready, and then moves straight to the next deadline */
+    bool closed;         /* deinit has been called */
+    bool dismissed;      /* tasks that waited for signals were cancelled, since nothing else could happen */
+    bool stopping;       /* until the run ends: tasks are cancelled from birth */
+    unsigned window;     /* resumes in the next one */
+    unsigned external;   /* tasks that wait for what comes from outside: descriptors, look-ups */
+    unsigned skipped;    /* windows since the last poll */
+    uint64_t virtual_ns; /* the time, if it is virtual */
+    uint64_t origin_ns;  /* the time that is shown as 0 */
+    double virtual_wall; /* seconds since 1970 when that was 0 */
+    uint64_t spawned;
+    uint64_t resumes;
+    uint64_t polls;
+    uint64_t stale_events;
+    uint64_t collected;
+
+    int spare_pipe[2]; /* an empty one, for copies (copy.h), if has_spare_pipe */
+    bool has_spare_pipe;
+    char *scratch;             /* where reads land: what is not written to costs no memory */
+    struct io *scratch_holder; /* whose unread bytes lie in it, or NULL */
+
+    inbox inbox;  /* what other threads tell this one */
+    list touched; /* what its tasks have written for other threads, and not yet looked at the bells of */
+    list ends;    /* of channels between threads */
+
+    struct pool *lookups, *blocking; /* threads for calls that block; NULL until there is one */
+
+    struct thread *thread;       /* that this executor runs on, where another one started it */
+    list threads;                /* that this executor started and whose end it has not seen yet */
+    unsigned thread_count;       /* of these: they keep a run alive */
+    timer patience;              /* pending while they were told to stop, and may not have heard */
+    void (*on_stop)(executor *); /* may be NULL */
+    /* idle: nothing but signals can wake a task here. Whether to wait, for a signal or for other threads. Not idle: it has
+     * waited, and something came. May be NULL. */
+    bool (*on_idle)(executor *, bool idle);
+    executor *root; /* of the main thread; lives longer than those of its threads */
+
+    cpu_set_t cpus; /* that the process may use; a pinned thread's own set is smaller */
+
+    int poll_fd; /* epoll: descriptors, the inbox's eventfd, and libuv's loop */
+    /* For signals. No uv_timer_t (we have a wheel), no handle whose start would make it watch a further descriptor (that takes
+     * effect in uv_run only), and none that is unreferenced (uv_run does nothing for those alone). */
+    uv_loop_t loop;
+    list signal_waiters;                   /* tasks that wait for signals, which keeps no run alive (signals.c) */
+    uint64_t signals_kept;                 /* that came when nobody waited for them: bit number - 1 */
+    uint64_t signals_watched;              /* for which there is a watcher */
+    _Atomic uint64_t signals_taken;        /* of the root: by any thread */
+    uv_signal_t signals[EXECUTOR_SIGNALS]; /* watchers, each at number - 1 */
+    uv_signal_t stop_signals[2];           /* SIGINT, SIGTERM (momo_stop_on_signals) */
+};
+
+/* The executor that runs on this thread, or NULL. */
+extern _Thread_local executor *executor_running;
+
+/* 0, or a negative UV_E*; then nothing is left behind. It must not move. */
+int executor_init(executor *);
+/* Closes what is open and frees everything; tasks that have not ended are forgotten. Tokens stay safe to ask for. */
+void executor_deinit(executor *);
+
+/* Takes the real clock again, or a virtual one that begins at 0. No timer may be pending. */
+void executor_set_virtual(executor *, bool);
+/* Runs until every task and thread has ended: true. Tasks that wait for signals are cancelled when nothing else can
+ * happen, on any thread. False: every task waits for another one, and nothing can happen that
+ * would wake any; they stay parked, and a further call goes on with what was changed meanwhile. */
+bool executor_run(executor *);
+
+void executor_stop(executor *);
+
+uint64_t executor_now_ns(const executor *);
+/* Seconds since 1970, of the real clock. */
+double executor_wall(void);
+/* The tick at which `seconds` from now have passed, never earlier; DEADLINE_NEVER for what is too far to matter. */
+uint64_t executor_deadline_ms(const executor *, double seconds);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Mail and bells: see inbox.h.
+ */
+#include "loop/inbox.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <uv.h>
+
+int inbox_init(inbox *i) {
+    *i = (inbox){.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (i->wake < 0) {
+        return uv_translate_sys_error(errno);
+    }
+    list_init(&i->mail);
+    pthread_mutex_init(&i->lock, NULL);
+    return 0;
+}
+
+void inbox_deinit(inbox *i) {
+    close(i->wake);
+    pthread_mutex_destroy(&i->lock);
+}
+
+/* Neither can fail: the counter is far from full, and whether there was something to read does not matter. */
+static void ring_eventfd(const inbox *i) {
+    (void)!write(i->wake, &(uint64_t){1}, sizeof(uint64_t));
+}
+
+void inbox_quiet(inbox *i) {
+    uint64_t count;
+    (void)!read(i->wake, &count, sizeof count);
+}
+
+void inbox_post(inbox *i, mail *m) {
+    pthread_mutex_lock(&i->lock);
+    if (!m->posted) {
+        m->posted = true;
+        list_push(&i->mail, &m->link);
+        atomic_store_explicit(&i->has_mail, true, memory_order_relaxed);
+        if (i->sleeping) {
+            i->sleeping = false;
+            ring_eventfd(i);
+        }
+    }
+    pthread_mutex_unlock(&i->lock);
+}
+
+void inbox_withdraw(inbox *i, mail *m) {
+    pthread_mutex_lock(&i->lock);
+    if (m->posted) {
+        m->posted = false;
+        list_remove(&m->link);
+    }
+    pthread_mutex_unlock(&i->lock);
+}
+
+/* What is posted meanwhile waits for the next time, so that two threads can't hold a loop up by answering each other. */
+void inbox_take(inbox *i) {
+    list batch;
+    list_init(&batch);
+    pthread_mutex_lock(&i->lock);
+    atomic_store_explicit(&i->has_mail, false, memory_order_relaxed);
+    list_append(&batch, &i->mail);
+    while (!list_empty(&batch)) { /* of which inbox_withdraw may take some, under the lock */
+        mail *m = list_entry(list_pop_front(&batch), mail, link);
+        m->posted = false;
+        pthread_mutex_unlock(&i->lock);
+        m->arrived(m);
+        pthread_mutex_lock(&i->lock);
+    }
+    pthread_mutex_unlock(&i->lock);
+}
+
+bool inbox_sleep(inbox *i) {
+    pthread_mutex_lock(&i->lock);
+    i->sleeping = list_empty(&i->mail);
+    bool sleeping = i->sleeping;
+    pthread_mutex_unlock(&i->lock);
+    return sleeping;
+}
+
+void inbox_awake(inbox *i) {
+    pthread_mutex_lock(&i->lock);
+    i->sleeping = false;
+    pthread_mutex_unlock(&i->lock);
+}
+
+void inbox_flush(list *touched) {
+    for (list *node = touched->next; node != touched; node = node->next) {
+        touch *t = list_entry(node, touch, link);
+        if (t->publish) {
+            t->publish(t);
+        }
+    }
+    atomic_thread_fence(memory_order_seq_cst); /* pairs with the one in bell_arm */
+    while (!list_empty(touched)) {
+        touch *t = list_entry(list_pop_front(touched), touch, link);
+        if (bell_armed(t->bell)) {
+            t->ring(t);
+        }
+    }
+}

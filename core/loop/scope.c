@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Scopes: see scope.h.
+ */
+#include "loop/scope.h"
+
+#include <string.h>
+
+static void on_expired(timer *timer) {
+    scope *s = list_entry(timer, scope, timer);
+    s->expired = true;
+    scope_cancel(s, "timeout");
+}
+
+void scope_enter(scope *s, task *t, uint64_t deadline_ms, bool shield) {
+    *s = (scope){.outer = t->scope, .task = t, .shield = shield};
+    list_init(&s->children);
+    list_init(&s->waiters);
+    wheel_timer_init(&s->timer.wheel);
+    s->timer.expired = on_expired;
+    if (deadline_ms != DEADLINE_NEVER) {
+        wheel_insert(&t->executor->wheel, &s->timer.wheel, deadline_ms);
+    }
+    t->scope = s;
+    if (shield) {
+        task_refresh(t);
+    }
+}
+
+void scope_leave(scope *s) {
+    task *t = s->task;
+    if (!t) {
+        return;
+    }
+    wheel_remove(&t->executor->wheel, &s->timer.wheel);
+    struct scope **link = &t->scope;
+    while (*link != s) {
+        link = &(*link)->outer;
+    }
+    *link = s->outer;
+    s->task = NULL;
+    if (t->cancelled || s->shield) {
+        task_refresh(t);
+        if (!t->cancelled) {
+            t->raises = 0;
+            memset(&t->turn, 0, sizeof t->turn);
+        }
+    }
+}
+
+/* Trees of tasks may be deep, so this does not recurse: a child is put on the executor's list, and whom its cancellation
+ * reaches in turn follows it there. */
+static void cancel_children(scope *s, executor *ex) {
+    bool outermost = !ex->reaching;
+    if (outermost) {
+        ex->reaching = true;
+        ex->cancel_last = &ex->cancel_first;
+    }
+    for (list *node = s->children.next; node != &s->children; node = node->next) {
+        task *t = list_entry(node, task, sibling);
+        if (!t->asked) {
+            t->asked = true;
+            t->cancel_next = NULL;
+            *ex->cancel_last = t;
+            ex->cancel_last = &t->cancel_next;
+        }
+    }
+    if (!outermost) {
+        return;
+    }
+    while (ex->cancel_first) {
+        task *t = ex->cancel_first;
+        ex->cancel_first = t->cancel_next;
+        if (!ex->cancel_first) {
+            ex->cancel_last = &ex->cancel_first;
+        }
+        task_refresh(t);
+    }
+    ex->reaching = false;
+}
+
+/* Whether it is cancelled itself, or from further out. */
+static bool is_cancelled(const scope *s, const task *t) {
+    while (s && !s->cancelled && !s->shield) {
+        s = s->outer;
+    }
+    return s ? s->cancelled : t->asked;
+}
+
+void scope_reach_children(task *t) {
+    for (scope *s = t->scope; s; s = s->outer) {
+        if (!s->reached && !list_empty(&s->children) && is_cancelled(s, t)) {
+            s->reached = true;
+            cancel_children(s, t->executor);
+        }
+    }
+}
+
+void scope_break_shields(executor *ex) {
+    uint32_t cursor = 0;
+    for (task *t; (t = slab_next(&ex->tasks, &cursor));) {
+        for (scope *s = t->scope; s; s = s->outer) {
+            s->shield = false;
+        }
+        task_refresh(t);
+    }
+}
+
+void scope_cancel(scope *s, const char *why) {
+    if (s->cancelled) {
+        return;
+    }
+    s->cancelled = true;
+    s->why = why;
+    if (!list_empty(&s->children)) {
+        cancel_children(s, list_entry(list_first(&s->children), task, sibling)->executor);
+    }
+    if (s->task) {
+        task_refresh(s->task);
+    }
+}
+
+void scope_add(scope *s, task *t) {
+    t->parent = s;
+    t->asked = s->cancelled || s->reached || (s->task && is_cancelled(s, s->task));
+    list_push(&s->children, &t->sibling);
+}
+
+void scope_remove(task *t) {
+    scope *s = t->parent;
+    t->parent = NULL;
+    list_remove(&t->sibling);
+    if (list_empty(&s->children)) {
+        task_wake_all(&s->waiters, WAKE_READY);
+    }
+}

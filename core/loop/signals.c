@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Signals: see signals.h; and those that stop an executor.
+ */
+#include "loop/signals.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "loop/io.h"
+
+/* ---- what tasks wait for ---- */
+
+static void on_taken(uv_signal_t *watcher, int number) {
+    executor *ex = watcher->data;
+    for (list *node = ex->signal_waiters.next; node != &ex->signal_waiters; node = node->next) {
+        task *t = list_entry(node, task, place.link);
+        if (t->progress & signal_bit(number)) {
+            t->progress = signal_bit(number);
+            task_wake(t, WAKE_READY);
+            return;
+        }
+    }
+    ex->signals_kept |= signal_bit(number);
+}
+
+int signals_take(executor *ex, uint64_t set) {
+    for (uint64_t left = set & ~ex->signals_watched; left; left &= left - 1) {
+        int number = signal_lowest(left);
+        uv_signal_t *watcher = &ex->signals[number - 1];
+        uv_signal_init(&ex->loop, watcher);
+        watcher->data = ex;
+        atomic_fetch_or(&ex->root->signals_taken, signal_bit(number)); /* before it may come: nobody stops for it */
+        int status = uv_signal_start(watcher, on_taken, number);
+        if (status < 0) {
+            uv_close((uv_handle_t *)watcher, NULL);
+            return status;
+        }
+        ex->signals_watched |= signal_bit(number);
+    }
+    uv_run(&ex->loop, UV_RUN_NOWAIT); /* from here on its epoll knows of them */
+    return 0;
+}
+
+void signals_wait(task *t, uint64_t set) {
+    task_park(t, "signal.recv", DEADLINE_NEVER, WAKE_TIMEOUT);
+    t->progress = set;
+    list_push(&t->executor->signal_waiters, &t->place.link);
+}
+
+/* libuv gives a signal its default action back when the last watcher is closed. */
+void signals_outlive(const executor *ex) {
+    for (uint64_t left = ex->signals_watched; left; left &= left - 1) {
+        io_survive(signal_lowest(left));
+    }
+}
+
+/* ---- what stops an executor ---- */
+
+static void on_stop_signal(uv_signal_t *watcher, int number) {
+    executor *ex = watcher->data;
+    if (atomic_load(&ex->root->signals_taken) & signal_bit(number)) {
+        return;
+    }
+    uv_signal_stop(&ex->stop_signals[0]);
+    uv_signal_stop(&ex->stop_signals[1]);
+    executor_stop(ex);
+}
+
+int momo_stop_on_signals(momo_executor *ex) {
+    static const int numbers[] = {SIGINT, SIGTERM};
+    for (int i = 0; i < 2; i++) {
+        uv_signal_t *watcher = &ex->stop_signals[i];
+        int status = uv_signal_init(&ex->loop, watcher);
+        if (status == 0) {
+            watcher->data = ex;
+            /* the kernel puts the default back */
+            status = uv_signal_start_oneshot(watcher, on_stop_signal, numbers[i]);
+        }
+        if (status < 0) {
+            return status;
+        }
+    }
+    uv_run(&ex->loop, UV_RUN_NOWAIT);
+    return 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Signals that tasks wait for. The first wait takes a signal over for the life of the process: from then on its action is
+ * to be told to every thread that took it. One that comes between two waits is kept, once, as the system does.
+ */
+#pragma once
+#include "loop/task.h"
+
+static inline uint64_t signal_bit(int number) {
+    return UINT64_C(1) << (number - 1);
+}
+/* The lowest number in a set, which must not be empty. */
+static inline int signal_lowest(uint64_t set) {
+    return __builtin_ctzll(set) + 1;
+}
+
+/* Takes over a set of signals: 0, or negative when the system refuses one. */
+int signals_take(executor *, uint64_t set);
+/* Parks the task until one of the set comes; its bit is then t->progress. */
+void signals_wait(task *, uint64_t set);
+/* What an executor that is gone has taken over stays so. */
+void signals_outlive(const executor *);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Tasks as states: see task.h.
+ */
+#include "loop/task.h"
+
+#include "loop/scope.h"
+
+static void on_expired(timer *timer) {
+    task *t = list_entry(timer, task, timer);
+    task_wake(t, (enum wake)t->expiry);
+}
+
+int task_new(executor *ex, task **out) {
+    void *slot = NULL;
+    int status = slab_take(&ex->tasks, &slot);
+    task *t = *out = slot;
+    if (status < 0) {
+        return UV_ENOMEM;
+    }
+    if (!t->executor) { /* the slot's first */
+        t->executor = ex;
+        t->place.task = t;
+        list_init(&t->joiners);
+        wheel_timer_init(&t->timer.wheel);
+        t->timer.expired = on_expired;
+    }
+    t->wake = WAKE_NONE;
+    t->raises = 0;
+    t->started = t->cancelled = t->asked = t->noted = false;
+    return 0;
+}
+
+void task_drop(task *t) {
+    slab_release(&t->executor->tasks, t);
+}
+
+void task_start(task *t) {
+    executor *ex = t->executor;
+    ex->spawned++;
+    t->asked |= ex->stopping && !t->parent; /* a child's scope knows: it may be beneath a shield */
+    t->cancelled = t->asked;
+    t->state = TASK_READY;
+    list_push(&ex->ready, &t->place.link);
+}
+
+void task_park(task *t, const char *waits_for, uint64_t deadline_ms, enum wake expiry) {
+    list_init(&t->place.link);
+    t->state = TASK_WAITING;
+    t->waits_for = waits_for;
+    t->deadline_ms = deadline_ms;
+    t->expiry = (int8_t)expiry;
+    if (deadline_ms != DEADLINE_NEVER) {
+        wheel_insert(&t->executor->wheel, &t->timer.wheel, deadline_ms);
+    }
+}
+
+void task_wait_outside(task *t) {
+    t->external = true;
+    t->executor->external++;
+}
+
+void task_wake(task *t, enum wake wake) {
+    executor *ex = t->executor;
+    ex->external -= t->external;
+    t->external = false;
+    if (t->selecting) {
+        for (unsigned i = 0; i < t->set->count; i++) {
+            list_remove(&t->set->places[i].link);
+        }
+        t->selecting = false;
+    }
+    if (list_linked(&t->timer.wheel.link)) {
+        wheel_remove(&ex->wheel, &t->timer.wheel);
+    }
+    list_remove(&t->place.link);
+    t->state = TASK_READY;
+    t->wake = (int8_t)wake;
+    list_push(&ex->ready, &t->place.link);
+}
+
+task *task_wake_first(list *queue, enum wake wake) {
+    if (list_empty(queue)) {
+        return NULL;
+    }
+    waiter *first = list_entry(list_first(queue), waiter, link);
+    task *t = first->task;
+    if (t->selecting) {
+        t->set->fired = (unsigned)(first - t->set->places);
+    }
+    task_wake(t, wake);
+    return t;
+}
+
+void task_wake_all(list *queue, enum wake wake) {
+    while (task_wake_first(queue, wake)) {
+    }
+}
+
+void task_refresh(task *t) {
+    const scope *s = t->scope;
+    while (s && !s->cancelled && !s->shield) {
+        s = s->outer;
+    }
+    t->cancelled = s ? s->cancelled : t->asked;
+    scope_reach_children(t);
+    if (t->cancelled && t->state == TASK_WAITING) {
+        task_wake(t, WAKE_CANCEL);
+    }
+}
+
+void task_cancel(task *t) {
+    if (!t->asked && t->state != TASK_ENDED) {
+        t->asked = true;
+        task_refresh(t);
+    }
+}
+
+void task_end(task *t) {
+    t->state = TASK_ENDED;
+    while (t->scope) { /* it was given up inside of them */
+        scope_cancel(t->scope, "its task was given up");
+        scope_leave(t->scope);
+    }
+    if (t->parent) {
+        scope_remove(t);
+    }
+    if (!list_empty(&t->joiners)) {
+        task_wake_all(&t->joiners, WAKE_READY);
+    }
+    slab_release(&t->executor->tasks, t);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A task: one thread of control of an executor, known here as a slot with a state.
+ *
+ *             spawn            turn comes             park
+ *   (free) ----------> READY <------------> RUNNING ---------> WAITING
+ *                        ^   yield             |                  |
+ *                        |                     | end              | wake: event, deadline, cancel
+ *                        +---------------------|------------------+
+ *                                              v
+ *                                           (free)
+ *
+ * A task waits for one thing at a time. What wakes it only says why (enum wake); the operation is then entered again
+ * by the task itself, with that answer, and goes on, gives up or cleans up there.
+ */
+#pragma once
+#include "loop/executor.h"
+
+enum task_state { TASK_READY, TASK_WAITING, TASK_RUNNING, TASK_ENDED };
+
+enum wake {
+    WAKE_NONE = 0,     /* not woken: a fresh call, or a wait that ends without an answer (sleep, yield) */
+    WAKE_READY = 1,    /* what it waits for may be there */
+    WAKE_AGAIN = 2,    /* it only let others have a turn: the call begins anew */
+    WAKE_TIMEOUT = -1, /* its deadline passed first */
+    WAKE_CLOSED = -2,  /* what it waited on was closed */
+    WAKE_CANCEL = -3,  /* it was cancelled while it waited */
+};
+
+/* A place in a queue: of what the task waits for, or of the ready queue. */
+typedef struct waiter {
+    list link;
+    struct task *task;
+} waiter;
+
+/* The places of a task that waits in several queues at once; the first that is woken ends them all. */
+typedef struct wait_set {
+    unsigned count;
+    unsigned fired; /* which place was woken, or count: none */
+    waiter places[];
+} wait_set;
+
+/* In this order: what a switch touches, what a spawn and an end touch besides, what a wait does, the rest. At its
+ * end a task leaves what it waited in, what waited for it, and its scopes, so those fields are clean for the next one. */
+typedef struct task {
+    slab_head head;
+    void *user;     /* kept with the slot from one task to the next */
+    void *top;      /* what runs now: user, or a coroutine inside of it */
+    uint8_t state;  /* enum task_state */
+    int8_t wake;    /* enum wake: what to tell the task when it runs next */
+    uint8_t raises; /* how often its cancellation was raised */
+    bool started;
+    bool cancelled;           /* its operations raise: see task_refresh */
+    struct {                  /* since it was last resumed */
+        uint8_t begun;        /* operations that it has begun */
+        bool raised;          /* a cancellation was raised */
+        bool raised_by_yield; /* and by yield_now */
+    } turn;
+    waiter place; /* READY: in the executor's queue; WAITING: in what it waits for, or alone */
+
+    executor *executor;
+    void *handle;
+    list joiners;         /* waiters for its end */
+    struct scope *scope;  /* the innermost that it is in, or NULL */
+    struct scope *parent; /* that it is a child of, or NULL */
+    union {
+        uint64_t progress; /* bytes that the operation under way has moved */
+        wait_set *set;     /* selecting: what it waits in; owned by the operation */
+    };
+    int8_t expiry;  /* enum wake: what an expired deadline tells it */
+    bool asked;     /* the whole task was cancelled, by task_cancel */
+    bool external;  /* what it waits for comes from outside of the executor: see executor.external */
+    bool selecting; /* it waits in several queues */
+    bool noted;     /* of those who set user: its error's traceback was kept */
+    bool adopted;   /* of the same, with the slot: it has served a child */
+
+    timer timer;           /* pending while it waits with a deadline */
+    uint64_t deadline_ms;  /* of the operation under way; kept over spurious wake-ups */
+    const char *waits_for; /* the operation's name, while WAITING */
+    void *kept;            /* of those who set user, with the slot as well: what it waits in is kept alive */
+
+    struct task *cancel_next; /* behind it in executor.cancel_first */
+    list sibling;             /* in parent->children */
+} task;
+
+/* Makes a task without putting it in the queue: user is what the slot's last task left. UV_ENOMEM: *task is NULL. */
+int task_new(executor *, task **);
+/* Undoes task_new, for a task that never became ready. */
+void task_drop(task *);
+/* To the tail of the ready queue. */
+void task_start(task *);
+/* The task that runs, in the executor that runs, goes to the tail of the queue; wake is what it's told when it gets there. */
+static inline void task_yield(task *t, enum wake wake) {
+    t->state = TASK_READY;
+    t->wake = (int8_t)wake;
+    list_push(&executor_running->ready, &t->place.link);
+}
+/* Why the task was woken; it is told once. */
+static inline enum wake task_take_wake(task *t) {
+    enum wake wake = (enum wake)t->wake;
+    t->wake = WAKE_NONE;
+    return wake;
+}
+/* The task that runs waits until task_wake, or until the deadline tells it `expiry`; WAKE_NONE: there is nothing to tell, nor
+ * to clean up when it is cancelled. Its place is the caller's to insert where the wake will come from. */
+void task_park(task *, const char *waits_for, uint64_t deadline_ms, enum wake expiry);
+/* The parked task waits for something that comes from outside, so that the executor is not deadlocked. */
+void task_wait_outside(task *);
+/* Ends the wait of a WAITING task: unlinks it, disarms the deadline, and puts it at the tail of the ready queue. */
+void task_wake(task *, enum wake);
+/* Wakes the task of the first waiter in a queue: NULL if there is none. */
+task *task_wake_first(list *queue, enum wake);
+void task_wake_all(list *queue, enum wake);
+/* From now on the task's suspending operations raise; the one it waits in ends with WAKE_CANCEL. */
+void task_cancel(task *);
+/* Works out anew whether it is cancelled: when it was asked for, or one of its scopes was, and no shield is between. */
+void task_refresh(task *);
+/* Frees the slot and wakes the joiners. */
+void task_end(task *);
+/* NULL when that task has ended. */
+static inline task *task_get(const executor *executor, uint64_t id) {
+    return slab_get(&executor->tasks, id);
+}

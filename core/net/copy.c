@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Copying: see copy.h.
+ */
+#include "net/copy.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+enum {
+    PIPE_SIZE = 1024 * 1024,  /* what is asked for; a system that refuses gives 64 KiB */
+    SPLICE_LEAST = 16 * 1024, /* bytes below which reading is cheaper */
+};
+
+static bool take_pipe(copy *c, executor *ex) {
+    if (!c->has_pipe && ex->has_spare_pipe) {
+        c->pipe[0] = ex->spare_pipe[0];
+        c->pipe[1] = ex->spare_pipe[1];
+        ex->has_spare_pipe = false;
+        c->has_pipe = true;
+    } else if (!c->has_pipe && pipe2(c->pipe, O_NONBLOCK | O_CLOEXEC) == 0) {
+        fcntl(c->pipe[1], F_SETPIPE_SZ, PIPE_SIZE);
+        io_survive(SIGPIPE);
+        c->has_pipe = true;
+    }
+    return c->has_pipe;
+}
+
+static void release_pipe(copy *c, executor *ex) {
+    if (c->has_pipe && !c->piped && !ex->has_spare_pipe && !ex->closed) {
+        ex->spare_pipe[0] = c->pipe[0];
+        ex->spare_pipe[1] = c->pipe[1];
+        ex->has_spare_pipe = true;
+    } else if (c->has_pipe) {
+        close(c->pipe[0]);
+        close(c->pipe[1]);
+    }
+    c->has_pipe = false;
+    c->piped = 0;
+}
+
+/* splice(2) waits in a socket that may block, whatever its own flags say. */
+static bool may_block(const io *o) {
+    return o->kind == IO_SHARED || (o->kind == IO_SOCKET && !(fcntl(o->fd, F_GETFL) & O_NONBLOCK));
+}
+
+static size_t at_most(const copy *c, size_t n) {
+    return c->left < n ? (size_t)c->left : n;
+}
+
+static ssize_t move(int from, int to, size_t n) {
+    ssize_t moved;
+    do {
+        moved = splice(from, NULL, to, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    } while (moved < 0 && errno == EINTR);
+    return moved < 0 ? io_last_error() : moved;
+}
+
+ssize_t copy_take(copy *c, io *from, const io *to) {
+    if (!c->much || c->plain || from->end_code || !(from->ready & UV_READABLE)) {
+        ssize_t n = stream_fill(from, 1);
+        c->much = n > 0 ? n >= EXECUTOR_SCRATCH : c->much;
+        return n;
+    }
+    if (!c->has_pipe && (may_block(from) || may_block(to) || !take_pipe(c, from->executor))) {
+        c->plain = true;
+        return 0;
+    }
+    ssize_t n = move(from->fd, c->pipe[1], at_most(c, PIPE_SIZE));
+    if (n > 0) {
+        c->piped = (size_t)n;
+    } else if (n == UV_EAGAIN) {
+        from->ready &= (uint8_t)~UV_READABLE;
+        release_pipe(c, from->executor); /* others may have use for it while this copy waits */
+        return n;
+    } else if (n == UV_EINVAL) {
+        c->plain = true;
+        return 0;
+    }
+    c->much = n >= SPLICE_LEAST;
+    return n == 0 ? UV_EOF : n;
+}
+
+static int put_back(copy *c, io *from) {
+    size_t n = c->piped;
+    c->piped = 0;
+    return n ? stream_put_back(from, c->pipe[0], n) : 0;
+}
+
+static void given(copy *c, size_t n) {
+    c->done += n;
+    c->left -= c->left == UINT64_MAX ? 0 : n;
+}
+
+ssize_t copy_give(copy *c, io *from, io *to) {
+    ssize_t n;
+    if (!c->piped) {
+        const struct iovec bytes = {(char *)(uintptr_t)stream_bytes(from), at_most(c, stream_unread(from))};
+        n = stream_write(to, &bytes, 1);
+        if (n > 0) {
+            stream_consume(from, (size_t)n);
+            given(c, (size_t)n);
+        }
+        return n;
+    }
+    if (!(to->ready & UV_WRITABLE)) {
+        return UV_EAGAIN;
+    }
+    n = move(c->pipe[0], to->fd, c->piped);
+    if (n > 0) {
+        c->piped -= (size_t)n;
+        given(c, (size_t)n);
+    } else if (n == UV_EAGAIN) {
+        to->ready &= (uint8_t)~UV_WRITABLE;
+    } else if (n == UV_EINVAL) {
+        c->plain = true;
+        return put_back(c, from);
+    }
+    return n;
+}
+
+void copy_end(copy *c, executor *ex, io *from) {
+    if (from) {
+        put_back(c, from); /* if there is no memory for it, reading says so */
+    }
+    release_pipe(c, ex);
+}

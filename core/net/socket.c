@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Stream sockets: see socket.h.
+ */
+#include "net/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+int socket_new(int family, int type) {
+    int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return fd < 0 ? io_last_error() : fd;
+}
+
+int socket_set_flag(int fd, int name) {
+    int on = 1;
+    return setsockopt(fd, SOL_SOCKET, name, &on, sizeof on) < 0 ? io_last_error() : 0;
+}
+
+int socket_bind(int fd, const address *a) {
+    return bind(fd, (const struct sockaddr *)&a->storage, a->length) < 0 ? io_last_error() : 0;
+}
+
+int socket_listen(executor *ex, int fd, int backlog, io **out) {
+    *out = NULL;
+    if (listen(fd, backlog) < 0) {
+        int status = io_last_error();
+        close(fd);
+        return status;
+    }
+    int status = io_open(ex, fd, out);
+    if (status == 0) {
+        (*out)->listening = true;
+    }
+    return status;
+}
+
+static int open_socket(executor *ex, int fd, int family, io **out) {
+    int status = stream_open(ex, fd, IO_SOCKET, out);
+    if (status == 0) {
+        (*out)->drains = family != AF_UNIX; /* where a message with descriptors, or of another process, ends a read */
+    }
+    return status;
+}
+
+int socket_accept(io *listener, io **out, address *peer) {
+    *out = NULL;
+    if (!(listener->ready & UV_READABLE)) {
+        return UV_EAGAIN;
+    }
+    for (;;) {
+        peer->length = sizeof peer->storage;
+        int fd = accept4(listener->fd, (struct sockaddr *)&peer->storage, &peer->length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            return open_socket(listener->executor, fd, peer->storage.ss_family, out);
+        }
+        if (errno == EAGAIN) {
+            listener->ready &= (uint8_t)~UV_READABLE;
+            return UV_EAGAIN;
+        }
+        if (errno != EINTR && errno != ECONNABORTED) { /* a peer that left the queue is nobody's failure */
+            return io_last_error();
+        }
+    }
+}
+
+int socket_connect(executor *ex, const address *a, io **out) {
+    *out = NULL;
+    int fd = socket_new(a->storage.ss_family, SOCK_STREAM);
+    if (fd < 0) {
+        return fd;
+    }
+    if (connect(fd, (const struct sockaddr *)&a->storage, a->length) < 0 && errno != EINPROGRESS && errno != EINTR) {
+        int status = io_last_error();
+        close(fd);
+        return status;
+    }
+    return open_socket(ex, fd, a->storage.ss_family, out);
+}
+
+static int get_int(int fd, int name) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? -1 : value;
+}
+
+int socket_connected(io *o) {
+    struct pollfd pfd = {.fd = o->fd, .events = POLLOUT};
+    if (poll(&pfd, 1, 0) <= 0) { /* interrupted counts as not ready: there is an event then */
+        return UV_EAGAIN;
+    }
+    int error = get_int(o->fd, SO_ERROR);
+    return error < 0 ? io_last_error() : error ? uv_translate_sys_error(error) : 0;
+}
+
+const char *socket_kind(int fd) {
+    int type = get_int(fd, SO_TYPE), family = get_int(fd, SO_DOMAIN);
+    if (type < 0) {
+        return NULL;
+    }
+    bool is_unix = family == AF_UNIX;
+    if (type != SOCK_STREAM || !(is_unix || family == AF_INET || family == AF_INET6)) {
+        return "a socket of another kind";
+    }
+    if (get_int(fd, SO_ACCEPTCONN) > 0) {
+        return is_unix ? SOCKET_UNIX_LISTENER : SOCKET_TCP_LISTENER;
+    }
+    address peer = {.length = sizeof peer.storage};
+    if (getpeername(fd, (struct sockaddr *)&peer.storage, &peer.length) < 0) {
+        return "a socket that is not connected";
+    }
+    return is_unix ? SOCKET_UNIX_STREAM : SOCKET_TCP_STREAM;
+}
+
+int socket_adopt(executor *ex, int fd, io **out) {
+    *out = NULL;
+    for (const list *node = ex->io_open.next; node != &ex->io_open; node = node->next) {
+        if (list_entry(node, io, open)->fd == fd) {
+            return UV_EBUSY;
+        }
+    }
+    bool listening = get_int(fd, SO_ACCEPTCONN) > 0;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
+        (listening && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)) { /* accept(2) has no MSG_DONTWAIT */
+        return io_last_error();
+    }
+    int status = listening ? io_open(ex, fd, out) : open_socket(ex, fd, get_int(fd, SO_DOMAIN), out);
+    if (status == 0) {
+        (*out)->listening = listening;
+    }
+    return status;
+}

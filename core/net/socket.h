@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Sockets of any family: what TCP and Unix sockets share, and some of it UDP sockets too.
+ */
+#pragma once
+#include "base/address.h"
+#include "net/stream.h"
+
+/* A descriptor of this type (SOCK_STREAM, SOCK_DGRAM), or a code. */
+int socket_new(int family, int type);
+/* Sets an option of SOL_SOCKET that is a flag. */
+int socket_set_flag(int fd, int name);
+int socket_bind(int fd, const address *);
+/* A bound socket becomes a listener; its descriptor is closed when this fails. */
+int socket_listen(executor *, int fd, int backlog, io **);
+/* The next connection and its peer; UV_EAGAIN: there is none now. */
+int socket_accept(io *listener, io **, address *peer);
+/* A socket whose connect(2) is under way: it is writable when that has ended. UV_EAGAIN: a Unix listener's queue is
+ * full, and nothing tells when it no longer is. */
+int socket_connect(executor *, const address *, io **);
+/* How a connect(2) ended: 0, UV_EAGAIN while it goes on, or its error. */
+int socket_connected(io *);
+
+/* What a descriptor is, in words such as "a TCP listener" (SOCKET_*); NULL: none, or no socket: see errno. */
+#define SOCKET_TCP_LISTENER "a TCP listener"
+#define SOCKET_TCP_STREAM "a TCP stream"
+#define SOCKET_UNIX_LISTENER "a Unix listener"
+#define SOCKET_UNIX_STREAM "a Unix stream"
+const char *socket_kind(int fd);
+/* Takes over a socket that was made elsewhere: a stream, or a listener. UV_EBUSY: it is open here already. Only when the
+ * descriptor was taken over is it closed when this fails. */
+int socket_adopt(executor *, int fd, io **);

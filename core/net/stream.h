@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A byte stream on an io of any kind: unread bytes, and writes that are whole.
+ *
+ * A read lands in the executor's scratch, which the stream then holds; what the reader leaves there moves into a buffer
+ * of the stream's own as soon as the scratch is wanted by another. So a stream without unread bytes owns no buffer, and
+ * the common read, taken whole, is copied once, into the Lua string.
+ *
+ *   descriptor --recv(2)--> scratch (held) --taken whole--> nothing left
+ *                              |
+ *                              +--settle: something left--> data of its own --taken--> freed
+ */
+#pragma once
+#include <sys/uio.h>
+
+#include "loop/io.h"
+
+/* Makes an io a stream. */
+void stream_init(io *);
+/* Takes the descriptor over: it is closed when this fails. */
+int stream_open(executor *, int fd, enum io_kind, io **);
+/* Both, or none: when it fails both are closed. */
+int stream_open_two(executor *, const int fds[2], enum io_kind, io **first, io **second);
+
+static inline size_t stream_unread(const io *o) {
+    return o->end - o->start;
+}
+static inline const char *stream_bytes(const io *o) {
+    return o->data + o->start;
+}
+
+/* Reads more bytes behind the unread ones, once: their number, or UV_EAGAIN, UV_EOF, UV_ENOMEM or what the system says.
+ * want: how many unread bytes the caller hopes to see in the end. What is unread stays so, whatever is returned. */
+ssize_t stream_fill(io *, size_t want);
+/* Drops the first n unread bytes. */
+void stream_consume(io *, size_t n);
+/* Puts n bytes, which lie in a pipe, back before the unread ones. UV_ENOMEM: all are lost, and later reads say so. */
+int stream_put_back(io *, int pipe, size_t n);
+/* Moves unread bytes out of the scratch. UV_ENOMEM: they are lost, and later reads say so. */
+int stream_settle(io *);
+
+/* Writing: one task's write at a time, the others queue.
+ *   begin -> true: it's the task's turn, until stream_end_write or stream_cut_write; false: wait with stream_wait_turn */
+bool stream_begin_write(io *, task *);
+void stream_end_write(io *);
+/* The write stops after t->progress bytes. If there are any, nothing can be written after them: UV_EPIPE from now on. */
+void stream_cut_write(io *, task *);
+/* Parks the task behind the write under way. */
+void stream_wait_turn(io *, task *, uint64_t deadline_ms);
+/* One system call: bytes written, UV_EAGAIN or an error. */
+ssize_t stream_write(io *, const struct iovec *, int count);

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * UDP sockets: see udp.h.
+ */
+#include "net/udp.h"
+
+#include "net/socket.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(datagram) + EXECUTOR_SCRATCH <= EXECUTOR_DATAGRAM, "the head of a datagram does not fit");
+
+static int connect_to(int fd, const address *a) {
+    return connect(fd, (const struct sockaddr *)&a->storage, a->length) < 0 ? io_last_error() : 0;
+}
+
+/* The bytes of one with its head, so that another can stand behind it. */
+static size_t space_of(const datagram *d) {
+    size_t alignment = _Alignof(datagram);
+    return (sizeof *d + d->size + alignment - 1) / alignment * alignment;
+}
+
+static datagram *at(const io *o, size_t place) {
+    return (datagram *)(void *)(o->data + place);
+}
+
+/* Moves what is left out of the scratch. Out of memory, it is lost, and the next call says so. */
+static void settle(io *o) {
+    size_t total = 0, end = 0;
+    for (size_t place = o->start; place < o->end; place = at(o, place)->next) {
+        total += space_of(at(o, place));
+    }
+    char *data = total ? malloc(total) : NULL;
+    for (size_t place = o->start; data && place < o->end; place = at(o, place)->next) {
+        const datagram *d = at(o, place);
+        datagram *copy = (datagram *)(void *)(data + end);
+        memcpy(copy, d, sizeof *d + d->size);
+        end += space_of(d);
+        copy->next = end;
+    }
+    io_drop_data(o);
+    if (total && !data) {
+        o->end_code = UV_ENOMEM;
+    }
+    o->data = data;
+    o->end = o->capacity = end;
+}
+
+void udp_init(io *o) {
+    o->settle = settle;
+}
+
+static int take_over(executor *ex, int fd, int status, io **out) {
+    if (status < 0) {
+        close(fd);
+        return status;
+    }
+    status = io_open(ex, fd, out);
+    if (status == 0) {
+        udp_init(*out);
+    }
+    return status;
+}
+
+int udp_bind(executor *ex, const address *a, bool reuseaddr, bool reuseport, io **out) {
+    *out = NULL;
+    int fd = socket_new(a->storage.ss_family, SOCK_DGRAM);
+    if (fd < 0) {
+        return fd;
+    }
+    int status = reuseaddr ? socket_set_flag(fd, SO_REUSEADDR) : 0;
+    if (status == 0 && reuseport) {
+        status = socket_set_flag(fd, SO_REUSEPORT);
+    }
+    if (status == 0) {
+        status = socket_bind(fd, a);
+    }
+    return take_over(ex, fd, status, out);
+}
+
+int udp_open(executor *ex, const address *a, io **out) {
+    *out = NULL;
+    int fd = socket_new(a->storage.ss_family, SOCK_DGRAM);
+    return fd < 0 ? fd : take_over(ex, fd, connect_to(fd, a), out);
+}
+
+int udp_connect(io *o, const address *a) {
+    return connect_to(o->fd, a);
+}
+
+static int receive_some(io *o) {
+    struct mmsghdr messages[EXECUTOR_BATCH];
+    struct iovec pieces[EXECUTOR_BATCH];
+    io_claim_scratch(o);
+    for (int i = 0; i < EXECUTOR_BATCH; i++) {
+        datagram *d = at(o, (size_t)i * EXECUTOR_DATAGRAM);
+        pieces[i] = (struct iovec){d->bytes, EXECUTOR_SCRATCH};
+        messages[i].msg_hdr = (struct msghdr){.msg_name = &d->from.storage,
+                                              .msg_namelen = sizeof d->from.storage,
+                                              .msg_iov = &pieces[i],
+                                              .msg_iovlen = 1};
+    }
+    int n;
+    do {
+        n = recvmmsg(o->fd, messages, EXECUTOR_BATCH, 0, NULL);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        int code = io_last_error();
+        if (code == UV_EAGAIN) {
+            o->ready &= (uint8_t)~UV_READABLE;
+        }
+        io_drop_data(o);
+        return code;
+    }
+    if (n < EXECUTOR_BATCH) {
+        o->ready &= (uint8_t)~UV_READABLE; /* drained: the next one is an event, and so is an error */
+    }
+    for (int i = 0; i < n; i++) {
+        datagram *d = at(o, (size_t)i * EXECUTOR_DATAGRAM);
+        d->next = (size_t)(i + 1) * EXECUTOR_DATAGRAM;
+        d->size = messages[i].msg_len;
+        d->cut = messages[i].msg_hdr.msg_flags & MSG_TRUNC;
+        d->from.length = messages[i].msg_hdr.msg_namelen;
+    }
+    o->end = (size_t)n * EXECUTOR_DATAGRAM;
+    return 0;
+}
+
+int udp_receive(io *o, const datagram **out) {
+    if (!udp_has_more(o)) {
+        int code = o->end_code;
+        o->end_code = 0;
+        if (code == 0) {
+            code = o->ready & UV_READABLE ? receive_some(o) : UV_EAGAIN;
+        }
+        if (code < 0) {
+            return code;
+        }
+    }
+    *out = at(o, o->start);
+    return 0;
+}
+
+void udp_consume(io *o) {
+    o->start = at(o, o->start)->next;
+    if (!udp_has_more(o)) {
+        io_drop_data(o);
+    }
+}
+
+int udp_send(io *o, const void *bytes, size_t size, const address *to) {
+    if (!(o->ready & UV_WRITABLE)) {
+        return UV_EAGAIN;
+    }
+    ssize_t n;
+    do {
+        n = sendto(o->fd, bytes, size, MSG_NOSIGNAL, to ? (const struct sockaddr *)&to->storage : NULL,
+                   to ? to->length : 0);
+    } while (n < 0 && errno == EINTR);
+    if (n >= 0) {
+        return 0;
+    }
+    int code = io_last_error();
+    if (code == UV_EAGAIN) {
+        o->ready &= (uint8_t)~UV_WRITABLE;
+    }
+    return code;
+}

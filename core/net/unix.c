@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Unix sockets: see unix.h.
+ */
+#include "net/unix.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static const char *path_of(const address *a) {
+    return ((const struct sockaddr_un *)&a->storage)->sun_path;
+}
+
+/* Whether the path is a socket's, and nobody listens there. */
+static bool is_stale(const address *a) {
+    struct stat file;
+    if (lstat(path_of(a), &file) < 0 || !S_ISSOCK(file.st_mode)) {
+        return false;
+    }
+    int fd = socket_new(AF_UNIX, SOCK_STREAM);
+    if (fd < 0) {
+        return false;
+    }
+    bool refused = connect(fd, (const struct sockaddr *)&a->storage, a->length) < 0 && errno == ECONNREFUSED;
+    close(fd);
+    return refused;
+}
+
+static int bind_path(int fd, const address *a, int mode) {
+    if (mode >= 0 && fchmod(fd, (mode_t)mode) < 0) { /* the file is made with these, or fewer: see umask(2) */
+        return io_last_error();
+    }
+    int status = socket_bind(fd, a);
+    if (status == UV_EADDRINUSE && is_stale(a)) {
+        status = unlink(path_of(a)) < 0 ? io_last_error() : socket_bind(fd, a);
+    }
+    if (status < 0) {
+        return status;
+    }
+    return mode >= 0 && path_of(a)[0] && chmod(path_of(a), (mode_t)mode) < 0 ? io_last_error() : 0;
+}
+
+int unix_listen(executor *ex, const address *a, int backlog, int mode, io **out) {
+    *out = NULL;
+    int fd = socket_new(AF_UNIX, SOCK_STREAM);
+    if (fd < 0) {
+        return fd;
+    }
+    int status = bind_path(fd, a, mode);
+    if (status < 0) {
+        close(fd);
+        return status;
+    }
+    return socket_listen(ex, fd, backlog, out);
+}
+
+int unix_pair(executor *ex, io **one, io **other) {
+    *one = *other = NULL;
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
+        return io_last_error();
+    }
+    return stream_open_two(ex, ends, IO_SOCKET, one, other);
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Threads: see thread.h.
+ */
+#include "thread/thread.h"
+
+#include "thread/channel.h"
+
+#include <sched.h>
+#include <time.h>
+
+/* How long a thread has to hear of a stop; and how long a state that is closed waits for its threads, all together. */
+enum { FINISH_SECONDS = 3 };
+
+static void stop(thread *t) {
+    pthread_mutex_lock(&t->lock);
+    t->stopped = true;
+    if (t->executor) {
+        inbox_post(&t->executor->inbox, &t->stop);
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* Mail to the thread. */
+static void on_stop_mail(mail *m) {
+    thread *t = list_entry(m, thread, stop);
+    pthread_mutex_lock(&t->lock);
+    t->heard = true;
+    pthread_mutex_unlock(&t->lock);
+    executor_stop(t->executor);
+}
+
+/* The parent has done with it. */
+static void remove_thread(thread *t) {
+    executor *parent = t->parent;
+    list_remove(&t->link);
+    parent->thread_count--;
+    if (list_empty(&parent->threads)) {
+        wheel_remove(&parent->wheel, &parent->patience.wheel);
+        channel_settle_waits(parent);
+    }
+    task_wake_all(&t->joiners, WAKE_READY);
+    thread_release(t);
+}
+
+/* The parent has seen its end. */
+static void reap(thread *t) {
+    inbox_withdraw(&t->parent->inbox, &t->ended);
+    inbox_withdraw(&t->parent->inbox, &t->idled);
+    t->seen(t);
+    remove_thread(t);
+}
+
+/* Mail to the parent. */
+static void on_ended_mail(mail *m) {
+    thread *t = list_entry(m, thread, ended);
+    pthread_join(t->os, NULL);
+    reap(t);
+}
+
+/* Mail that says no more than that it has come: the loop goes round once more. */
+static void look_again(mail *m) {
+    (void)m;
+}
+
+static void set_dismissed(thread *t) {
+    pthread_mutex_lock(&t->lock);
+    t->dismissed = true;
+    t->idle = false;
+    if (t->executor) {
+        inbox_post(&t->executor->inbox, &t->dismissal);
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* Tells the parent, once: whether to wait for its dismissal, which has not come. */
+static bool announce_idle(thread *t) {
+    pthread_mutex_lock(&t->lock);
+    bool dismissed = t->dismissed;
+    if (!dismissed && !t->idle) {
+        t->idle = true;
+        if (!t->orphaned) {
+            inbox_post(&t->parent->inbox, &t->idled);
+        }
+    }
+    t->dismissed = false;
+    pthread_mutex_unlock(&t->lock);
+    return !dismissed;
+}
+
+/* Signals keep no process alive, but a thread waits for them as long as the others are busy: those idle tell their parents,
+ * and the main thread, once it is idle too, dismisses them all. */
+static bool on_idle(executor *ex, bool idle) {
+    thread *own = ex->thread;
+    if (!idle) {
+        if (own) {
+            pthread_mutex_lock(&own->lock);
+            own->idle = false;
+            pthread_mutex_unlock(&own->lock);
+        }
+        return false;
+    }
+    for (list *node = ex->threads.next; node != &ex->threads; node = node->next) {
+        thread *t = list_entry(node, thread, link);
+        pthread_mutex_lock(&t->lock);
+        bool is_idle = t->idle;
+        pthread_mutex_unlock(&t->lock);
+        if (!is_idle) {
+            return true;
+        }
+    }
+    bool some = ex->thread_count || !list_empty(&ex->signal_waiters);
+    if (own && some && announce_idle(own)) {
+        return true;
+    }
+    for (list *node = ex->threads.next; node != &ex->threads; node = node->next) {
+        set_dismissed(list_entry(node, thread, link));
+    }
+    return false;
+}
+
+/* It computes on, in a state of its own, until it or the process ends. */
+static void leave_behind(thread *t) {
+    executor *parent = t->parent;
+    pthread_mutex_lock(&t->lock);
+    t->orphaned = true;
+    bool over = t->over;
+    pthread_mutex_unlock(&t->lock);
+    inbox_withdraw(&parent->inbox, &t->ended);
+    inbox_withdraw(&parent->inbox, &t->idled);
+    if (over) {
+        pthread_join(t->os, NULL);
+        reap(t);
+        return;
+    }
+    pthread_detach(t->os);
+    t->left(t);
+    remove_thread(t);
+}
+
+/* A while after a stop: who has not heard of it yet computes. */
+static void on_patience_over(timer *timer) {
+    executor *ex = list_entry(timer, executor, patience);
+    for (list *node = ex->threads.next, *next; node != &ex->threads; node = next) {
+        thread *t = list_entry(node, thread, link);
+        next = node->next;
+        pthread_mutex_lock(&t->lock);
+        bool heard = t->heard || t->over;
+        pthread_mutex_unlock(&t->lock);
+        if (!heard) {
+            leave_behind(t);
+        }
+    }
+}
+
+static void on_stop(executor *ex) {
+    for (list *node = ex->threads.next; node != &ex->threads; node = node->next) {
+        stop(list_entry(node, thread, link));
+    }
+    if (!ex->virtual && !list_empty(&ex->threads) && !wheel_pending(&ex->patience.wheel)) {
+        ex->patience.expired = on_patience_over;
+        wheel_insert(&ex->wheel, &ex->patience.wheel, executor_deadline_ms(ex, FINISH_SECONDS));
+    }
+}
+
+static void *thread_main(void *argument) {
+    thread *t = argument;
+    t->main(t);
+    pthread_mutex_lock(&t->lock);
+    t->over = true;
+    if (!t->orphaned) {
+        inbox_post(&t->parent->inbox, &t->ended);
+    }
+    pthread_mutex_unlock(&t->lock);
+    thread_release(t);
+    return NULL;
+}
+
+int thread_start(thread *t, executor *parent) {
+    t->parent = parent;
+    t->executor = NULL;
+    t->root = parent->root;
+    t->cpus = parent->cpus;
+    t->stopped = parent->stopping;
+    t->heard = t->over = t->orphaned = t->idle = t->dismissed = false;
+    t->stop = (mail){.arrived = on_stop_mail};
+    t->ended = (mail){.arrived = on_ended_mail};
+    t->idled = t->dismissal = (mail){.arrived = look_again};
+    list_init(&t->joiners);
+    list_init(&t->link);
+    pthread_mutex_init(&t->lock, NULL);
+    t->references = 3;
+
+    pthread_attr_t attributes;
+    int error = pthread_attr_init(&attributes);
+    if (error == 0) {
+        cpu_set_t cpus = parent->cpus;
+        if (t->cpu >= 0) {
+            CPU_ZERO(&cpus);
+            CPU_SET(t->cpu, &cpus);
+        }
+        error = pthread_attr_setaffinity_np(&attributes, sizeof cpus, &cpus);
+        if (error == 0) {
+            error = pthread_create(&t->os, &attributes, thread_main, t);
+        }
+        pthread_attr_destroy(&attributes);
+    }
+    if (error != 0) {
+        t->references = 0;
+        pthread_mutex_destroy(&t->lock);
+        return uv_translate_sys_error(error);
+    }
+    parent->on_stop = on_stop;
+    parent->on_idle = on_idle;
+    list_push(&parent->threads, &t->link);
+    parent->thread_count++;
+    return 0;
+}
+
+void thread_release(thread *t) {
+    pthread_mutex_lock(&t->lock);
+    bool last = --t->references == 0;
+    pthread_mutex_unlock(&t->lock);
+    if (last) {
+        pthread_mutex_destroy(&t->lock);
+        t->free(t);
+    }
+}
+
+void thread_attach(thread *t, executor *ex) {
+    ex->thread = t;
+    ex->on_idle = on_idle;
+    ex->root = t->root;
+    ex->cpus = t->cpus;
+    pthread_mutex_lock(&t->lock);
+    t->executor = ex;
+    bool stopped = t->heard = t->stopped;
+    pthread_mutex_unlock(&t->lock);
+    if (stopped) {
+        executor_stop(ex);
+    }
+}
+
+void thread_detach(thread *t) {
+    pthread_mutex_lock(&t->lock);
+    inbox_withdraw(&t->executor->inbox, &t->stop);
+    inbox_withdraw(&t->executor->inbox, &t->dismissal);
+    t->executor = NULL;
+    pthread_mutex_unlock(&t->lock);
+}
+
+void threads_finish(executor *ex) {
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += FINISH_SECONDS;
+    on_stop(ex);
+    while (!list_empty(&ex->threads)) {
+        thread *t = list_entry(list_first(&ex->threads), thread, link);
+        if (pthread_timedjoin_np(t->os, NULL, &end) == 0) {
+            reap(t);
+        } else {
+            leave_behind(t);
+        }
+    }
+}

@@ -1,0 +1,321 @@
+---Channels between the tasks of one thread: many senders, one receiver. See sync.lua for what all waiting has in
+---common.
+
+local bit = require "bit"
+local check = require "momo.internal.check"
+local core = require "momo.internal.core"
+
+local C, native = core.C, core.native
+local answer, park, queue = native.answer, native.park, native.queue
+local band = bit.band
+
+local M = {}
+
+-- A sender's channel is its `into`, a receiver's its `from`, until it is closed. So one look-up tells them from each
+-- other and from all else, where getmetatable would be several; what finds nothing there is checked in full.
+
+---@class momo.Sender
+local Sender = { __name = "momo.Sender" }
+Sender.__index = Sender
+
+---@class momo.Receiver
+local Receiver = { __name = "momo.Receiver" }
+Receiver.__index = Receiver
+
+---What `iter` of a receiver returns, here and in thread_channel.lua.
+function M.iterate(receiver)
+  local begun = false
+  return function()
+    local value, err, code = receiver:recv()
+    if code == "EBADF" and not begun then
+      check.fail("iter: " .. err:match ": (.*)$")
+    end
+    begun = true
+    return value
+  end
+end
+
+local function eof()
+  return nil, "EOF: end of file", "EOF"
+end
+
+local function broken_pipe()
+  return nil, "EPIPE: broken pipe", "EPIPE"
+end
+
+---Twice the room, the values in order from place 1 on.
+local function grow(channel)
+  local ring, mask, head = channel.ring, channel.mask, channel.head
+  local n, larger = channel.tail - head, {}
+  for i = 0, n - 1 do
+    larger[i + 1] = ring[band(head + i, mask) + 1]
+  end
+  channel.ring, channel.mask, channel.head, channel.tail = larger, 2 * mask + 1, 0, n
+end
+
+local function push(channel, value)
+  local tail = channel.tail
+  if tail - channel.head > channel.mask then
+    grow(channel)
+    tail = channel.tail
+  end
+  channel.ring[band(tail, channel.mask) + 1] = value
+  channel.tail = tail + 1
+  if channel.receiving then
+    if C.momo_queue_wake(channel.receivers) ~= 0 then
+      channel.promised = channel.promised + 1 -- a value is kept for the one that was woken
+    else
+      channel.receiving = false
+    end
+  end
+end
+
+---Once there is nothing that a send would have to mind, it need only look whether there is room.
+local function relax(channel)
+  if channel.reserved == 0 and not channel.sending and not channel.once then
+    channel.room = channel.capacity
+  end
+end
+
+---Wakes the first sender that waits, if there is room for its value.
+local function admit(channel)
+  if channel.sending and channel.tail - channel.head + channel.reserved < channel.capacity then
+    if C.momo_queue_wake(channel.senders) ~= 0 then
+      channel.reserved = channel.reserved + 1 -- a place is kept for it
+    else
+      channel.sending = false
+      relax(channel)
+    end
+  end
+end
+
+---Whether nothing more will come, though what has come may still be there.
+local function ended(channel)
+  return channel.open == 0 and channel.reserved == 0
+    and not (channel.sending and C.momo_queue_waiting(channel.senders) ~= 0)
+end
+
+---Those who wait for a value hear that there will be none.
+local function announce_end(channel)
+  if channel.receiving and ended(channel) then
+    channel.receiving = false
+    C.momo_queue_wake_all(channel.receivers)
+  end
+end
+
+---Sends when its turn comes.
+local function send_in_turn(channel, value, timeout)
+  channel.sending = true
+  channel.room = 0
+  if park(channel.senders, timeout) then
+    announce_end(channel)
+    return answer()
+  elseif channel.deaf then
+    return broken_pipe()
+  end
+  channel.reserved = channel.reserved - 1
+  push(channel, value)
+  admit(channel)
+  relax(channel)
+  announce_end(channel)
+  return true
+end
+
+local function send_with_care(self, value, timeout)
+  check.self(self, Sender, "tx", "send")
+  local channel = self.into
+  if value == nil then
+    check.fail("send: nil can't be sent; it stands for the end")
+  elseif not channel then
+    return nil, "EBADF: the sender is closed", "EBADF"
+  end
+  check.seconds(timeout, "send")
+  if channel.deaf then
+    return broken_pipe()
+  end
+  if channel.tail - channel.head + channel.reserved >= channel.capacity or channel.reserved > 0
+    or channel.sending and C.momo_queue_waiting(channel.senders) ~= 0 then
+    local ok, err, code = send_in_turn(channel, value, timeout)
+    if not ok then
+      return nil, err, code
+    end
+  else
+    push(channel, value)
+  end
+  if self.once then
+    self:close()
+  end
+  return true
+end
+
+---Waits, as long as the channel is full.
+---@async
+---@param value any but nil
+---@param timeout number?
+---@return true? ok
+---@return string? err "EPIPE: broken pipe" when nobody will receive
+---@return string? code
+function Sender:send(value, timeout)
+  local channel = type(self) == "table" and self.into
+  if channel and value ~= nil and timeout == nil and channel.tail - channel.head < channel.room then
+    push(channel, value)
+    return true
+  end
+  return send_with_care(self, value, timeout)
+end
+
+---Another sender of the same channel.
+---@return momo.Sender
+function Sender:clone()
+  check.self(self, Sender, "tx", "clone")
+  local channel = self.into
+  if not channel then
+    check.fail("clone: the sender is closed")
+  end
+  channel.open = channel.open + 1
+  return setmetatable({ into = channel }, Sender)
+end
+
+---When the last sender is closed, the receiver gets what was sent, and then EOF. May be repeated.
+function Sender:close()
+  check.self(self, Sender, "tx", "close")
+  local channel = self.into
+  if channel then
+    self.into = nil
+    channel.open = channel.open - 1
+    announce_end(channel)
+  end
+end
+
+---Takes the oldest value, and lets the first sender that waits have the room.
+local function take(channel)
+  local head = channel.head
+  local i = band(head, channel.mask) + 1
+  local ring = channel.ring
+  local value = ring[i]
+  ring[i] = false
+  channel.head = head + 1
+  if channel.sending then
+    admit(channel)
+  end
+  return value
+end
+
+---What being woken has brought.
+local function woken(channel)
+  if channel.promised > 0 then
+    channel.promised = channel.promised - 1
+    return take(channel)
+  elseif channel.deaf then
+    return nil, "ECANCELED: operation canceled", "ECANCELED"
+  end
+  return eof()
+end
+
+---@async
+---@param timeout number?
+---@return any value
+---@return string? err "EOF: end of file" when nobody will send
+---@return string? code
+function Receiver:recv(timeout)
+  local channel = type(self) == "table" and self.from
+  if not channel then
+    check.self(self, Receiver, "rx", "recv")
+    return nil, "EBADF: the receiver is closed", "EBADF"
+  elseif timeout ~= nil then
+    check.seconds(timeout, "recv")
+  end
+  if channel.tail - channel.head > channel.promised then
+    return take(channel)
+  elseif ended(channel) then
+    return eof()
+  end
+  channel.receiving = true
+  if park(channel.receivers, timeout) then
+    return answer()
+  end
+  return woken(channel)
+end
+
+---Iterates until the end, or until the receiver is closed meanwhile. One that is closed already throws.
+---@return fun(): any
+function Receiver:iter()
+  check.self(self, Receiver, "rx", "iter")
+  return M.iterate(self)
+end
+
+---What was not received is dropped; senders get EPIPE. May be repeated.
+function Receiver:close()
+  check.self(self, Receiver, "rx", "close")
+  local channel = self.from
+  if channel then
+    self.from = nil
+    channel.deaf, channel.room = true, 0
+    channel.ring, channel.head, channel.tail = {}, 0, 0
+    channel.sending, channel.receiving, channel.promised = false, false, 0
+    C.momo_queue_wake_all(channel.senders)
+    C.momo_queue_wake_all(channel.receivers)
+  end
+end
+
+-- What select asks (see select.lua).
+
+function Receiver:is_ready()
+  local channel = self.from
+  return not channel or channel.tail - channel.head > channel.promised or ended(channel)
+end
+
+function Receiver:consume()
+  return self:recv(0)
+end
+
+function Receiver:waiters()
+  self.from.receiving = true
+  return self.from.receivers, self.from
+end
+
+Receiver.woken = woken
+
+local function new_channel(capacity)
+  return {
+    ring = {},
+    mask = 7,
+    head = 0,     -- values received
+    tail = 0,     -- values sent
+    capacity = capacity,
+    room = capacity, -- below so many values, a send need not mind anything else; else 0
+    open = 1,     -- senders
+    once = false, -- a oneshot
+    deaf = false, -- the receiver is closed
+    senders = queue "send",
+    sending = false, -- there may be tasks in `senders`
+    reserved = 0,    -- places for senders that were woken
+    receivers = queue "recv",
+    receiving = false, -- there may be tasks in `receivers`
+    promised = 0,      -- values for receivers that were woken
+  }
+end
+
+---@param capacity integer? unbounded without it
+---@return momo.Sender tx
+---@return momo.Receiver rx
+function M.channel(capacity)
+  check.argument(capacity == nil or (check.is_whole(capacity) and capacity >= 1),
+    "channel: the capacity must be a whole number from 1, or nil", capacity)
+  local channel = new_channel(capacity or math.huge)
+  return setmetatable({ into = channel }, Sender), setmetatable({ from = channel }, Receiver)
+end
+
+---A channel for one value.
+---@return momo.Sender tx
+---@return momo.Receiver rx
+function M.oneshot()
+  local tx, rx = M.channel(1)
+  tx.once = true -- it is closed after a value
+  tx.into.once, tx.into.room = true, 0
+  return tx, rx
+end
+
+M.Sender, M.Receiver = Sender, Receiver
+
+return M

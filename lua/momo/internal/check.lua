@@ -1,0 +1,92 @@
+---What a wrong argument is told: errors at the line where the user's code called Momo.
+
+local native = require("momo.internal.core").native
+
+local M = {}
+
+---Throws the text at that line.
+---@type fun(text: string)
+M.fail = native.fail
+
+---@param value any
+---@return string text as it is shown in an error: strings in quotes, NaN, numbers, else the type
+function M.show(value)
+  if type(value) == "string" then
+    return string.format("%q", value)
+  elseif value ~= value then
+    return "NaN"
+  elseif type(value) == "number" or type(value) == "boolean" then
+    return tostring(value)
+  end
+  return type(value)
+end
+
+---@param ok any
+---@param what string such as "bind: the backlog must be a whole number"
+---@param value any what came instead
+function M.argument(ok, what, value)
+  if not ok then
+    M.fail(what .. ", got " .. M.show(value))
+  end
+end
+
+---@param timeout any nil, or a number of seconds
+---@param name string of the function
+function M.seconds(timeout, name)
+  if timeout ~= nil and not (type(timeout) == "number" and timeout >= 0) then
+    M.fail(name .. ": the timeout must be a number of seconds, 0 or more, got " .. M.show(timeout))
+  end
+end
+
+---@param self any
+---@param class table its metatable
+---@param object string such as "stream"
+---@param method string
+function M.self(self, class, object, method)
+  if getmetatable(self) ~= class then
+    M.fail(("%s: call it with a colon: %s:%s()"):format(method, object, method))
+  end
+end
+
+---Throws where a function of a module was called with a colon: what came first is the module.
+---@param value any
+---@param name string of the function
+function M.dot(value, name)
+  local method = name:match "[%w_]+$"
+  if type(value) == "table" and type(rawget(value, method)) == "function" then
+    M.fail(("%s: call it with a dot: %s(...)"):format(name, name))
+  end
+end
+
+---@param options any
+---@param allowed table<string, string> the type of each option; "any": the caller checks it
+---@param name string of the function
+function M.options(options, allowed, name)
+  if options == nil then
+    return {}
+  elseif type(options) ~= "table" then
+    M.fail(name .. ": options must be a table, got " .. M.show(options))
+  end
+  for key, value in pairs(options) do
+    local wanted = allowed[key]
+    if not wanted then
+      local known = {}
+      for option in pairs(allowed) do
+        known[#known + 1] = option
+      end
+      table.sort(known)
+      M.fail(("%s: there is no option %s, but %s"):format(name, M.show(key), table.concat(known, ", ")))
+    elseif wanted ~= "any" and type(value) ~= wanted then
+      M.fail(("%s: option %s must be a %s, got %s"):format(name, key, wanted, M.show(value)))
+    end
+  end
+  return options
+end
+
+---@param value any
+---@return boolean
+function M.is_whole(value)
+  return type(value) == "number" and value % 1 == 0
+end
+
+return M

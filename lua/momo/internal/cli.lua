@@ -1,0 +1,162 @@
+---The momo command. Returns a function of the command line's words that gives the exit status.
+
+local USAGE = [[
+usage: momo [options] FILE.lua [ARGS]
+  FILE.lua is run as the first task; `-` reads it from stdin
+  -e CODE         runs CODE instead of a file
+  --threads N     N threads run the file, each in a Lua state of its own; auto: one a CPU
+  --pin           pins thread i to the i-th CPU that the process may use
+  --virtual       time moves only when every task waits, straight to the next deadline
+  --version       shows the version
+  --help          shows this
+]]
+
+local OK, FAILED, USAGE_ERROR = 0, 1, 2
+
+local function complain(text)
+  io.stderr:write("momo: ", text, "\n")
+end
+
+local function parse(words)
+  local options = { threads = 1, words = {} }
+  local i = 1
+  while words[i] do
+    local word = words[i]
+    if word == "-e" then
+      i = i + 1
+      options.code = words[i]
+      if not options.code then
+        return nil, "-e wants a piece of Lua code"
+      end
+      i = i + 1
+      break
+    elseif word == "--threads" then
+      i = i + 1
+      local n = words[i] == "auto" and "auto" or tonumber(words[i])
+      if n ~= "auto" and not (n and n >= 1 and n <= 1024 and n % 1 == 0) then
+        return nil, "--threads wants a number from 1 to 1024, or auto"
+      end
+      options.threads = n
+    elseif word == "--pin" then
+      options.pin = true
+    elseif word == "--virtual" then
+      options.clock = "virtual"
+    elseif word == "--version" or word == "--help" or word == "-h" then
+      options.show = word == "--version" and "version" or "usage"
+      return options
+    elseif word == "-" or word:sub(1, 1) ~= "-" then
+      break
+    else
+      return nil, "there is no option " .. word
+    end
+    i = i + 1
+  end
+  if not options.code then
+    options.file = words[i]
+    if not options.file then
+      return nil, "which file?"
+    end
+    i = i + 1
+  end
+  if options.clock and options.threads ~= 1 then
+    return nil, "--virtual is for one thread"
+  end
+  for j = i, #words do
+    options.words[#options.words + 1] = words[j]
+  end
+  return options
+end
+
+---The program's text and the name that errors show it under.
+local function read_source(options)
+  if options.code then
+    return options.code, "=(command line)"
+  elseif options.file == "-" then
+    return io.read "*a", "=stdin"
+  end
+  local file, err = io.open(options.file, "rb")
+  if not file then
+    return nil, "cannot open " .. err
+  end
+  local source
+  source, err = file:read "*a"
+  file:close()
+  if not source then
+    return nil, "cannot read " .. options.file .. ": " .. err
+  end
+  return (source:gsub("^#[^\n]*", "")), "@" .. options.file
+end
+
+local function run(options)
+  local source, name = read_source(options)
+  if not source then
+    complain(name)
+    return FAILED
+  end
+  local _, problem = loadstring(source, name)
+  if problem then
+    complain(problem)
+    return FAILED
+  end
+  options.words[0] = options.file or "-e"
+
+  local core = require "momo.internal.core"
+  local task = require "momo.internal.task"
+  local thread = require "momo.thread"
+  local run_program = require "momo.internal.program"
+  local threads = options.threads == "auto" and thread.available_parallelism() or options.threads
+  local cpus = {}
+  for i = 1, options.pin and threads or 0 do
+    cpus[i] = core.C.momo_usable_cpu(core.executor, i - 1)
+    if cpus[i] < 0 then
+      complain(("--pin: the process may use %d CPUs, not %d"):format(thread.available_parallelism(), threads))
+      return FAILED
+    end
+  end
+  if cpus[1] then
+    thread.pin(cpus[1])
+  end
+  core.C.momo_stop_on_signals(core.executor)
+
+  local failed = false
+  local ok, err, traceback = task.start({ clock = options.clock }, function()
+    for i = 2, threads do
+      task.spawn(function() -- and joins it in the same turn: one that fails unjoined is reported by itself
+        local other, err = thread.spawn({ cpu = cpus[i] }, "momo.internal.program", source, name, options.words)
+        local other_ok, other_err = false, err
+        if other then
+          other_ok, other_err = other:join()
+        end
+        if not other_ok then
+          failed = true
+          complain(other_err)
+          task.stop()
+        end
+      end)
+    end
+    if threads > 1 then
+      task.yield_now()
+    end
+    return run_program(source, name, options.words)
+  end)
+  if ok == false then
+    complain(task.describe(err, traceback))
+  end
+  return (ok == false or failed or core.native.unjoined() > 0) and FAILED or OK
+end
+
+return function(...)
+  local options, err = parse { ... }
+  if not options then
+    complain(err)
+    io.stderr:write(USAGE)
+    return USAGE_ERROR
+  elseif options.show == "usage" then
+    io.stdout:write(USAGE)
+    return OK
+  elseif options.show == "version" then
+    print(require("momo")._VERSION)
+    return OK
+  end
+  return run(options)
+end

@@ -1,0 +1,71 @@
+---The border to the core: the one module that requires ffi. What the core's header declares is what `C` holds, since
+---the text that is declared here comes out of the library itself.
+
+if not rawget(_G, "jit") then
+  error("momo needs LuaJIT, and this is " .. _VERSION .. ": run it with luajit or the momo command", 0)
+end
+
+local ffi = require "ffi"
+
+local path, problem = package.searchpath("momo.native", package.cpath)
+if not path then
+  error("momo: its library is not on package.cpath:" .. problem, 0)
+end
+local native = require "momo.native"
+if not pcall(ffi.typeof, "momo_token") then -- declared once, however often this is required
+  ffi.cdef(native.header)
+end
+local int64, uint64 = ffi.typeof "int64_t", ffi.typeof "uint64_t"
+native.set_integers(function(value)
+  if ffi.istype(uint64, value) then
+    return true
+  elseif ffi.istype(int64, value) then
+    return false
+  end
+end, function(is_unsigned)
+  return is_unsigned and uint64() or int64()
+end)
+native.set_own((debug.getinfo(1, "S").source:gsub("internal/core%.lua$", "")))
+
+-- As tostring of Lua 5.3 does by itself.
+local function show(object)
+  return ("%s: %p"):format(getmetatable(object).__name, object)
+end
+for _, metatable in pairs(native.metatables) do
+  metatable.__tostring = show
+end
+
+local M = {}
+
+---Functions that use Lua's stack: what suspends, and what makes strings.
+M.native = native
+
+---The functions of core/include/momo.h.
+M.C = ffi.load(path)
+
+---This state's executor, the first argument of most of them.
+M.executor = ffi.cast("momo_executor *", native.executor)
+
+M.string = ffi.string
+M.new = ffi.new
+
+---A failure as Momo's functions return it.
+---@param code integer a negative UV_E*
+---@return nil, string err "CODE: text", string code
+function M.failure(code)
+  local name = ffi.string(M.C.momo_error_name(code))
+  return nil, name .. ": " .. ffi.string(M.C.momo_error_text(code)), name
+end
+
+---@param code integer 0, or a negative UV_E*
+---@return true? ok
+---@return string? err
+---@return string? code
+function M.status(code)
+  if code < 0 then
+    return M.failure(code)
+  end
+  return true
+end
+
+return M

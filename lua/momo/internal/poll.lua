@@ -1,0 +1,31 @@
+---Descriptors that are somebody else's, such as the socket of a library that is called through FFI.
+
+local native = require("momo.internal.core").native
+
+local look, wait = native.poll_look, native.poll_wait
+
+local M = {}
+
+---Waits until the descriptor can be read or written without waiting; an error or an end counts as either. It is never
+---closed, nor changed. Several tasks may wait for the same one.
+---@async
+---@param fd integer
+---@param events "r"|"w"|"rw"
+---@param timeout number? seconds
+---@return "r"|"w"|"rw"|nil ready which of the events
+---@return string? err
+---@return string? code
+function M.poll(fd, events, timeout)
+  local ready, err, code
+  repeat ready, err, code = look(fd, events, timeout) until ready ~= true
+  if type(ready) == "userdata" then
+    local watch = ready
+    repeat ready, err, code = wait(watch, timeout) until ready ~= true
+  end
+  if ready then
+    return ready
+  end
+  return nil, err, code
+end
+
+return M

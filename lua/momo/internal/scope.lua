@@ -1,0 +1,246 @@
+---Structured concurrency: what is started in a scope has ended when the scope returns.
+---
+---A scope, a timeout and a shield are each a stretch of the calling task's work; a scope has children besides, which
+---are tasks. Errors that pass through keep the traceback of where they happened.
+
+local check = require "momo.internal.check"
+local native = require("momo.internal.core").native
+local task = require "momo.internal.task"
+
+local note, raise = native.note, native.raise
+local scope_enter, scope_leave = native.scope_enter, native.scope_leave
+local is_cancelled, Cancelled = task.is_cancelled, task.Cancelled
+
+---@class momo.Scope
+local Scope = { __name = "momo.Scope" }
+Scope.__index = Scope
+
+local M = {}
+
+-- Scopes that have been left serve again: a fresh one costs the collector more than all the rest.
+local KEEP = 64
+local kept, n_kept = {}, 0
+
+---kind: seconds of a timeout, nil for a scope, true for one that supervises, false for a shield
+local function enter(kind)
+  local raw = kept[n_kept]
+  if raw then
+    kept[n_kept] = nil
+    n_kept = n_kept - 1
+  end
+  return scope_enter(kind, raw)
+end
+
+local function leave(raw)
+  local mine, expired, interrupted = scope_leave(raw)
+  if n_kept < KEEP then
+    n_kept = n_kept + 1
+    kept[n_kept] = raw
+  end
+  return mine, expired, interrupted
+end
+
+---Spawns a task that the scope waits for. Its failure cancels the scope's other work, and is raised by the scope.
+---@param fn function
+---@return momo.Task
+function Scope:spawn(fn, ...)
+  check.self(self, Scope, "scope", "spawn")
+  if self.ended then
+    check.fail("spawn: the scope has ended")
+  end
+  return native.scope_spawn(self.raw, fn, ...)
+end
+
+---Cancels the children, and what the scope's function is doing. The scope then returns nil, "ECANCELED: reason",
+---"ECANCELED".
+---@param reason any
+function Scope:cancel(reason)
+  check.self(self, Scope, "scope", "cancel")
+  if not self.cancelled and not self.ended then
+    self.cancelled = setmetatable({ reason = reason }, Cancelled)
+    native.scope_cancel(self.raw, self.cancelled)
+  end
+end
+
+---Runs fn when the children have ended, last first, shielded.
+---@param fn function
+function Scope:defer(fn, ...)
+  check.self(self, Scope, "scope", "defer")
+  check.argument(type(fn) == "function", "defer: argument 1 must be a function", fn)
+  if self.left then
+    check.fail "defer: the scope has ended"
+  end
+  self.deferred = { fn = fn, n = select("#", ...), before = self.deferred, ... }
+end
+
+local function unshield(raw, ok, ...)
+  leave(raw)
+  if not ok then
+    raise((...))
+  end
+  return ...
+end
+
+---Holds a cancellation off while fn cleans up: it is raised by the first suspending call afterwards.
+---@async
+---@param fn function
+---@return any ...
+function M.shield(fn, ...)
+  check.argument(type(fn) == "function", "shield: argument 1 must be a function", fn)
+  return unshield(enter(false), xpcall(fn, note, ...))
+end
+
+---The error of the first deferred call that failed; those of later ones are shown at once.
+local function run_deferred(scope)
+  local failed, err = false, nil
+  while scope.deferred do
+    local entry = scope.deferred
+    scope.deferred = entry.before
+    local ok, problem = pcall(M.shield, entry.fn, unpack(entry, 1, entry.n))
+    if not ok and failed then
+      io.stderr:write("momo: while a scope was left: ", task.describe(problem), "\n")
+    elseif not ok then
+      failed, err = true, problem
+    end
+  end
+  return failed, err
+end
+
+local function conclude(scope, ok, ...)
+  local raw = scope.raw
+  local err = ...
+  local failed = not ok and not is_cancelled(err) and not native.scope_failure(raw) -- else a child was first
+  if not ok then
+    native.scope_cancel(raw, is_cancelled(err) and err or setmetatable({ reason = "the scope failed" }, Cancelled))
+  end
+  while native.scope_wait(raw) do end
+  scope.ended = true
+  local defer_failed, defer_err = run_deferred(scope)
+  local child, failure = native.scope_failure(raw)
+  scope.left = true
+  local mine, _, interrupted = leave(raw)
+  if failed then
+    raise(err)
+  elseif child then
+    raise(failure)
+  elseif defer_failed then
+    raise(defer_err)
+  elseif scope.cancelled and (ok or mine) then
+    local reason = scope.cancelled.reason
+    return nil, "ECANCELED: " .. (reason == nil and "the scope was cancelled" or tostring(reason)), "ECANCELED"
+  elseif not ok then
+    raise(err)
+  elseif interrupted then
+    native.check_cancelled()
+  end
+  return ...
+end
+
+---Runs fn(scope, ...) and returns its results when every child has ended, never before. The first failure, of fn or a
+---child, cancels the rest and is raised with its own traceback.
+---@async
+---@param fn fun(scope: momo.Scope, ...: any): ...
+---@return any ... or nil, "ECANCELED: reason", "ECANCELED" after scope:cancel
+function M.scope(fn, ...)
+  check.argument(type(fn) == "function", "scope: argument 1 must be a function", fn)
+  native.check_cancelled()
+  local scope = setmetatable({ raw = enter(nil) }, Scope)
+  return conclude(scope, xpcall(fn, note, scope, ...))
+end
+
+---A scope whose children may fail: that is reported like the failure of a task that nobody joins, and cancels nobody.
+---@async
+---@param fn fun(scope: momo.Scope, ...: any): ...
+function M.supervise(fn, ...)
+  local scope = setmetatable({ raw = enter(true) }, Scope)
+  return conclude(scope, xpcall(fn, note, scope, ...))
+end
+
+local function time_is_over(raw, seconds, ok, ...)
+  local mine, expired = leave(raw)
+  if ok then
+    return ...
+  elseif mine and expired and is_cancelled((...)) then
+    return nil, ("ETIMEDOUT: not done within %g s"):format(seconds), "ETIMEDOUT"
+  end
+  raise((...))
+end
+
+---Cancels what fn is doing when the time is over. Timeouts nest; the earliest wins. See momo.time.timeout.
+---@async
+function M.timeout(seconds, fn, ...)
+  if not (type(seconds) == "number" and seconds >= 0 and type(fn) == "function") then
+    check.argument(type(seconds) == "number" and seconds >= 0,
+      "timeout: argument 1 must be a number of seconds, 0 or more", seconds)
+    check.argument(false, "timeout: argument 2 must be a function", fn)
+  end
+  return time_is_over(enter(seconds), seconds, xpcall(fn, note, ...))
+end
+
+local function check_functions(fns, name)
+  check.argument(type(fns) == "table", name .. ": argument 1 must be an array of functions", fns)
+  for i, fn in ipairs(fns) do
+    check.argument(type(fn) == "function", ("%s: entry %d must be a function"):format(name, i), fn)
+  end
+end
+
+local function pack(...)
+  return { n = select("#", ...), ... }
+end
+
+---A task that nobody but itself has cancelled.
+local function raise_cancelled(tasks)
+  for _, child in ipairs(tasks) do
+    local ok, err = child:join(0)
+    if not ok then
+      raise(err)
+    end
+  end
+end
+
+---Runs the functions as tasks; the first to return wins, the others are cancelled and waited for.
+---@async
+---@param fns function[]
+---@return integer index
+---@return any ... what it returned
+function M.race(fns)
+  check_functions(fns, "race")
+  check.argument(#fns > 0, "race: argument 1 must be an array of functions, with one at least", fns)
+  local winner, results
+  local tasks = {}
+  M.scope(function(scope)
+    for i, fn in ipairs(fns) do
+      tasks[i] = scope:spawn(function()
+        local returned = pack(fn())
+        if not winner then
+          winner, results = i, returned
+          scope:cancel("another one was first")
+        end
+      end)
+    end
+  end)
+  if not winner then
+    raise_cancelled(tasks)
+  end
+  return winner, unpack(results, 1, results.n)
+end
+
+---Runs the functions as tasks, until all have returned.
+---@async
+---@param fns function[]
+---@return {n: integer, [integer]: any} ... for each, what it returned
+function M.all(fns)
+  check_functions(fns, "all")
+  local results, tasks = {}, {}
+  M.scope(function(scope)
+    for i, fn in ipairs(fns) do
+      tasks[i] = scope:spawn(function()
+        results[i] = pack(fn())
+      end)
+    end
+  end)
+  raise_cancelled(tasks)
+  return unpack(results, 1, #fns)
+end
+
+return M

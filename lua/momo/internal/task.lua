@@ -1,0 +1,231 @@
+---Tasks: spawn, run, join, cancel.
+---
+---A task is a coroutine that the executor resumes. It runs until it suspends, on the thread that spawned it, and
+---waits for one thing at a time.
+
+local check = require "momo.internal.check"
+local native = require("momo.internal.core").native
+
+local join, outcome = native.join, native.outcome
+
+---@class momo.Task
+local Task = native.metatables.task
+local methods = {}
+Task.__name = "momo.Task"
+
+---Methods, and `locals`: a table of values of this task, which the tasks that it spawns later start with a copy of.
+function Task:__index(key)
+  local method = methods[key]
+  if method then
+    return method
+  elseif key == "locals" then
+    local fields = native.fields(self)
+    fields.locals = fields.locals or {}
+    native.has_locals(self)
+    return fields.locals
+  end
+end
+
+function Task:__tostring()
+  local name = native.fields(self).name
+  return ("momo.Task %d%s (%s)"):format(native.id(self), name and " '" .. name .. "'" or "", native.status(self))
+end
+
+---The name that errors and reports show beside the task's number.
+---@param name string
+function methods:set_name(name)
+  check.self(self, Task, "task", "set_name")
+  if type(name) ~= "string" then
+    check.fail("set_name: argument 1 must be a string, got " .. type(name))
+  end
+  native.fields(self).name = name
+end
+
+---@class momo.Cancelled
+---@field reason any what was given to `task:cancel`
+---@field goes_on boolean? what it waited for goes on: see spawn_blocking
+local Cancelled = native.metatables.cancelled
+Cancelled.__name = "momo.Cancelled"
+Cancelled.__index = Cancelled
+
+function Cancelled:__tostring()
+  local text = self.reason == nil and "cancelled" or "cancelled: " .. tostring(self.reason)
+  return self.goes_on and text .. " (the blocking work that it waited for goes on)" or text
+end
+
+local M = { Cancelled = Cancelled }
+
+---Makes a task and puts it at the tail of this thread's ready queue. It never moves to another thread.
+---@type fun(fn: function, ...: any): momo.Task
+M.spawn = native.spawn
+
+---Goes to the tail of the ready queue.
+---@async
+---@type fun()
+M.yield_now = native.yield_now
+
+---The task that runs, or nil outside of one.
+---@type fun(): momo.Task?
+M.current = native.current
+
+---Cancels every task of this executor, the caller too, and stops the threads that it started. `run` returns, without an
+---error, when all have ended.
+---@type fun()
+M.stop = native.stop
+
+---Waits for the task's end.
+---@async
+---@param timeout number? seconds; 0 only tries
+---@return boolean? ok
+---@return any ... what its function returned, or the error it ended with; nil, err, "ETIMEDOUT" when the time is over
+function methods:join(timeout)
+  if getmetatable(self) ~= Task then
+    check.self(self, Task, "task", "join")
+  end
+  join(self, timeout)
+  return outcome(self)
+end
+
+---"ready" | "running" | "waiting" | "done" | "failed" | "cancelled"
+---@type fun(self: momo.Task): string
+methods.status = native.status
+
+---Counted up from 1 by each executor.
+---@type fun(self: momo.Task): integer
+methods.id = native.id
+
+---Where the task is, or where it failed.
+---@type fun(self: momo.Task): string
+methods.traceback = native.traceback
+
+---Its pending operation raises momo.Cancelled, and so does each later suspending call. A task that has not begun never
+---does. An operation that had completed keeps its result. Cancelling twice, or what has ended, does nothing.
+---@type fun(self: momo.Task, reason: any)
+methods.cancel = native.cancel
+
+---@param err any
+---@return boolean
+function M.is_cancelled(err)
+  return getmetatable(err) == Cancelled
+end
+
+local function let_through(ok, err, ...)
+  if not ok and getmetatable(err) == Cancelled then
+    error(err, 0)
+  end
+  return ok, err, ...
+end
+
+---pcall that lets a cancellation through.
+---@param fn function
+---@return boolean ok
+---@return any ...
+function M.pcall(fn, ...)
+  return let_through(pcall(fn, ...))
+end
+
+---An error as text, with the place where it happened.
+---@param err any
+---@param traceback string?
+---@return string
+function M.describe(err, traceback)
+  local ok, text = pcall(tostring, err)
+  if not ok or type(text) ~= "string" then
+    text = "(error object whose __tostring failed)"
+  end
+  if traceback and traceback ~= "" then
+    text = text .. "\n" .. traceback
+  end
+  return text
+end
+
+local function report_on_stderr(err, traceback, task)
+  if native.fields(task).name then
+    traceback = "in " .. native.task_name(task) .. "\n" .. traceback
+  end
+  io.stderr:write("momo: ", M.describe(err, traceback), "\n")
+end
+
+local function with_traceback(handle, ok, ...)
+  if ok then
+    return ok, ...
+  end
+  return ok, ..., native.traceback(handle)
+end
+
+---Who waits for what, and where.
+local function describe_deadlock(waiting)
+  local lines = { "run: every task waits for another one, and nothing can wake any of them:" }
+  for i, entry in ipairs(waiting) do
+    local task, operation, place = unpack(entry)
+    lines[#lines + 1] = ("  %s in %s at %s"):format(native.task_name(task), operation, place)
+    if i == 20 and #waiting > i then
+      lines[#lines + 1] = ("  and %d more"):format(#waiting - i)
+      break
+    end
+  end
+  return table.concat(lines, "\n")
+end
+
+---Runs main as the first task until every task has ended. The options are those of `run`.
+---@param options {on_error: fun(err: any, task: momo.Task)?, clock: "virtual"?}
+---@param main function
+---@return boolean? ok nil: it was stopped before main ended
+---@return any ... what main returned, or its error and traceback
+function M.start(options, main, ...)
+  local on_error = options.on_error
+  local report = on_error and function(err, _, task) on_error(err, task) end or report_on_stderr
+  if options.clock == "virtual" then
+    native.set_virtual(true)
+  end
+  local handle, deadlock = native.run(report, main, ...)
+  if options.clock == "virtual" then
+    native.set_virtual(false)
+  end
+  if deadlock then
+    return false, describe_deadlock(deadlock)
+  elseif handle then
+    return with_traceback(handle, outcome(handle))
+  end
+end
+
+local function results(ok, ...)
+  if ok then
+    return ...
+  elseif ok == false then
+    local err, traceback = ...
+    if type(err) == "string" then
+      err = M.describe(err, traceback)
+    end
+    error(err, 0)
+  end
+end
+
+---Runs main as the first task, and returns what it returned once every task has ended. An error of main cancels the
+---other tasks and is raised with its traceback; nothing is returned when `stop` came before main's end.
+---
+---options.on_error(err, task) is called for each failed task that nobody joins; without it, they are shown on stderr.
+---options.clock = "virtual": time begins at 0 and moves only when every task waits, straight to the next deadline.
+---@overload fun(main: function, ...: any): ...
+---@param options {on_error: fun(err: any, task: momo.Task)?, clock: "virtual"?}
+---@param ... any main and its arguments
+---@return any ...
+function M.run(options, ...)
+  if type(options) == "function" then
+    return results(M.start({}, options, ...))
+  end
+  local main = ...
+  if type(options) ~= "table" then
+    check.fail("run: argument 1 must be a function, or a table of options and then a function, got "
+      .. type(options) .. " (write run(main), not run(main()))")
+  elseif type(main) ~= "function" then
+    check.fail("run: argument 2 must be a function, got " .. type(main))
+  end
+  check.options(options, { on_error = "function", clock = "string" }, "run")
+  if options.clock and options.clock ~= "virtual" then
+    check.fail(("run: option clock must be \"virtual\", got %q"):format(options.clock))
+  end
+  return results(M.start(options, ...))
+end
+
+return M

@@ -1,0 +1,129 @@
+---Channels between threads: many senders, one receiver, bounded. They are used as those of momo.sync.
+---
+---Values are copied: booleans, numbers, strings, 64-bit integers, and tables of these, nested, shared and cyclic ones
+---too, without their metatables. An end of another channel moves: the giver's handle of it is closed. An end is given
+---away in a value, as an argument of momo.thread.spawn, or as a result. What a thread still has of them at its end is
+---closed.
+
+local check = require "momo.internal.check"
+local core = require "momo.internal.core"
+
+local C, native = core.C, core.native
+local iterate = require("momo.internal.channel").iterate
+local channel_recv, channel_send = native.channel_recv, native.channel_send
+local message = core.new "momo_message"
+
+---@class momo.thread.Sender
+local Sender = native.metatables.sender
+Sender.__name = "momo.thread.Sender"
+Sender.__index = Sender
+
+---@class momo.thread.Receiver
+local Receiver = native.metatables.receiver
+Receiver.__name = "momo.thread.Receiver"
+Receiver.__index = Receiver
+
+local M = { Receiver = Receiver }
+
+---Waits, as long as the channel is full; its thread does not. Throws when the value can't be copied: then nothing was
+---sent, and no end given away.
+---@async
+---@param value any but nil
+---@param timeout number? seconds; 0 only tries
+---@return true? ok
+---@return string? err "EPIPE: broken pipe" when nobody will receive
+---@return string? code
+function Sender:send(value, timeout)
+  if timeout == nil and getmetatable(self) == Sender then
+    local kind = type(value)
+    if kind == "number" and C.momo_send_number(self, value) ~= 0
+      or kind == "string" and C.momo_send_string(self, value, #value) ~= 0 then
+      return true
+    end
+  end
+  local ok, done, code
+  repeat ok, done, code = channel_send(self, value, timeout) until done
+  if ok then
+    return true
+  end
+  return nil, done, code
+end
+
+---Another sender of the same channel; the values of each arrive in order.
+---@type fun(self: momo.thread.Sender): momo.thread.Sender
+Sender.clone = native.sender_clone
+
+---When the last sender is closed, the receiver gets what was sent, and then EOF. May be repeated.
+---@type fun(self: momo.thread.Sender)
+Sender.close = native.end_close
+
+---The oldest value of some sender.
+---@async
+---@param timeout number? seconds; 0 only tries
+---@return any value
+---@return string? err "EOF: end of file" when nobody will send
+---@return string? code
+function Receiver:recv(timeout)
+  if timeout == nil and getmetatable(self) == Receiver then
+    local kind = C.momo_receive(self, message)
+    if kind == C.MOMO_NUMBER then
+      return message.number
+    elseif kind == C.MOMO_STRING then
+      local size, bytes = message.size, message.bytes -- which a finalizer can't change any more
+      local value = core.string(bytes, size)
+      C.momo_received(self)
+      return value
+    end
+  end
+  local ok, value, code
+  repeat ok, value, code = channel_recv(self, timeout) until value ~= nil
+  if ok then
+    return value
+  end
+  return nil, value, code
+end
+
+---Iterates until the end, or until the receiver is closed meanwhile. One that is closed already throws.
+---@return fun(): any
+function Receiver:iter()
+  check.self(self, Receiver, "rx", "iter")
+  return iterate(self)
+end
+
+---What was not received is dropped; senders get EPIPE. May be repeated.
+---@type fun(self: momo.thread.Receiver)
+Receiver.close = native.end_close
+
+-- What select asks (see select.lua).
+
+Receiver.is_ready = native.channel_ready
+
+function Receiver:consume()
+  return self:recv(0)
+end
+
+function Receiver:waiters()
+  return self, self
+end
+
+local function woken(ok, ...)
+  if ok then
+    return ...
+  end
+  return nil, ...
+end
+
+function Receiver.woken(receiver)
+  return woken(native.channel_woken(receiver))
+end
+
+---@param capacity integer values that are under way at most; then senders wait
+---@return momo.thread.Sender tx
+---@return momo.thread.Receiver rx
+function M.channel(capacity)
+  check.argument(check.is_whole(capacity) and capacity >= 1 and capacity <= 2 ^ 31,
+    "channel: the capacity of a channel between threads must be a whole number from 1 to 2^31", capacity)
+  return native.thread_channel(capacity)
+end
+
+return M

@@ -1,0 +1,75 @@
+---Host names, and addresses as text: "127.0.0.1:8080", "[::1]:8080", "localhost:8080".
+
+local check = require "momo.internal.check"
+local native = require("momo.internal.core").native
+
+local HOST_MAX = 253 -- bytes of a name in the DNS
+
+local M = {}
+
+---@param address any
+---@param name string of the function that was given it
+---@return string host
+---@return integer port
+---@return boolean literal whether host is no name
+function M.split(address, name)
+  check.dot(address, name)
+  if type(address) ~= "string" then
+    check.fail(name .. ": the address must be a string such as \"127.0.0.1:8080\", got " .. check.show(address))
+  end
+  local host, port, literal = native.split(address)
+  if not host then
+    local digits = address:match "^:?(%d+)$"
+    if tonumber(address:match ":(%d+)$" or 0) > 65535 then
+      check.fail(("%s: the port of %q must be a number from 0 to 65535"):format(name, address))
+    end
+    check.fail(("%s: %q is no address; write \"127.0.0.1:%s\""):format(name, address, digits or "8080"))
+  end
+  return host, port, literal
+end
+
+---The literal addresses that a name stands for, in the order in which the system prefers them.
+---@async
+---@param host string
+---@param port integer
+---@param timeout number?
+---@return string[]? addresses
+---@return string? err
+---@return string? code
+function M.resolve(host, port, timeout)
+  local lookup, err, code = native.lookup_start(host)
+  if not lookup then
+    return nil, err, code
+  end
+  local addresses
+  repeat
+    addresses, err, code = native.lookup_finish(host, lookup, port, timeout)
+  until addresses ~= true
+  return addresses, err, code
+end
+
+---Looks a host up, on a pool of threads: the loop goes on, and so do other look-ups, up to 32 at a time.
+---@async
+---@param host string a name, or an address, which stands for itself
+---@param port integer? with it, the results can be given to connect
+---@return string[]? addresses "127.0.0.1" and "::1"; with a port "127.0.0.1:80" and "[::1]:80"
+---@return string? err
+---@return string? code
+function M.lookup_host(host, port)
+  check.argument(type(host) == "string", "lookup_host: argument 1 must be a host name", host)
+  check.argument(port == nil or (check.is_whole(port) and port >= 0 and port <= 65535),
+    "lookup_host: argument 2 must be a port from 0 to 65535", port)
+  if host == "" or #host > HOST_MAX or host:find "%z" then
+    return nil, ("EINVAL: a host name has 1 to %d bytes, none of them 0: this one has %d"):format(HOST_MAX, #host),
+      "EINVAL"
+  end
+  local addresses, err, code = M.resolve(host, port or 0)
+  if addresses and not port then
+    for i, address in ipairs(addresses) do
+      addresses[i] = address:match "^%[(.*)%]:0$" or address:match "^(.*):0$"
+    end
+  end
+  return addresses, err, code
+end
+
+return M

@@ -1,0 +1,31 @@
+---Listeners: what those of TCP and of Unix sockets can do.
+
+local check = require "momo.internal.check"
+local native = require("momo.internal.core").native
+local socket = require "momo.net.socket"
+
+local accept = native.accept
+
+---@class momo.Listener: momo.Socket
+local Listener = native.metatables.listener
+Listener.__name = "momo.Listener"
+Listener.__index = Listener
+socket.extend(Listener, "listener")
+
+---The next connection. Those who wait are served in turn.
+---@async
+---@param timeout number? seconds
+---@return momo.Stream? stream
+---@return string peer its address, or the error
+---@return string? code
+function Listener:accept(timeout)
+  check.self(self, Listener, "listener", "accept")
+  local stream, peer, code
+  repeat stream, peer, code = accept(self, timeout) until stream ~= true
+  if stream then
+    return stream, peer
+  end
+  return nil, peer, code
+end
+
+return Listener

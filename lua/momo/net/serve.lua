@@ -1,0 +1,142 @@
+---serve: a task for each connection, a limit on them, and an orderly end.
+---
+---    serve's task ---- scope ---- acceptor: accepts, as long as there is room
+---         |              '------- watcher: wakes the acceptor when the listener is closed
+---      shield
+---         '---- scope that supervises ---- a task for each connection
+---
+---A cancellation of serve's task ends the acceptor at once, and is held off from the connections by the shield, beneath
+---which serve's task gives them their time.
+
+local check = require "momo.internal.check"
+local native = require("momo.internal.core").native
+local scopes = require "momo.internal.scope"
+local sync = require "momo.sync"
+local now = require("momo.time").now
+
+local note, raise, Cancelled = native.note, native.raise, native.metatables.cancelled
+
+-- What passes: the process or the system has too much open, or, as accept(2) warns, the network has failed the next
+-- connection. Then one of ours that ends is waited for, or this long: it may be others who hold what is missing.
+local PASSING = {}
+for code in ([[EMFILE ENFILE ENOBUFS ENOMEM
+    ENETDOWN EPROTO ENOPROTOOPT EHOSTDOWN ENONET EHOSTUNREACH ENETUNREACH EPERM ETIMEDOUT]]):gmatch "%S+" do
+  PASSING[code] = true
+end
+local PAUSE_SECONDS = 0.1
+
+---@class momo.net.Server
+---@field listener momo.net.TcpListener
+---@field handler fun(stream: momo.net.TcpStream, peer: string)
+---@field on_error fun(err: any, peer: string)?
+---@field max integer connections at a time
+---@field active integer connections now
+---@field changed momo.Notify a connection has ended, or the listener is closed
+---@field closed boolean the listener is
+
+-- What stays on the stack while the handler runs is kept short: a few values more, and each connection's stack doubles.
+local function connection(server, stream, peer)
+  local ok, err = xpcall(server.handler, note, stream, peer)
+  stream:close()
+  server.active = server.active - 1
+  server.changed:notify_one()
+  if not ok then
+    if server.on_error and getmetatable(err) ~= Cancelled then
+      server.on_error(err, peer)
+    else
+      raise(err)
+    end
+  end
+end
+
+---Returns what accept failed with, unless the listener was closed.
+---@async
+local function accept_all(server, connections)
+  local listener, changed = server.listener, server.changed
+  while not server.closed do
+    if server.active >= server.max then
+      changed:notified()
+    else
+      local stream, peer, code = listener:accept()
+      if stream then
+        server.active = server.active + 1
+        connections:spawn(connection, server, stream, peer)
+      elseif PASSING[code] then
+        changed:notified(PAUSE_SECONDS)
+      elseif code == "ECANCELED" or code == "EBADF" then
+        return
+      else
+        return peer, code
+      end
+    end
+  end
+end
+
+---@async
+local function watch(server)
+  while native.wait_closed(server.listener) do end
+  server.closed = true
+  server.changed:notify_one()
+end
+
+---@async
+local function run(server, drain)
+  local err, code
+  scopes.scope(function(scope)
+    local watcher = scope:spawn(watch, server)
+    scopes.shield(scopes.supervise, function(connections)
+      err, code = select(2, scope:spawn(accept_all, server, connections):join())
+      watcher:cancel()
+      local deadline = now() + drain
+      while server.active > 0 and now() < deadline do
+        server.changed:notified(deadline - now())
+      end
+      if server.active > 0 then
+        connections:cancel "the server ends"
+      end
+    end)
+  end)
+  if code then
+    return nil, err, code
+  end
+  return true
+end
+
+local M = {}
+
+---Accepts connections and calls `handler(stream, peer)` for each in a task of its own, which closes the stream when
+---that has ended. An error of a handler ends its connection only.
+---
+---Ends when the listener is closed, or the calling task is cancelled: then it accepts no more, gives the handlers
+---`drain` seconds (0) to end, and cancels those that have not. Returns, or raises its cancellation, when all have
+---ended. The listener stays the caller's.
+---
+---Without `on_error`, an error is reported like that of a task that nobody joins.
+---@async
+---@param listener momo.net.TcpListener
+---@param handler fun(stream: momo.net.TcpStream, peer: string)
+---@param options {max_connections: integer?, on_error: fun(err: any, peer: string)?, drain: number?}?
+---@return true? ok nil: accept failed for a reason that does not pass
+---@return string? err
+---@return string? code
+function M.serve(listener, handler, options)
+  local class = type(listener) == "userdata" and getmetatable(listener)
+  check.argument(type(class) == "table" and rawget(class, "accept"), "serve: argument 1 must be a listener", listener)
+  check.argument(type(handler) == "function", "serve: argument 2 must be a function", handler)
+  options = check.options(options, { max_connections = "number", on_error = "function", drain = "number" }, "serve")
+  local max, drain = options.max_connections or math.huge, options.drain or 0
+  check.argument(max == math.huge or (check.is_whole(max) and max >= 1),
+    "serve: max_connections must be a whole number from 1", max)
+  check.argument(drain >= 0, "serve: drain must be a number of seconds, 0 or more", drain)
+  return run({
+    listener = listener,
+    handler = handler,
+    on_error = options.on_error,
+    max = max,
+    active = 0,
+    changed = sync.Notify(),
+    closed = false,
+  }, drain)
+end
+
+return M

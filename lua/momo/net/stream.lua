@@ -1,0 +1,197 @@
+---Byte streams: what TCP and Unix connections, pipes and the standard streams can do, once for all.
+---
+---What fails returns nil, "CODE: text", "CODE" with libuv's names; a wrong argument throws. A timeout is in seconds.
+
+local check = require "momo.internal.check"
+local core = require "momo.internal.core"
+local socket = require "momo.net.socket"
+
+local C, executor, native = core.C, core.executor, core.native
+local read, read_exact, read_until, write = native.read, native.read_exact, native.read_until, native.write
+local peek = native.peek
+
+---@class momo.Stream: momo.Socket
+local Stream = native.metatables.stream
+Stream.__name = "momo.Stream"
+Stream.__index = Stream
+socket.extend(Stream, "stream")
+
+---1 to max bytes, as soon as there are any.
+---@async
+---@param max integer? 64 KiB, of which more is never returned at once
+---@return string? bytes
+---@return string? err "EOF: end of file" at the end
+---@return string? code
+function Stream:read(max)
+  check.self(self, Stream, "stream", "read")
+  local bytes, err, code
+  repeat bytes, err, code = read(self, max) until bytes ~= true
+  if bytes then
+    return bytes
+  end
+  return nil, err, code
+end
+
+---Exactly n bytes. When it fails, those that came stay for later reads.
+---@async
+---@param n integer
+---@return string? bytes
+---@return string? err
+---@return string? code
+function Stream:read_exact(n)
+  check.self(self, Stream, "stream", "read_exact")
+  local bytes, err, code
+  repeat bytes, err, code = read_exact(self, n) until bytes ~= true
+  if bytes then
+    return bytes
+  end
+  return nil, err, code
+end
+
+---Up to the first delimiter, which is included. When it fails, the bytes that came stay for later reads.
+---@async
+---@param delim string
+---@param max integer? bytes; ENOBUFS when there is no delimiter within them; 64 KiB
+---@return string? bytes
+---@return string? err
+---@return string? code
+function Stream:read_until(delim, max)
+  check.self(self, Stream, "stream", "read_until")
+  local bytes, err, code
+  repeat bytes, err, code = read_until(self, delim, max) until bytes ~= true
+  if bytes then
+    return bytes
+  end
+  return nil, err, code
+end
+
+---The unread bytes, min of them or more; they stay unread. When it fails, the bytes that came stay for later reads.
+---@async
+---@param min integer? 1
+---@return string? bytes
+---@return string? err
+---@return string? code
+function Stream:peek(min)
+  check.self(self, Stream, "stream", "peek")
+  local bytes, err, code
+  repeat bytes, err, code = peek(self, min) until bytes ~= true
+  if bytes then
+    return bytes
+  end
+  return nil, err, code
+end
+
+local length = core.new "size_t[1]"
+
+---The same without making a string, for parsers that are called by FFI.
+---@async
+---@param min integer? 1
+---@return ffi.cdata*? bytes const char *, good until the task suspends, or any stream of this thread is used
+---@return integer|string length or the error
+---@return string? code
+function Stream:peek_ptr(min)
+  check.self(self, Stream, "stream", "peek_ptr")
+  local unread, err, code
+  repeat unread, err, code = peek(self, min, true) until unread ~= true
+  if unread then
+    return C.momo_unread(executor, self, length), unread
+  end
+  return nil, err, code
+end
+
+---Drops the first n unread bytes, which peek has shown. EBUSY while another task reads.
+---@param n integer
+---@return true? ok
+---@return string? err
+---@return string? code
+function Stream:consume(n)
+  check.self(self, Stream, "stream", "consume")
+  check.argument(check.is_whole(n) and n >= 0 and n < 2 ^ 31, "consume: n must be a whole number from 0", n)
+  local ok, err, code = core.status(C.momo_consume(executor, self, n))
+  if code == "EINVAL" then
+    check.fail(("consume: there are no %d unread bytes"):format(n))
+  end
+  return ok, err, code
+end
+
+---Iterates over lines, without \n or \r\n; an unterminated last line counts. Failures but EOF raise, as io.lines does.
+---@async
+---@param max integer? bytes of a line; 64 KiB
+---@return fun(): string?
+function Stream:lines(max)
+  check.self(self, Stream, "stream", "lines")
+  check.argument(max == nil or (check.is_whole(max) and max >= 1 and max < 2 ^ 31),
+    "lines: max must be a whole number from 1", max)
+  return function()
+    local line, err, code = self:read_until("\n", max)
+    if line then
+      return line:sub(-2) == "\r\n" and line:sub(1, -3) or line:sub(1, -2)
+    elseif code ~= "EOF" then
+      check.fail(err)
+    end
+    return (self:read())
+  end
+end
+
+---Waits while the peer does not read. Writes of several tasks queue, and each is whole; one that is cut short, by a
+---timeout or a cancellation, has sent an unknown part: later writes then return EPIPE.
+---@async
+---@param data string|string[] the pieces of an array are sent as one; it must not be changed meanwhile
+---@return integer? bytes
+---@return string? err
+---@return string? code
+function Stream:write(data)
+  check.self(self, Stream, "stream", "write")
+  local bytes, err, code
+  repeat bytes, err, code = write(self, data) until bytes ~= true
+  if bytes then
+    return bytes
+  end
+  return nil, err, code
+end
+
+---For each later read and write. A read that timed out has lost nothing.
+---@param seconds number? nil: no limit
+function Stream:set_timeout(seconds)
+  check.self(self, Stream, "stream", "set_timeout")
+  check.argument(seconds == nil or (type(seconds) == "number" and seconds >= 0),
+    "set_timeout: argument 1 must be a number of seconds, 0 or more, or nil", seconds)
+  return core.status(C.momo_set_timeout(executor, self, seconds or -1))
+end
+
+---Ends the outgoing side: the peer reads EOF. EBUSY while a write is under way.
+function Stream:shutdown()
+  check.self(self, Stream, "stream", "shutdown")
+  return core.status(C.momo_shutdown(executor, self))
+end
+
+---@return string? address
+---@return string? err
+---@return string? code
+function Stream:peer_addr()
+  check.self(self, Stream, "stream", "peer_addr")
+  return socket.address(C.momo_peer_address, self)
+end
+
+---Whether small writes are sent at once.
+---@param on boolean
+function Stream:set_nodelay(on)
+  check.self(self, Stream, "stream", "set_nodelay")
+  check.argument(type(on) == "boolean", "set_nodelay: argument 1 must be a boolean", on)
+  return socket.set(self, "tcp_nodelay", on)
+end
+
+---Seconds of silence after which the peer is probed; false: never.
+---@param seconds integer|false
+function Stream:set_keepalive(seconds)
+  check.self(self, Stream, "stream", "set_keepalive")
+  check.argument(seconds == false or (check.is_whole(seconds) and seconds >= 1 and seconds <= 32767),
+    "set_keepalive: argument 1 must be a whole number of seconds from 1, or false", seconds)
+  local ok, err, code = socket.set(self, "so_keepalive", seconds ~= false)
+  if ok and seconds then
+    return socket.set(self, "tcp_keepidle", seconds)
+  end
+  return ok, err, code
+end
+
+return Stream

@@ -1,0 +1,89 @@
+---Unix sockets. An address is a path, of at most 107 bytes, or "@name" for a name in no folder.
+
+local Listener = require "momo.net.listener"
+local Stream = require "momo.net.stream"
+local check = require "momo.internal.check"
+local native = require("momo.internal.core").native
+local socket = require "momo.net.socket"
+local time = require "momo.time"
+
+---@class momo.net.UnixStream: momo.Stream
+local UnixStream = setmetatable({}, { __index = Stream })
+
+---@class momo.net.UnixListener: momo.Listener
+local UnixListener = setmetatable({}, { __index = Listener })
+
+local PATH_MAX = 107
+
+local function check_path(path, name)
+  check.argument(type(path) == "string" and #path > 0 and not path:find "%z",
+    name .. ": the path must be a string such as \"/run/app.sock\"", path)
+  if #path > PATH_MAX then
+    check.fail(("%s: a path has at most %d bytes, and %q has %d"):format(name, PATH_MAX, path, #path))
+  end
+end
+
+-- The bits of permissions: a number, or octal digits.
+local function mode_bits(mode)
+  local bits = type(mode) == "string" and mode:match "^0*[0-7]?[0-7]?[0-7]$" and tonumber(mode, 8) or mode
+  check.argument(bits == nil or (check.is_whole(bits) and bits >= 0 and bits <= 511),
+    "UnixListener.bind: mode must be permissions such as \"660\"", mode)
+  return bits
+end
+
+---Replaces the file of a socket that nobody listens at any more; where somebody does, EADDRINUSE. The file stays after
+---close.
+---@param path string
+---@param options {backlog: integer?, mode: string|integer?}? mode: the file's permissions, such as "660"
+---@return momo.net.UnixListener? listener
+---@return string? err
+---@return string? code
+function UnixListener.bind(path, options)
+  check_path(path, "UnixListener.bind")
+  options = check.options(options, { backlog = "number", mode = "any" }, "UnixListener.bind")
+  return native.unix_listen(path, socket.backlog(options.backlog, "UnixListener.bind"), mode_bits(options.mode))
+end
+
+---Takes over a listening Unix socket that was opened elsewhere; one of another kind stays the caller's.
+---@type fun(fd: integer): momo.net.UnixListener?, string?, string?
+UnixListener.from_fd = socket.from_fd("a Unix listener", "UnixListener.from_fd")
+
+---@async
+---@param path string
+---@param timeout number? seconds
+---@return momo.net.UnixStream? stream
+---@return string? err
+---@return string? code
+function UnixStream.connect(path, timeout)
+  check_path(path, "UnixStream.connect")
+  check.seconds(timeout, "UnixStream.connect")
+  local deadline, pause = timeout and time.now() + timeout or math.huge, 0.001
+  while true do
+    local stream, err, code = native.connect_start(path, true)
+    if stream then
+      return socket.connected(path, stream, timeout)
+    elseif code ~= "EAGAIN" then
+      return nil, err, code
+    end
+    local left = deadline - time.now() -- the listener's queue is full, and the system has no event for its end
+    if left <= 0 then
+      return nil, "ETIMEDOUT: operation timed out: " .. path, "ETIMEDOUT"
+    end
+    time.sleep(math.min(pause, left))
+    pause = math.min(2 * pause, 0.05)
+  end
+end
+
+---Two streams that are connected to each other.
+---@return momo.net.UnixStream? one
+---@return momo.net.UnixStream|string other or the error
+---@return string? code
+function UnixStream.pair()
+  return native.unix_pair()
+end
+
+---Takes over a connected Unix socket that was opened elsewhere; one of another kind stays the caller's.
+---@type fun(fd: integer): momo.net.UnixStream?, string?, string?
+UnixStream.from_fd = socket.from_fd("a Unix stream", "UnixStream.from_fd")
+
+return { UnixStream = UnixStream, UnixListener = UnixListener }
