@@ -18,7 +18,7 @@
  * Each fence keeps the load after it from passing the store before it, which a CPU's store buffer would let it do. With
  * both, at least one side sees what the other stored; without either, a message could lie there while its reader sleeps.
  * Who writes may look, and ring, earlier as well, without a fence.
- * spec/model/bell.pml says this to a model checker. */
+ * spec/thread/model/bell.pml says this to a model checker. */
 #pragma once
 
 #include <pthread.h>

@@ -1,0 +1,285 @@
+-- What must hold of the sources and of what was built from them.
+
+local support = require "spec.support"
+
+local SOURCE, BUILD = assert(os.getenv "MOMO_SOURCE_DIR"), assert(os.getenv "MOMO_BUILD_DIR")
+local SANITIZED = (os.getenv "MOMO_SANITIZE" or "") ~= ""
+local LINES_MAX = 400
+
+-- What a command prints; it must succeed and print something.
+local function output_of(command)
+  local status, stdout, stderr = support.shell(command)
+  assert(status == 0 and stdout ~= "", command .. ": " .. stderr)
+  return stdout
+end
+
+local function lines_of(text)
+  local lines = {}
+  for line in text:gmatch "[^\n]+" do
+    lines[#lines + 1] = line
+  end
+  return lines
+end
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+-- Files below folders of the source, as paths from its top.
+local function files(folders, pattern)
+  return lines_of(output_of(("cd %s && find %s -type f -name %s | sort"):format(support.quote(SOURCE), folders,
+    support.quote(pattern))))
+end
+
+-- What the files of each folder of the core may include, beside their own folder's.
+local BELOW = {
+  include = {}, -- plain types: every floor may know them
+  base = {},
+  loop = { "include", "base" },
+  net = { "include", "base", "loop" },
+  thread = { "include", "base", "loop" },
+  ffi = { "include", "base", "loop", "net", "thread" },
+  binding = { "include", "base", "loop", "net", "thread", "ffi" },
+}
+
+-- What is wrong with an #include in a file of the core (a path from the source's top), or nil.
+local function fault_of(path, open, include)
+  local folder = path:match "^core/([%w_]+)/[^/]+$"
+  local below = assert(BELOW[folder], path .. " is on no floor of the core")
+  if open == "<" then
+    local is_lua = include:match "^lua" or include:match "^lauxlib"
+    if is_lua and folder ~= "binding" or include == "uv.h" and folder == "base" then
+      return path .. " includes " .. include
+    end
+    return nil
+  end
+  local target = include:match "^([%w_]+)/[^/]+$"
+  for _, allowed in ipairs { folder, unpack(below) } do
+    if target == allowed then
+      return nil
+    end
+  end
+  return path .. " includes " .. include .. ", which is not below it"
+end
+
+describe("the core's header", function()
+  local core = require "momo.internal.core"
+  local header = read(SOURCE .. "/core/include/momo.h")
+  local code = header:gsub("/%*.-%*/", ""):gsub("#[^\n]*", "")
+
+  local declared = {}
+  for name in code:gmatch "([%w_]+)%([^;{}]*%);" do
+    declared[#declared + 1] = name
+  end
+
+  it("is what Lua declares", function()
+    assert.equal(header, core.native.header)
+  end)
+
+  it("declares functions that all resolve in the library", function()
+    assert.is_true(#declared >= 15, #declared .. " functions were found")
+    for _, name in ipairs(declared) do
+      local ok, err = pcall(function() return core.C[name] end)
+      assert(ok, err)
+    end
+    assert.is_false((pcall(function() return core.C.momo_no_such_function end)))
+  end)
+
+  it("declares all that the library exports, but for what require calls", function()
+    local known = { luaopen_momo_native = true }
+    for _, name in ipairs(declared) do
+      known[name] = true
+    end
+    local exported = lines_of(output_of("nm -D --defined-only " .. support.quote(BUILD .. "/lib/momo/native.so")))
+    for _, line in ipairs(exported) do
+      local name = line:match "[TDBRVW] ([%w_]+)$"
+      assert(not name or known[name] or SANITIZED, "exported and not declared: " .. line)
+    end
+    assert.is_true(#exported >= #declared)
+  end)
+end)
+
+describe("the floors of the house", function()
+  local sources = files("core", "*.[ch]")
+
+  it("include downward only, and lua.h in the binding only", function()
+    local checked = 0
+    for _, path in ipairs(sources) do
+      for open, include in read(SOURCE .. "/" .. path):gmatch '#include%s+([<"])([^>"]+)' do
+        assert(not fault_of(path, open, include), fault_of(path, open, include))
+        checked = checked + 1
+      end
+    end
+    assert.is_true(checked > 100, checked .. " includes were found")
+  end)
+
+  it("are told from each other: an upward include is found", function()
+    assert.matches("not below it", fault_of("core/base/wheel.c", '"', "loop/task.h"))
+    assert.matches("not below it", fault_of("core/loop/io.c", '"', "net/stream.h"))
+    assert.matches("not below it", fault_of("core/net/tcp.c", '"', "thread/channel.h"))
+    assert.matches("not below it", fault_of("core/thread/channel.c", '"', "net/stream.h"))
+    assert.matches("not below it", fault_of("core/ffi/token.c", '"', "binding/runtime.h"))
+    assert.matches("not below it", fault_of("core/net/tcp.c", '"', "task.h"))
+    assert.matches("includes lua.h", fault_of("core/ffi/token.c", "<", "lua.h"))
+    assert.matches("includes uv.h", fault_of("core/base/list.h", "<", "uv.h"))
+    assert.is_nil(fault_of("core/binding/init.c", '"', "net/stream.h"))
+    assert.is_false((pcall(fault_of, "core/stray.c", '"', "base/list.h")))
+  end)
+
+  it("let only lua/momo/internal/core.lua require ffi", function()
+    local found = {}
+    for _, path in ipairs(files("lua", "*.lua")) do
+      if read(SOURCE .. "/" .. path):match "require%s*%(?%s*[\"']ffi[\"']" then
+        found[#found + 1] = path
+      end
+    end
+    assert.same({ "lua/momo/internal/core.lua" }, found)
+  end)
+end)
+
+describe("the core", function()
+  it("has two fences, both of them the inbox's", function()
+    local found = {}
+    for _, path in ipairs(files("core", "*.[ch]")) do
+      for argument in read(SOURCE .. "/" .. path):gmatch "atomic_thread_fence(%b())" do
+        found[#found + 1] = path .. argument
+      end
+    end
+    assert.same({ "core/loop/inbox.c(memory_order_seq_cst)", "core/loop/inbox.h(memory_order_seq_cst)" }, found)
+  end)
+end)
+
+describe("every Lua file", function()
+  for _, path in ipairs(files("lua examples bench", "*.lua")) do
+    it(path .. " compiles", function()
+      assert(loadfile(SOURCE .. "/" .. path))
+    end)
+  end
+end)
+
+describe("no file", function()
+  it(("of core/ and lua/ is longer than %d lines"):format(LINES_MAX), function()
+    local long = {}
+    for _, path in ipairs(files("core lua", "*.[chl]*")) do
+      local _, n = read(SOURCE .. "/" .. path):gsub("\n", "")
+      if n > LINES_MAX then
+        long[#long + 1] = path .. ": " .. n
+      end
+    end
+    assert.same({}, long)
+  end)
+end)
+
+describe("the object files", function()
+  if SANITIZED then
+    return pending "a sanitizer adds what is looked for here"
+  end
+
+  local function object(name)
+    return BUILD .. "/CMakeFiles/core.dir/core/" .. name .. ".c.o"
+  end
+
+  -- Instructions that lock the bus: a lock prefix, or xchg with memory, which needs none.
+  local function locked(path)
+    local found, instructions = {}, 0
+    for line in output_of("objdump -d --no-show-raw-insn " .. support.quote(path)):gmatch "[^\n]+" do
+      local instruction = line:match "^%s*%x+:%s+(.*)"
+      if instruction then
+        instructions = instructions + 1
+        if instruction:match "^lock%f[%W]" or instruction:match "%f[%w]xchg[bwlq]?%s.*%(" then
+          found[#found + 1] = instruction
+        end
+      end
+    end
+    assert(instructions > 0, "nothing was disassembled of " .. path)
+    return found
+  end
+
+  -- { name, section } of each object that is no constant.
+  local function variables(path)
+    local list = {}
+    for line in output_of("objdump -t " .. support.quote(path)):gmatch "[^\n]+" do
+      local flags, section, name = line:match "^%x+ (.......) (%S+)%s+%x+%s+(.*)$"
+      local writable = flags and not flags:find("d", 1, true) and not section:match "^%.data%.rel%.ro"
+        and (section:match "^%.t?data" or section:match "^%.t?bss" or section == "*COM*")
+      if writable then
+        list[#list + 1] = { name = name:match "%S+$", section = section }
+      end
+    end
+    return list
+  end
+
+  local function compile(code)
+    local source = support.tmpfile(code)
+    local path = support.tmpfile ""
+    local status, _, stderr = support.shell(("cc -x c -std=c11 -O2 -c %s -o %s"):format(source, path))
+    assert(status == 0, stderr)
+    return path
+  end
+
+  if jit.arch == "x64" then
+    for _, name in ipairs {
+      "base/slab", "base/wheel", "base/lane", "loop/executor", "loop/task", "loop/scope", "loop/io", "net/stream",
+    } do
+      it("of the local path hold no locked instruction: " .. name, function()
+        assert.same({}, locked(object(name)))
+      end)
+    end
+
+    -- A fence is compiled to one: inbox_flush's on the way of a message, and bell_arm's in each end that waits.
+    it("hold the fences of sleeping and waking, and the receiver no other locked instruction", function()
+      for _, name in ipairs { "loop/inbox", "thread/receiver" } do
+        local found = locked(object(name))
+        assert.equal(1, #found, name)
+        assert.matches("^lock or[lq]%s+%$0x0,.*%(%%rsp%)", found[1])
+      end
+      local fences = 0
+      for _, instruction in ipairs(locked(object "thread/sender")) do
+        fences = fences + (instruction:match "^lock or[lq]%s+%$0x0,.*%(%%rsp%)" and 1 or 0)
+      end
+      assert.equal(1, fences)
+    end)
+
+    it("with a locked instruction are recognised", function()
+      local head = "#include <stdatomic.h>\natomic_int n;\n"
+      assert.equal(1, #locked(compile(head .. "void f(void) { atomic_fetch_add(&n, 1); }")))
+      assert.equal(1, #locked(compile(head .. "int f(void) { return atomic_exchange(&n, 1); }")))
+      assert.equal(1, #locked(compile(head .. "void f(void) { atomic_store(&n, 1); }")))
+      assert.equal(0, #locked(compile(head .. "int f(void) { return atomic_load(&n); }")))
+    end)
+  end
+
+  it("hold no variable but one thread-local pointer", function()
+    local found = {}
+    for _, path in ipairs(lines_of(output_of(("find %s/CMakeFiles/core.dir %s/CMakeFiles/native.dir -name '*.o'")
+      :format(support.quote(BUILD), support.quote(BUILD))))) do
+      for _, variable in ipairs(variables(path)) do
+        found[#found + 1] = variable
+      end
+    end
+    assert.same({ { name = "executor_running", section = ".tbss" } }, found)
+  end)
+
+  it("with a variable are recognised", function()
+    assert.same({ { name = "n", section = ".bss" } }, variables(compile "int n;"))
+    assert.same({ { name = "n", section = ".data" } }, variables(compile "int n = 1;"))
+    assert.equal(1, #variables(compile "int *f(void) { static int n; return &n; }"))
+    assert.equal(1, #variables(compile "int f(void); int (*table[])(void) = { f };"))
+    assert.same({}, variables(compile "int f(void); int (*const table[])(void) = { f };"))
+    assert.same({}, variables(compile "const int n = 1; int f(void) { return n; }"))
+  end)
+end)
+
+describe("under PUC Lua", function()
+  it("require 'momo' says that LuaJIT is needed", function()
+    if support.shell "command -v lua5.1" ~= 0 then
+      return pending "lua5.1 is not installed"
+    end
+    local status, _, stderr = support.shell "lua5.1 -e 'require \"momo\"'"
+    assert.equal(1, status)
+    assert.matches("momo needs LuaJIT, and this is Lua 5.1", stderr, 1, true)
+  end)
+end)
