@@ -12,7 +12,7 @@
 
 enum {
     DEPTH_MAX = 200, /* tables in tables */
-    PLACE_MAX = 256, /* bytes of "argument 2.handlers[3]" */
+    WHERE_MAX = 256, /* bytes of "argument 2.handlers[3]" */
     WHY_MAX = 160,   /* and of what is wrong there */
 };
 
@@ -20,12 +20,12 @@ typedef struct packer {
     lua_State *L;
     char *bytes; /* a userdata at index `buffer` of the stack, so that an error frees it */
     size_t size, capacity;
-    int buffer, seen; /* places on the stack; seen: [table or end] = its number */
+    int buffer, seen; /* indices on the stack; seen: [table or end] = its number */
     uint32_t numbered;
     bool ends;
     const channel_end *except; /* through which the values are sent, or NULL */
-    char place[PLACE_MAX];
-    char why[PLACE_MAX + WHY_MAX];
+    char where[WHERE_MAX];     /* "argument 2.handlers[3]" */
+    char why[WHERE_MAX + WHY_MAX];
 } packer;
 
 static void put(packer *p, const void *bytes, size_t size) {
@@ -47,24 +47,24 @@ static void put_tag(packer *p, enum value_tag tag) {
 }
 
 static bool fail(packer *p, const char *why) {
-    snprintf(p->why, sizeof p->why, "%s %s", p->place, why);
+    snprintf(p->why, sizeof p->why, "%s %s", p->where, why);
     return false;
 }
 
-/* Adds ".key" or "[key]" for the key at `index`: where it ended before. */
-static size_t enter_place(packer *p, int index) {
-    size_t end = strlen(p->place), room = sizeof p->place - end;
+/* Adds ".key" or "[key]" to p->where, for the key at `index`: its length before that. */
+static size_t enter(packer *p, int index) {
+    size_t end = strlen(p->where), left = sizeof p->where - end;
     if (lua_type(p->L, index) == LUA_TSTRING) {
-        snprintf(p->place + end, room, ".%s", lua_tostring(p->L, index));
+        snprintf(p->where + end, left, ".%s", lua_tostring(p->L, index));
     } else if (lua_type(p->L, index) == LUA_TNUMBER) {
-        snprintf(p->place + end, room, "[%.14g]", lua_tonumber(p->L, index));
+        snprintf(p->where + end, left, "[%.14g]", lua_tonumber(p->L, index));
     } else {
-        snprintf(p->place + end, room, "[%s]", luaL_typename(p->L, index));
+        snprintf(p->where + end, left, "[%s]", luaL_typename(p->L, index));
     }
     return end;
 }
 
-/* Packs what was packed before as its number: true. Otherwise it gets a number. */
+/* True: the table or end was packed before, and its number is packed. False: it has been given a number. */
 static bool pack_seen(packer *p, int index) {
     lua_State *L = p->L;
     luaL_checkstack(L, 8, "tables in tables");
@@ -102,18 +102,18 @@ static bool pack_table(packer *p, int index, int depth) {
     lua_pushnil(L);
     while (lua_next(L, index)) {
         int value = lua_gettop(L);
-        size_t end = enter_place(p, value - 1);
+        size_t end = enter(p, value - 1);
         if (!pack(p, value - 1, depth) || !pack(p, value, depth)) {
             return false;
         }
-        p->place[end] = '\0';
+        p->where[end] = '\0';
         lua_settop(L, value - 1);
     }
     put_tag(p, VALUE_END);
     return true;
 }
 
-/* Whether it is an object of Momo's, which belongs to its thread: then why says so. */
+/* Whether the value is an object of Momo's, which belongs to its thread: then p->why says so. */
 static bool is_own(packer *p, int index) {
     lua_State *L = p->L;
     luaL_checkstack(L, 8, "objects");
@@ -217,16 +217,16 @@ static bool pack(packer *p, int index, int depth) {
     }
 }
 
-/* While values were packed, a finalizer may have closed ends among them. So their handles were packed, which `seen` keeps
- * alive; now that nothing is allocated any more, the ends take their places. False: there is one that was closed. */
+/* Replaces the handles among the bytes by their ends, once nothing is allocated any more: while values were packed, a
+ * finalizer may have closed some, so handles were packed, which `seen` keeps alive. False: one was closed. */
 static bool resolve_ends(packer *p) {
     channel_end **holder;
-    for (char *place, *next = p->bytes; (place = value_next_end(&next, p->bytes + p->size));) {
-        memcpy(&holder, place, sizeof holder);
+    for (char *pointer, *next = p->bytes; (pointer = value_next_end(&next, p->bytes + p->size));) {
+        memcpy(&holder, pointer, sizeof holder);
         if (!*holder) {
             return false;
         }
-        memcpy(place, holder, sizeof *holder);
+        memcpy(pointer, holder, sizeof *holder);
     }
     return true;
 }
@@ -240,7 +240,7 @@ const char *value_pack(lua_State *L, int n, const char *what, int number, const 
     lua_newtable(L);
     p.seen = p.buffer + 1;
     for (int i = 0; i < n; i++) {
-        snprintf(p.place, sizeof p.place, number == VALUE_ALONE ? "%s" : "%s %d", what, number + i);
+        snprintf(p.where, sizeof p.where, number == VALUE_ALONE ? "%s" : "%s %d", what, number + i);
         if (!pack(&p, first + i, 0)) {
             lua_settop(L, first - 1);
             lua_pushstring(L, p.why);

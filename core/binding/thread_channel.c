@@ -82,14 +82,14 @@ static bool pack_message(lua_State *L, const channel_end *end, message *m) {
     return true;
 }
 
-/* With a place. False: out of memory, and the place is given back. */
+/* The sender has a credit. False: out of memory, and the credit is returned. */
 static inline bool push_record(sender *s, const message *m) {
-    char *room = m->size <= LANE_RECORD_MAX ? sender_reserve(s, m->size) : NULL;
-    if (!room) {
-        sender_give_back(s);
+    char *record = m->size <= LANE_RECORD_MAX ? sender_reserve(s, m->size) : NULL;
+    if (!record) {
+        sender_return_credit(s);
         return false;
     }
-    memcpy(room, m->bytes, m->size);
+    memcpy(record, m->bytes, m->size);
     if (m->kind == VALUE_WITH_ENDS) {
         packed values = {m->bytes, m->size, true};
         value_depart(&values);
@@ -125,7 +125,7 @@ static int channel_send(lua_State *L) {
     }
     bool woken = wake == WAKE_READY;
     if (woken && *tx && lua_type(L, 2) > LUA_TSTRING) { /* what allocates may raise */
-        sender_keep_place(sender_of(*tx), t);
+        sender_keep_credit(sender_of(*tx), t);
     }
     message m;
     bool packable = !*tx || pack_message(L, *tx, &m);
@@ -136,10 +136,10 @@ static int channel_send(lua_State *L) {
         return push_failure(L, UV_ETIMEDOUT);
     }
     sender *s = sender_of(*tx);
-    int status = packable || woken ? sender_take_place(s, t, woken) : 0;
+    int status = packable || woken ? sender_take_credit(s, t, woken) : 0;
     if (!packable) {
         if (status == 1) {
-            sender_give_back(s);
+            sender_return_credit(s);
         }
         return throw(L, "send: %s", lua_tostring(L, -1));
     }
@@ -236,7 +236,7 @@ static int channel_recv(lua_State *L) {
 static inline int send_at_once(void *tx, const message *m) {
     channel_end *end = *(channel_end **)tx;
     task *t = end ? suspend_spare(end->executor) : NULL;
-    if (!t || sender_take_place(sender_of(end), t, false) != 1 || !push_record(sender_of(end), m)) {
+    if (!t || sender_take_credit(sender_of(end), t, false) != 1 || !push_record(sender_of(end), m)) {
         return 0;
     }
     t->turn.begun++;

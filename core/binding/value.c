@@ -31,7 +31,7 @@ static void push_integer(lua_State *L, bool is_unsigned, const char *bytes) {
 typedef struct unpacker {
     lua_State *L;
     char *next;
-    int seen; /* place on the stack: [number + 1] = table or end */
+    int seen; /* stack index of a table: [number + 1] = table or end */
     int numbered;
 } unpacker;
 
@@ -132,12 +132,12 @@ char *value_next_end(char **next, const char *limit) {
     return NULL;
 }
 
-/* The next end that was not taken out, from *next on; or NULL. */
+/* Finds the next end that was not taken out, from *next on; or NULL. */
 static channel_end *next_end(const packed *values, char **next) {
     channel_end *end = NULL;
-    char *place;
-    while (!end && values->ends && (place = value_next_end(next, values->bytes + values->size))) {
-        memcpy(&end, place, sizeof end);
+    char *pointer;
+    while (!end && values->ends && (pointer = value_next_end(next, values->bytes + values->size))) {
+        memcpy(&end, pointer, sizeof end);
     }
     return end;
 }

@@ -42,32 +42,33 @@ typedef struct packed {
     bool ends; /* there are ends of channels among the values */
 } packed;
 
-/* Packs the n values on top: NULL, and a userdata stands in their place, which holds the bytes of *out; the ends among
- * them have not departed. Otherwise nothing is packed, and what is returned says why, such as "argument 2.handlers[3] is
- * a function"; it stands on the stack, in place of the values. Raises only for want of memory. what, number: how to call
- * the first value, as in "argument", 1; VALUE_ALONE: by `what` only. except: the end that they are sent through, or NULL:
- * neither it nor its receiver can be among them. */
+/* Packs the n values on top of the stack, which are replaced by a userdata that holds the bytes of *out: NULL; the ends among
+ * them have not departed. Otherwise nothing is packed, and the answer says why, such as "argument 2.handlers[3] is a
+ * function"; it replaces the values on the stack. Raises only for want of memory. what, number: how to call the first value,
+ * as in "argument", 1; VALUE_ALONE: by `what` only. except: the end that the values are sent through, or NULL: neither it
+ * nor its receiver can be among them. */
 const char *value_pack(lua_State *, int n, const char *what, int number, const channel_end *except, packed *out);
-/* The same for the n values on top, which then are no more on the stack: *out has memory of its own and all ends, until
- * value_free. Raises what can't be packed. */
+/* Packs the n values on top of the stack and pops them: *out has memory of its own and owns all ends, until value_free.
+ * Raises what can't be packed. */
 void value_store(lua_State *, int n, const char *what, int number, packed *out);
-/* Frees the bytes; the ends that nobody has taken out are closed. */
+/* Frees the bytes, and closes the ends that nobody has taken out. */
 void value_free(packed *);
-/* Pushes the values: how many. The ends are taken out: they are this state's, and where the bytes are unpacked again, there
- * are closed ones. Raises only for want of memory. */
+/* Pushes the values: how many. Takes the ends out: they are this state's, and unpacking the bytes once more makes closed
+ * ones. Raises only for want of memory. */
 int value_unpack(lua_State *, packed *);
-/* The ends depart: from here on the bytes own them. */
+/* Has the ends depart: from here on the bytes own them. */
 void value_depart(const packed *);
-/* Those that were not taken out come onto the list, to be closed. */
+/* Puts the ends that were not taken out onto the list of those to be closed. */
 void value_close(const packed *, list *closing);
-/* The first value's bytes where that is a string, else "(error object)"; needs no Lua. */
+/* Finds the text of the first value, if that is a string; else "(error object)". Needs no Lua state. */
 const char *value_text(const packed *, size_t *size);
 
-/* Steps over values from *next on to the next end of a channel: where its pointer is; NULL: there is none before `limit`. */
+/* Steps over values from *next on to the next end of a channel: the bytes of its pointer; NULL: none before `limit`. */
 char *value_next_end(char **next, const char *limit);
 /* Pushes what Momo's modules have put into the registry, loading them first where nothing has yet. */
 void value_get_registered(lua_State *, const char *key);
-/* What Lua's values are, where value.c can't tell: see core.lua and channel_end.c. */
+/* Hooks for what value.c can't tell by itself: see core.lua and channel_end.c. */
 int value_set_integers(lua_State *);
-channel_end **value_to_end(lua_State *, int index); /* NULL: it is none */
-void value_push_end(lua_State *, char *bytes);      /* whose pointer the bytes hold, which then is NULL */
+channel_end **value_to_end(lua_State *, int index); /* NULL: the value is no end */
+void value_push_end(lua_State *,
+                    char *bytes); /* takes the end that the bytes point to, and sets that pointer to NULL */

@@ -89,10 +89,10 @@ int executor_init(executor *ex) {
         CPU_SET(0, &ex->cpus);
     }
     list_init(&ex->ready);
-    list_init(&ex->touched);
+    list_init(&ex->dirty);
     list_init(&ex->ends);
     list_init(&ex->threads);
-    wheel_timer_init(&ex->patience.wheel);
+    wheel_timer_init(&ex->stop_grace.wheel);
     list_init(&ex->signal_waiters);
     slab_init(&ex->tasks, sizeof(task));
     slab_init(&ex->ios, sizeof(io));
@@ -152,9 +152,9 @@ uint64_t executor_deadline_ms(const executor *ex, double seconds) {
 }
 
 /* What the tasks that ran have written for other threads is told them. */
-static void flush_touched(executor *ex) {
-    if (!list_empty(&ex->touched)) {
-        inbox_flush(&ex->touched);
+static void flush_dirty(executor *ex) {
+    if (!list_empty(&ex->dirty)) {
+        inbox_flush(&ex->dirty);
     }
 }
 
@@ -173,7 +173,7 @@ static unsigned resume_some(executor *ex, unsigned n) {
             }
         }
         ex->resume(t);
-        flush_touched(ex);
+        flush_dirty(ex);
         if (inbox_has_mail(&ex->inbox)) {
             ex->current = NULL;
             inbox_take(&ex->inbox);
@@ -236,7 +236,7 @@ static int wait_ms(const executor *ex) {
 static void poll_events(executor *ex, bool wait) {
     ex->skipped = 0;
     ex->polls++;
-    flush_touched(ex);
+    flush_dirty(ex);
     bool sleeps = wait && inbox_sleep(&ex->inbox);
     io_poll(ex, sleeps ? wait_ms(ex) : 0);
     if (sleeps) {

@@ -83,16 +83,16 @@ struct momo_executor {
     char *scratch;             /* where reads land: what is not written to costs no memory */
     struct io *scratch_holder; /* whose unread bytes lie in it, or NULL */
 
-    inbox inbox;  /* what other threads tell this one */
-    list touched; /* what its tasks have written for other threads, and not yet looked at the bells of */
-    list ends;    /* of channels between threads */
+    inbox inbox; /* what other threads tell this one */
+    list dirty;  /* dirty_entry: what its tasks have written for other threads since the last flush */
+    list ends;   /* of channels between threads */
 
     struct pool *lookups, *blocking; /* threads for calls that block; NULL until there is one */
 
-    struct thread *thread;       /* that this executor runs on, where another one started it */
-    list threads;                /* that this executor started and whose end it has not seen yet */
-    unsigned thread_count;       /* of these: they keep a run alive */
-    timer patience;              /* pending while they were told to stop, and may not have heard */
+    struct thread *thread; /* that this executor runs on, where another one started it */
+    list threads;          /* that this executor started and whose end it has not seen yet */
+    unsigned thread_count; /* of these: they keep a run alive */
+    timer stop_grace;      /* pending after they were told to stop; then those that have not heard are left behind */
     void (*on_stop)(executor *); /* may be NULL */
     /* idle: nothing but signals can wake a task here. Whether to wait, for a signal or for other threads. Not idle: it has
      * waited, and something came. May be NULL. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Mail and bells: see inbox.h.
+ * Mail and doorbells: see inbox.h.
  */
 #include "loop/inbox.h"
 
@@ -24,7 +24,8 @@ void inbox_deinit(inbox *i) {
     pthread_mutex_destroy(&i->lock);
 }
 
-/* Neither can fail: the counter is far from full, and whether there was something to read does not matter. */
+/* Writing to the eventfd can't fail, since its counter is far from full; and whether there was something to read does not
+ * matter. */
 static void ring_eventfd(const inbox *i) {
     (void)!write(i->wake, &(uint64_t){1}, sizeof(uint64_t));
 }
@@ -57,14 +58,14 @@ void inbox_withdraw(inbox *i, mail *m) {
     pthread_mutex_unlock(&i->lock);
 }
 
-/* What is posted meanwhile waits for the next time, so that two threads can't hold a loop up by answering each other. */
+/* Mail that is posted meanwhile waits for the next time, so that two threads can't hold a loop up by answering each other. */
 void inbox_take(inbox *i) {
     list batch;
     list_init(&batch);
     pthread_mutex_lock(&i->lock);
     atomic_store_explicit(&i->has_mail, false, memory_order_relaxed);
     list_append(&batch, &i->mail);
-    while (!list_empty(&batch)) { /* of which inbox_withdraw may take some, under the lock */
+    while (!list_empty(&batch)) { /* inbox_withdraw may take some out, under the lock */
         mail *m = list_entry(list_pop_front(&batch), mail, link);
         m->posted = false;
         pthread_mutex_unlock(&i->lock);
@@ -88,17 +89,17 @@ void inbox_awake(inbox *i) {
     pthread_mutex_unlock(&i->lock);
 }
 
-void inbox_flush(list *touched) {
-    for (list *node = touched->next; node != touched; node = node->next) {
-        touch *t = list_entry(node, touch, link);
+void inbox_flush(list *dirty) {
+    for (list *node = dirty->next; node != dirty; node = node->next) {
+        dirty_entry *t = list_entry(node, dirty_entry, link);
         if (t->publish) {
             t->publish(t);
         }
     }
-    atomic_thread_fence(memory_order_seq_cst); /* pairs with the one in bell_arm */
-    while (!list_empty(touched)) {
-        touch *t = list_entry(list_pop_front(touched), touch, link);
-        if (bell_armed(t->bell)) {
+    atomic_thread_fence(memory_order_seq_cst); /* pairs with the one in doorbell_arm */
+    while (!list_empty(dirty)) {
+        dirty_entry *t = list_entry(list_pop_front(dirty), dirty_entry, link);
+        if (doorbell_armed(t->doorbell)) {
             t->ring(t);
         }
     }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* A thread that has nothing to do for so long ends. */
+/* A thread ends after so long without a job. */
 enum { IDLE_SECONDS = 10 };
 
 /* A thread of a pool. */
@@ -33,7 +33,7 @@ static void unqueue(pool *p, job *j) {
     p->queued--;
 }
 
-/* The next job, which is waited for. NULL: there was none for long, or the executor is gone. Under the lock. */
+/* Waits for the next job. NULL: there was none for long, or the executor is gone. Under the lock. */
 static job *next_job(pool *p) {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
@@ -141,7 +141,7 @@ int pool_submit(pool *p, job *j) {
     if (p->queued >= p->idle && p->threads < p->threads_max) {
         status = start_thread(p);
     }
-    if (status == 0 || p->threads) { /* one of them will come to it */
+    if (status == 0 || p->threads) { /* one of the threads will come to it */
         status = 0;
         j->waiting = true;
         p->queued++;

@@ -8,29 +8,29 @@
 
 #include <stdlib.h>
 
-bool places_take(channel *c) {
-    long room = atomic_load_explicit(&c->room, memory_order_relaxed);
+bool credits_take(channel *c) {
+    long credits = atomic_load_explicit(&c->credits, memory_order_relaxed);
     do {
-        if (room <= 0) {
+        if (credits <= 0) {
             return false;
         }
-    } while (
-        !atomic_compare_exchange_weak_explicit(&c->room, &room, room - 1, memory_order_acquire, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&c->credits, &credits, credits - 1, memory_order_acquire,
+                                                    memory_order_relaxed));
     return true;
 }
 
-void places_give(channel *c, long n) {
-    atomic_fetch_add_explicit(&c->room, n, memory_order_release);
+void credits_give(channel *c, long n) {
+    atomic_fetch_add_explicit(&c->credits, n, memory_order_release);
 }
 
-void places_serve(channel *c) {
-    while (!list_empty(&c->hungry) && places_take(c)) {
-        sender *s = list_entry(list_pop_front(&c->hungry), sender, hungry);
+void credits_serve(channel *c) {
+    while (!list_empty(&c->blocked_senders) && credits_take(c)) {
+        sender *s = list_entry(list_pop_front(&c->blocked_senders), sender, blocked);
         s->granted = true;
         inbox_post(&s->end.executor->inbox, &s->end.mail);
     }
-    if (list_empty(&c->hungry)) {
-        bell_disarm(&c->space);
+    if (list_empty(&c->blocked_senders)) {
+        doorbell_disarm(&c->space);
     }
 }
 
@@ -51,7 +51,7 @@ int channel_new(executor *ex, long capacity, channel_drop *drop, sender **s, cha
         return UV_ENOMEM;
     }
     *c = (channel){.capacity = capacity, .drop = drop};
-    atomic_init(&c->room, capacity);
+    atomic_init(&c->credits, capacity);
     atomic_init(&c->open, 1);
     *s = sender_new(c, ex);
     if (!*s) {
@@ -60,9 +60,9 @@ int channel_new(executor *ex, long capacity, channel_drop *drop, sender **s, cha
     }
     list_init(&c->reading);
     list_init(&c->arrivals);
-    list_init(&c->hungry);
+    list_init(&c->blocked_senders);
     list_push(&c->reading, &(*s)->link);
-    c->took = (touch){.bell = &c->space, .publish = receiver_publish, .ring = receiver_ring};
+    c->took = (dirty_entry){.doorbell = &c->space, .publish = receiver_publish, .ring = receiver_ring};
     list_init(&c->took.link);
     pthread_mutex_init(&c->lock, NULL);
     end_init(&c->receiver, c, false, receiver_arrived);
@@ -75,11 +75,11 @@ static void free_channel(channel *c) {
     free(c);
 }
 
-/* The end leaves its thread: what it has written there is seen to, and nobody waits for it there any more. */
+/* Ends the end's life on its thread: what was written there is flushed, its waiters are woken, its credit is returned. */
 static void leave(channel_end *end) {
     executor *ex = end->executor;
     channel *c = end->channel;
-    touch *t = end->sends ? &sender_of(end)->wrote : &c->took;
+    dirty_entry *t = end->sends ? &sender_of(end)->wrote : &c->took;
     if (end->holder) {
         *end->holder = NULL;
         end->holder = NULL;
@@ -88,21 +88,21 @@ static void leave(channel_end *end) {
         return;
     }
     if (list_linked(&t->link)) {
-        inbox_flush(&ex->touched);
+        inbox_flush(&ex->dirty);
     }
     pthread_mutex_lock(&c->lock);
     end->executor = NULL;
     inbox_withdraw(&ex->inbox, &end->mail);
     if (end->sends) {
         sender *s = sender_of(end);
-        list_remove(&s->hungry);
+        list_remove(&s->blocked);
         if (s->granted || end->promised) {
             s->granted = false;
-            places_give(c, 1);
+            credits_give(c, 1);
         }
-        places_serve(c);
+        credits_serve(c);
     } else {
-        bell_disarm(&c->data);
+        doorbell_disarm(&c->data);
     }
     pthread_mutex_unlock(&c->lock);
     end->promised = 0;
@@ -114,15 +114,16 @@ static void close_sender(sender *s, list *closing) {
     channel *c = s->end.channel;
     channel_drop *drop = c->drop;
     pthread_mutex_lock(&c->lock);
-    bool deaf = atomic_load_explicit(&c->deaf, memory_order_relaxed);
+    bool receiver_closed = atomic_load_explicit(&c->receiver_closed, memory_order_relaxed);
     bool last = atomic_fetch_sub_explicit(&c->open, 1, memory_order_release) == 1;
     executor *receiver = c->receiver.executor;
-    atomic_store_explicit(&s->closed, true, memory_order_release); /* from here on it may be freed by the receiver, */
+    atomic_store_explicit(&s->closed, true, memory_order_release); /* from here on the receiver may free it */
     if (receiver) {
-        inbox_post(&receiver->inbox, &c->receiver.mail); /* who waits for records or the end, and does it now */
+        inbox_post(&receiver->inbox,
+                   &c->receiver.mail); /* wakes the receiver, which sees the end, and frees the sender now */
     }
     pthread_mutex_unlock(&c->lock);
-    if (deaf) {
+    if (receiver_closed) {
         sender_free(s, drop, closing);
         if (last) {
             free_channel(c);
@@ -135,7 +136,7 @@ static void close_receiver(channel *c, list *closing) {
     list closed; /* senders whose lanes nobody else will free */
     list_init(&closed);
     pthread_mutex_lock(&c->lock);
-    atomic_store_explicit(&c->deaf, true, memory_order_release);
+    atomic_store_explicit(&c->receiver_closed, true, memory_order_release);
     list_append(&c->reading, &c->arrivals);
     while (!list_empty(&c->reading)) {
         sender *s = list_entry(list_pop_front(&c->reading), sender, link);
@@ -171,7 +172,7 @@ void channel_close_list(list *closing) {
 }
 
 void channel_close(channel_end *end) {
-    if (!channel_can_depart(end)) { /* the loop will do it */
+    if (!channel_can_depart(end)) { /* the loop will close it */
         end->closing = true;
         *end->holder = NULL;
         end->holder = NULL;
@@ -188,7 +189,7 @@ void channel_close_all(executor *ex) {
     while (!list_empty(&ex->ends)) {
         channel_end *end = list_entry(list_first(&ex->ends), channel_end, own);
         if (!end->sends) {
-            end->channel->busy = false; /* no message is being looked at any more */
+            end->channel->busy = false; /* no message is being received any more */
         }
         channel_close(end);
     }
@@ -226,8 +227,8 @@ void channel_arrive(channel_end *end, executor *ex, void **holder) {
     channel *c = end->channel;
     pthread_mutex_lock(&c->lock);
     end_own(end, ex);
-    if (end->sends && atomic_load_explicit(&c->deaf, memory_order_relaxed)) {
-        inbox_post(&ex->inbox, &end->mail); /* it was nobody's when that was told */
+    if (end->sends && atomic_load_explicit(&c->receiver_closed, memory_order_relaxed)) {
+        inbox_post(&ex->inbox, &end->mail); /* the end was nobody's when that was told */
     }
     pthread_mutex_unlock(&c->lock);
     end->holder = holder;

@@ -7,26 +7,26 @@
 #include <stdlib.h>
 
 enum {
-    IN_A_ROW = 64,  /* records that are read of one sender before the next has its turn */
-    BATCH_MAX = 64, /* places that are given back at once */
+    IN_A_ROW = 64,  /* records that are received of one sender before the next has its turn */
+    BATCH_MAX = 64, /* credits that are returned at once */
 };
 
-void receiver_publish(touch *t) {
+void receiver_publish(dirty_entry *t) {
     channel *c = list_entry(t, channel, took);
     if (c->freed) {
-        places_give(c, c->freed);
+        credits_give(c, c->freed);
         c->freed = 0;
     }
 }
 
-void receiver_ring(touch *t) {
+void receiver_ring(dirty_entry *t) {
     channel *c = list_entry(t, channel, took);
     pthread_mutex_lock(&c->lock);
-    places_serve(c);
+    credits_serve(c);
     pthread_mutex_unlock(&c->lock);
 }
 
-/* The next record of any sender, in turn: those that have ended are freed. */
+/* Finds the next record of any sender, in turn; frees the senders that have ended. */
 static bool find_record(channel *c, lane_record *r) {
     if (atomic_load_explicit(&c->changed, memory_order_acquire)) {
         pthread_mutex_lock(&c->lock);
@@ -56,7 +56,7 @@ static bool find_record(channel *c, lane_record *r) {
     return false;
 }
 
-/* 1: there is a record; UV_EOF; 0: neither yet. */
+/* Looks at the lanes: 1: there is a record; UV_EOF: there will be none; 0: neither yet. */
 static int look(channel *c, lane_record *r) {
     bool ended = channel_has_ended(c); /* before the last look */
     return find_record(c, r) ? 1 : ended ? UV_EOF : 0;
@@ -73,16 +73,16 @@ void receiver_arrived(mail *m) {
 }
 
 void receiver_await(channel *c) {
-    if (end_is_promised(&c->receiver)) { /* who comes for it looks again */
+    if (end_is_promised(&c->receiver)) { /* the task that comes for it looks again */
         return;
     }
-    bell_arm(&c->data);
+    doorbell_arm(&c->data);
     lane_record r;
     int found = look(c, &r);
     if (found == 0) {
         return;
     }
-    bell_disarm(&c->data);
+    doorbell_disarm(&c->data);
     if (found == UV_EOF) {
         task_wake_all(&c->receiver.waiters, WAKE_READY);
     } else {
@@ -99,7 +99,7 @@ int receiver_peek(channel *c, const task *t, bool woken, lane_record *r) {
     end->promised = 0;
     int found = look(c, r);
     c->busy = found == 1;
-    if (found == 1 && !list_empty(&end->waiters)) { /* the next one is asked for even if this task fails to take it */
+    if (found == 1 && !list_empty(&end->waiters)) { /* the next task is woken even if this one fails to receive */
         inbox_post(&end->executor->inbox, &end->mail);
     }
     return found;
@@ -113,11 +113,11 @@ void receiver_pop(channel *c) {
     c->freed++;
     if (c->freed >= BATCH_MAX || 4 * c->freed >= c->capacity) {
         receiver_publish(&c->took);
-        if (bell_armed(&c->space)) {
+        if (doorbell_armed(&c->space)) {
             receiver_ring(&c->took);
         }
     }
-    bell_touch(&c->receiver.executor->touched, &c->took);
+    dirty_mark(&c->receiver.executor->dirty, &c->took);
 }
 
 bool receiver_ready(channel *c) {

@@ -6,28 +6,29 @@
 
 #include <stdlib.h>
 
-/* A task that computes between its messages is heard of at once, but no more often than this. */
+/* The shortest time between two rings of a task that has not suspended: its messages reach a waiting receiver at once, but
+ * telling is not all that the two threads do. */
 enum { RING_NS = 50000 };
 
-static void ring(touch *t) {
+static void ring(dirty_entry *t) {
     channel *c = list_entry(t, sender, wrote)->end.channel;
     pthread_mutex_lock(&c->lock);
     if (c->receiver.executor) {
-        bell_disarm(&c->data);
+        doorbell_disarm(&c->data);
         inbox_post(&c->receiver.executor->inbox, &c->receiver.mail);
     }
     pthread_mutex_unlock(&c->lock);
 }
 
-/* A place that was promised to a task which has ended without coming for it is free again. */
+/* The credit that was promised to a task is returned when that has ended without coming for it. */
 static void reclaim(sender *s) {
     if (s->end.promised && !end_is_promised(&s->end)) {
         s->end.promised = 0;
-        sender_give_back(s);
+        sender_return_credit(s);
     }
 }
 
-/* The place that was taken for this sender. */
+/* Takes over the credit that was granted to this sender: whether there was one. */
 static bool take_granted(sender *s) {
     pthread_mutex_lock(&s->end.channel->lock);
     bool granted = s->granted;
@@ -45,13 +46,13 @@ static void drop_records(sender *s, channel_drop *drop, list *closing) {
     }
 }
 
-/* Mail: a place was granted, or the channel is deaf. Then what was not received is dropped here: ends of other channels in
- * it are waited for, and this sender may stay open for long. */
+/* Mail to the sender: a credit was granted, or the receiver is closed. Then what was not received is dropped now: it may hold
+ * ends of other channels, which somebody waits for, and this sender may stay open for long. */
 static void sender_arrived(mail *m) {
     channel_end *end = list_entry(m, channel_end, mail);
     sender *s = sender_of(end);
     channel *c = end->channel;
-    if (atomic_load_explicit(&c->deaf, memory_order_acquire)) {
+    if (atomic_load_explicit(&c->receiver_closed, memory_order_acquire)) {
         task_wake_all(&end->waiters, WAKE_READY);
         list closing;
         list_init(&closing);
@@ -61,7 +62,7 @@ static void sender_arrived(mail *m) {
     }
     bool granted = take_granted(s);
     if (granted && list_empty(&end->waiters)) {
-        sender_give_back(s);
+        sender_return_credit(s);
     } else if (granted) {
         end_promise(end);
     }
@@ -75,11 +76,11 @@ sender *sender_new(channel *c, executor *ex) {
     }
     end_init(&s->end, c, true, sender_arrived);
     list_init(&s->link);
-    list_init(&s->hungry);
+    list_init(&s->blocked);
     s->granted = false;
     s->rang_ns = 0;
     atomic_init(&s->closed, false);
-    s->wrote = (touch){.bell = &c->data, .ring = ring};
+    s->wrote = (dirty_entry){.doorbell = &c->data, .ring = ring};
     list_init(&s->wrote.link);
     end_own(&s->end, ex);
     return s;
@@ -91,7 +92,7 @@ sender *sender_clone(sender *other) {
     if (s) {
         pthread_mutex_lock(&c->lock);
         atomic_fetch_add_explicit(&c->open, 1, memory_order_relaxed);
-        if (!atomic_load_explicit(&c->deaf, memory_order_relaxed)) {
+        if (!atomic_load_explicit(&c->receiver_closed, memory_order_relaxed)) {
             list_push(&c->arrivals, &s->link);
             atomic_store_explicit(&c->changed, true, memory_order_release);
         }
@@ -100,23 +101,23 @@ sender *sender_clone(sender *other) {
     return s;
 }
 
-/* After those that wait for a place already; this sender is none of them, whatever it was. The receiver's places are given
- * back at the latest when its task suspends: where the sender's task runs on the same thread, that may be too late. */
-static bool take_place_in_turn(sender *s) {
+/* Takes a credit after the senders that are blocked already, of which this one is none any more. The receiver returns credits
+ * at the latest when its task suspends: for a sender on the same thread that may be too late, so they are returned here. */
+static bool take_credit_in_turn(sender *s) {
     channel *c = s->end.channel;
     pthread_mutex_lock(&c->lock);
     if (c->receiver.executor == s->end.executor) {
         receiver_publish(&c->took);
     }
-    list_remove(&s->hungry);
-    places_serve(c);
-    bool taken = s->granted || (list_empty(&c->hungry) && places_take(c));
+    list_remove(&s->blocked);
+    credits_serve(c);
+    bool taken = s->granted || (list_empty(&c->blocked_senders) && credits_take(c));
     s->granted = false;
     pthread_mutex_unlock(&c->lock);
     return taken;
 }
 
-void sender_keep_place(sender *s, const task *t) {
+void sender_keep_credit(sender *s, const task *t) {
     channel_end *end = &s->end;
     if (end->promised != slab_id(&t->head)) {
         return;
@@ -128,9 +129,9 @@ void sender_keep_place(sender *s, const task *t) {
     inbox_post(&end->executor->inbox, &end->mail);
 }
 
-int sender_take_place(sender *s, const task *t, bool woken) {
+int sender_take_credit(sender *s, const task *t, bool woken) {
     channel_end *end = &s->end;
-    if (atomic_load_explicit(&end->channel->deaf, memory_order_relaxed)) {
+    if (atomic_load_explicit(&end->channel->receiver_closed, memory_order_relaxed)) {
         return UV_EPIPE;
     }
     if (woken && (end->promised == slab_id(&t->head) || take_granted(s))) {
@@ -144,20 +145,20 @@ int sender_take_place(sender *s, const task *t, bool woken) {
     if (end->promised || !list_empty(&end->waiters)) {
         return 0;
     }
-    return (!bell_armed(&end->channel->space) && places_take(end->channel)) || take_place_in_turn(s);
+    return (!doorbell_armed(&end->channel->space) && credits_take(end->channel)) || take_credit_in_turn(s);
 }
 
-void sender_give_back(sender *s) {
+void sender_return_credit(sender *s) {
     channel *c = s->end.channel;
     pthread_mutex_lock(&c->lock);
-    places_give(c, 1);
-    places_serve(c);
+    credits_give(c, 1);
+    credits_serve(c);
     pthread_mutex_unlock(&c->lock);
 }
 
-/* Whether who waits is told now, rather than when the task suspends: not so often that it is all the two do. */
+/* Whether a waiting receiver is told now, rather than when the task suspends: see RING_NS. */
 static bool is_time_to_ring(sender *s) {
-    if (!bell_armed(&s->end.channel->data)) {
+    if (!doorbell_armed(&s->end.channel->data)) {
         return false;
     }
     uint64_t now_ns = uv_hrtime();
@@ -171,24 +172,25 @@ void sender_push(sender *s, uint32_t kind, size_t size) {
     if (is_time_to_ring(s)) {
         ring(&s->wrote);
     } else {
-        bell_touch(&s->end.executor->touched, &s->wrote);
+        dirty_mark(&s->end.executor->dirty, &s->wrote);
     }
 }
 
 void sender_await(sender *s) {
     channel *c = s->end.channel;
-    if (s->end.promised) { /* who comes for it will ask for the next one */
+    if (s->end.promised) { /* the task that comes for it will ask for the next one */
         return;
     }
     pthread_mutex_lock(&c->lock);
-    if (!s->granted && !list_linked(&s->hungry)) {
-        list_push(&c->hungry, &s->hungry);
-        bell_arm(&c->space);
-        places_serve(c); /* there may be a place by now */
+    if (!s->granted && !list_linked(&s->blocked)) {
+        list_push(&c->blocked_senders, &s->blocked);
+        doorbell_arm(&c->space);
+        credits_serve(c); /* there may be a credit by now */
     }
     pthread_mutex_unlock(&c->lock);
-    if (atomic_load_explicit(&c->deaf, memory_order_acquire)) {
-        inbox_post(&s->end.executor->inbox, &s->end.mail); /* it was closed meanwhile, and may not have seen this one */
+    if (atomic_load_explicit(&c->receiver_closed, memory_order_acquire)) {
+        inbox_post(&s->end.executor->inbox,
+                   &s->end.mail); /* the receiver was closed meanwhile, and may have missed this sender */
     }
 }
 

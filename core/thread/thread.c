@@ -9,8 +9,8 @@
 #include <sched.h>
 #include <time.h>
 
-/* How long a thread has to hear of a stop; and how long a state that is closed waits for its threads, all together. */
-enum { FINISH_SECONDS = 3 };
+/* How long a thread has to hear of a stop, and how long a state that is closed waits for all of its threads together. */
+enum { STOP_GRACE_SECONDS = 3 };
 
 static void stop(thread *t) {
     pthread_mutex_lock(&t->lock);
@@ -21,7 +21,7 @@ static void stop(thread *t) {
     pthread_mutex_unlock(&t->lock);
 }
 
-/* Mail to the thread. */
+/* Mail to the child: stops its executor. */
 static void on_stop_mail(mail *m) {
     thread *t = list_entry(m, thread, stop);
     pthread_mutex_lock(&t->lock);
@@ -30,20 +30,20 @@ static void on_stop_mail(mail *m) {
     executor_stop(t->executor);
 }
 
-/* The parent has done with it. */
+/* Takes the thread from its parent's list, which ends what that waited for. */
 static void remove_thread(thread *t) {
     executor *parent = t->parent;
     list_remove(&t->link);
     parent->thread_count--;
     if (list_empty(&parent->threads)) {
-        wheel_remove(&parent->wheel, &parent->patience.wheel);
+        wheel_remove(&parent->wheel, &parent->stop_grace.wheel);
         channel_settle_waits(parent);
     }
     task_wake_all(&t->joiners, WAKE_READY);
     thread_release(t);
 }
 
-/* The parent has seen its end. */
+/* The parent sees the thread's end. */
 static void reap(thread *t) {
     inbox_withdraw(&t->parent->inbox, &t->ended);
     inbox_withdraw(&t->parent->inbox, &t->idled);
@@ -51,30 +51,38 @@ static void reap(thread *t) {
     remove_thread(t);
 }
 
-/* Mail to the parent. */
+/* Mail to the parent: the thread has ended. */
 static void on_ended_mail(mail *m) {
     thread *t = list_entry(m, thread, ended);
     pthread_join(t->os, NULL);
     reap(t);
 }
 
-/* Mail that says no more than that it has come: the loop goes round once more. */
+/* Mail that only has the loop go round once more, and see what has changed. */
 static void look_again(mail *m) {
     (void)m;
 }
 
-static void set_dismissed(thread *t) {
+/* ---- waiting for signals
+ *
+ * Signals keep no process alive, but a thread waits for them as long as another one is busy:
+ *
+ *              only signals can wake a task here,             on its parent's word,
+ *              and all its own threads are idle               or a main thread by itself
+ *      busy ----------------------------------------> idle ------------------------------> dismissed
+ *        ^       tells its parent, waits in its poll    |     dismisses its own threads, and cancels
+ *        '----------------------------------------------'     its tasks that wait for signals
+ *              something came
+ */
+
+static void set_busy(thread *t) {
     pthread_mutex_lock(&t->lock);
-    t->dismissed = true;
     t->idle = false;
-    if (t->executor) {
-        inbox_post(&t->executor->inbox, &t->dismissal);
-    }
     pthread_mutex_unlock(&t->lock);
 }
 
-/* Tells the parent, once: whether to wait for its dismissal, which has not come. */
-static bool announce_idle(thread *t) {
+/* Becomes idle, and tells the parent once. False: it is dismissed instead. */
+static bool set_idle(thread *t) {
     pthread_mutex_lock(&t->lock);
     bool dismissed = t->dismissed;
     if (!dismissed && !t->idle) {
@@ -88,29 +96,40 @@ static bool announce_idle(thread *t) {
     return !dismissed;
 }
 
-/* Signals keep no process alive, but a thread waits for them as long as the others are busy: those idle tell their parents,
- * and the main thread, once it is idle too, dismisses them all. */
+static void set_dismissed(thread *t) {
+    pthread_mutex_lock(&t->lock);
+    t->dismissed = true;
+    t->idle = false;
+    if (t->executor) {
+        inbox_post(&t->executor->inbox, &t->dismissal);
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
+static bool own_threads_idle(executor *ex) {
+    bool idle = true;
+    for (list *node = ex->threads.next; idle && node != &ex->threads; node = node->next) {
+        thread *t = list_entry(node, thread, link);
+        pthread_mutex_lock(&t->lock);
+        idle = t->idle;
+        pthread_mutex_unlock(&t->lock);
+    }
+    return idle;
+}
+
 static bool on_idle(executor *ex, bool idle) {
-    thread *own = ex->thread;
+    thread *self = ex->thread;
     if (!idle) {
-        if (own) {
-            pthread_mutex_lock(&own->lock);
-            own->idle = false;
-            pthread_mutex_unlock(&own->lock);
+        if (self) {
+            set_busy(self);
         }
         return false;
     }
-    for (list *node = ex->threads.next; node != &ex->threads; node = node->next) {
-        thread *t = list_entry(node, thread, link);
-        pthread_mutex_lock(&t->lock);
-        bool is_idle = t->idle;
-        pthread_mutex_unlock(&t->lock);
-        if (!is_idle) {
-            return true;
-        }
+    if (!own_threads_idle(ex)) {
+        return true;
     }
-    bool some = ex->thread_count || !list_empty(&ex->signal_waiters);
-    if (own && some && announce_idle(own)) {
+    bool waits_for_signals = ex->thread_count || !list_empty(&ex->signal_waiters);
+    if (self && waits_for_signals && set_idle(self)) {
         return true;
     }
     for (list *node = ex->threads.next; node != &ex->threads; node = node->next) {
@@ -119,7 +138,9 @@ static bool on_idle(executor *ex, bool idle) {
     return false;
 }
 
-/* It computes on, in a state of its own, until it or the process ends. */
+/* ---- the end ---- */
+
+/* The parent forgets the thread, which computes on in a state of its own, until it or the process ends. */
 static void leave_behind(thread *t) {
     executor *parent = t->parent;
     pthread_mutex_lock(&t->lock);
@@ -138,9 +159,9 @@ static void leave_behind(thread *t) {
     remove_thread(t);
 }
 
-/* A while after a stop: who has not heard of it yet computes. */
-static void on_patience_over(timer *timer) {
-    executor *ex = list_entry(timer, executor, patience);
+/* Leaves the threads behind that have not heard of a stop in time: they compute. */
+static void on_stop_grace_over(timer *timer) {
+    executor *ex = list_entry(timer, executor, stop_grace);
     for (list *node = ex->threads.next, *next; node != &ex->threads; node = next) {
         thread *t = list_entry(node, thread, link);
         next = node->next;
@@ -157,9 +178,9 @@ static void on_stop(executor *ex) {
     for (list *node = ex->threads.next; node != &ex->threads; node = node->next) {
         stop(list_entry(node, thread, link));
     }
-    if (!ex->virtual && !list_empty(&ex->threads) && !wheel_pending(&ex->patience.wheel)) {
-        ex->patience.expired = on_patience_over;
-        wheel_insert(&ex->wheel, &ex->patience.wheel, executor_deadline_ms(ex, FINISH_SECONDS));
+    if (!ex->virtual && !list_empty(&ex->threads) && !wheel_pending(&ex->stop_grace.wheel)) {
+        ex->stop_grace.expired = on_stop_grace_over;
+        wheel_insert(&ex->wheel, &ex->stop_grace.wheel, executor_deadline_ms(ex, STOP_GRACE_SECONDS));
     }
 }
 
@@ -252,7 +273,7 @@ void thread_detach(thread *t) {
 void threads_finish(executor *ex) {
     struct timespec end;
     clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += FINISH_SECONDS;
+    end.tv_sec += STOP_GRACE_SECONDS;
     on_stop(ex);
     while (!list_empty(&ex->threads)) {
         thread *t = list_entry(list_first(&ex->threads), thread, link);

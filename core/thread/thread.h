@@ -2,14 +2,15 @@
  *
  * An OS thread with an executor of its own.
  *
- * It belongs to the executor that started it: whose run does not end before the thread has, and whose stop stops it.
- * The two meet in mail, and in the fields that the lock guards.
+ * A thread belongs to the executor that started it, its parent: the parent's run does not end before the thread has, and
+ * its stop stops the thread. The two meet in mail, and in the fields that the lock guards.
  *
  *   parent: thread_stop --> stopped = true ---> mail to the child ----> child: executor_stop
  *   child:  its main ended --> over = true ---> mail to the parent ---> parent: thread joined, joiners woken
  *
- * Nobody can end a thread by force. One that computes does not hear of a stop, and is left behind after a while: it goes on
- * in a state of its own, until it or the process ends. So are those that do not end in time when the parent's state is closed.
+ * Nobody can end a thread by force. One that computes does not hear of a stop, and is left behind once the stop's grace is
+ * over: it goes on in a state of its own, until it or the process ends. So are the threads that do not end in time when the
+ * parent's state is closed.
  */
 #pragma once
 #include <pthread.h>
@@ -20,36 +21,33 @@ typedef struct thread {
     list link; /* in parent->threads, until the parent has seen its end */
     executor *parent;
     pthread_t os;
-    int cpu;        /* that it is pinned to, or -1 */
-    cpu_set_t cpus; /* that the process may use */
-    list joiners;   /* the parent's tasks that wait for its end */
-    void (*main)(struct thread *);
-    void (*seen)(struct thread *); /* on the parent's thread: its end was seen, its joiners are about to be woken */
-    void (*left)(struct thread *); /* the same, in its place: it is left behind */
-    void (*free)(struct thread *); /* frees it, on any thread */
-    mail stop;                     /* to the thread */
-    mail dismissal;                /* the same */
+    int cpu;                       /* that it is pinned to, or -1 */
+    cpu_set_t cpus;                /* that the process may use */
+    list joiners;                  /* the parent's tasks that wait for its end */
+    void (*main)(struct thread *); /* on the thread: all that it does */
+    void (*seen)(struct thread *); /* on the parent's: the thread has ended, its joiners are about to be woken */
+    void (*left)(struct thread *); /* on the parent's, instead of `seen`: the thread is left behind */
+    void (*free)(struct thread *); /* on either, or any other */
+    mail stop, dismissal;          /* to the thread */
     mail ended, idled;             /* to the parent */
     executor *root;                /* of the main thread */
     pthread_mutex_t lock;
-    executor *executor; /* while there is one to tell. Guarded, as all below */
-    unsigned
-        references; /* the thread's while it runs, the parent's list's while it is there, and one for each handle */
-    bool stopped;
-    bool heard; /* that it is to stop */
-    bool over;
-    bool orphaned; /* the parent is gone */
-    bool idle;     /* only signals, or a dismissal, can make anything happen there */
-    bool
-        dismissed; /* the parent has seen that, and it is so on all threads: who waits for signals is to be cancelled */
+    executor *executor;  /* the thread's own, while it has one. Guarded, as all below */
+    unsigned references; /* the running thread's, that of the parent's list, and one for each handle */
+    bool stopped;        /* it was told to stop, */
+    bool heard;          /* and has heard of it */
+    bool over;           /* it has nothing left to do but to end */
+    bool orphaned;       /* the parent has left it behind */
+    bool idle;           /* only signals, or a dismissal, can make anything happen there */
+    bool dismissed;      /* no thread can do anything but wait for signals: its tasks that do are to be cancelled */
 } thread;
 
-/* Starts it: 0; or a negative UV_E*, and it is as it was. All functions and cpu are set by the caller, who has one
- * reference afterwards. */
+/* Starts a thread of which the caller has set cpu and all functions: 0, and the caller has one reference; or a negative
+ * UV_E*, and it is as it was. */
 int thread_start(thread *, executor *parent);
 void thread_release(thread *);
 
-/* On the new thread: ties its executor to it, once it has one, and unties it before that is freed. */
+/* Called on the new thread: ties its executor to it, and unties the executor before that is freed. */
 void thread_attach(thread *, executor *);
 void thread_detach(thread *);
 

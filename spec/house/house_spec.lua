@@ -229,7 +229,7 @@ describe("the object files", function()
       end)
     end
 
-    -- A fence is compiled to one: inbox_flush's on the way of a message, and bell_arm's in each end that waits.
+    -- A fence is compiled to one: inbox_flush's on the way of a message, and doorbell_arm's in each end that waits.
     it("hold the fences of sleeping and waking, and the receiver no other locked instruction", function()
       for _, name in ipairs { "loop/inbox", "thread/receiver" } do
         local found = locked(object(name))

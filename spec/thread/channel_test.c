@@ -31,7 +31,7 @@ static void begin(executor *ex) {
 }
 
 static void finish(executor *ex) {
-    CHECK(ex->tasks.live == 0 && ex->external == 0 && list_empty(&ex->touched));
+    CHECK(ex->tasks.live == 0 && ex->external == 0 && list_empty(&ex->dirty));
     channel_close_all(ex);
     CHECK(list_empty(&ex->ends));
     executor_deinit(ex);
@@ -61,9 +61,9 @@ typedef struct sending {
 } sending;
 
 static void push(sender *s, uint64_t value) {
-    void *room = sender_reserve(s, sizeof value);
-    CHECK(room != NULL);
-    memcpy(room, &value, sizeof value);
+    void *record = sender_reserve(s, sizeof value);
+    CHECK(record != NULL);
+    memcpy(record, &value, sizeof value);
     sender_push(s, 0, sizeof value);
 }
 
@@ -75,7 +75,7 @@ static void send_all(task *t, enum wake wake) {
             task_yield(t, WAKE_NONE);
             return;
         }
-        int status = sender_take_place(s, t, wake == WAKE_READY);
+        int status = sender_take_credit(s, t, wake == WAKE_READY);
         wake = WAKE_NONE;
         if (status < 0) {
             CHECK(status == UV_EPIPE);
@@ -122,8 +122,8 @@ static void receive(task *t, enum wake wake) {
         CHECK(value >> 32 < SENDERS && (uint32_t)value == next[value >> 32]++);
         receiver_pop(c);
         received++;
-        long room = atomic_load(&c->room);
-        CHECK(room >= 0 && room + c->freed <= c->capacity);
+        long credits = atomic_load(&c->credits);
+        CHECK(credits >= 0 && credits + c->freed <= c->capacity);
         wake = WAKE_NONE;
         if (received % 32 == 0) {
             task_yield(t, WAKE_NONE);

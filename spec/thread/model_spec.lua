@@ -1,8 +1,8 @@
--- The sleep and wake protocol, as a model checker sees it: see spec/thread/model/bell.pml.
+-- The sleep and wake protocol, as a model checker sees it: see spec/thread/model/doorbell.pml.
 
 local support = require "spec.support"
 
-local MODEL = assert(os.getenv "MOMO_SOURCE_DIR") .. "/spec/thread/model/bell.pml"
+local MODEL = assert(os.getenv "MOMO_SOURCE_DIR") .. "/spec/thread/model/doorbell.pml"
 
 -- What spin's checker prints.
 local function check(defines)

@@ -7,22 +7,22 @@
  * and a release store need no more than that. A fence waits until the buffer is empty; so does unlocking, which lets no
  * store pass. Locking and atomic additions wait for nothing here, though on x86 they would: C does not promise it.
  *
- *   one sender, one receiver, a channel of CAPACITY places, MESSAGES messages, then the sender closes its end;
+ *   one sender, one receiver, a channel of CAPACITY credits, MESSAGES messages, then the sender closes its end;
  *   with -DRECEIVER_CLOSES the receiver closes its own after the first message, and the sender may be waiting
  *
  *   here                 in core/
- *   arm, flush           inbox.h bell_arm; inbox.c inbox_flush
- *   post, take           inbox.c inbox_post, inbox_take
- *   poll                 executor.c poll_events: flush_touched, inbox_sleep, uv_run (on the eventfd), inbox_awake
- *   serve                channel.c places_serve
- *   Sender               lua/thread_channel.c channel_send: sender.c sender_take_place, sender_push, sender_await;
+ *   arm, flush           loop/inbox.h doorbell_arm; loop/inbox.c inbox_flush
+ *   post, take           loop/inbox.c inbox_post, inbox_take
+ *   poll                 loop/executor.c poll_events: flush_dirty, inbox_sleep, uv_run (on the eventfd), inbox_awake
+ *   serve                thread/channel.c credits_serve
+ *   Sender               binding/thread_channel.c channel_send: sender.c sender_take_credit, sender_push, sender_await;
  *                        sender_arrived; ring; channel.c close_sender
- *   Receiver             lua/thread_channel.c channel_recv: receiver.c receiver_peek, receiver_pop, receiver_await;
+ *   Receiver             binding/thread_channel.c channel_recv: receiver.c receiver_peek, receiver_pop, receiver_await;
  *                        receiver_arrived; receiver_publish, receiver_ring; channel.c close_receiver
  *
  * All is well if no thread sleeps for ever (an invalid end state), and the messages arrive once, and in order (assert).
- * -DNO_FENCE_ARM=0 and -DNO_FENCE_FLUSH=0 leave one of the two fences out where the bell of messages is armed, or looked at;
- * =1 (or nothing) where it is the bell of places. Each of the four must fail. */
+ * -DNO_FENCE_ARM=0 and -DNO_FENCE_FLUSH=0 leave one of the two fences out where the doorbell of messages is armed, or looked at;
+ * =1 (or nothing) where it is the doorbell of credits. Each of the four must fail. */
 
 #ifndef CAPACITY
 #define CAPACITY 1
@@ -39,14 +39,14 @@
 #define DATA 0   /* channel.data.armed */
 #define SPACE 1  /* channel.space.armed */
 #define CLOSED 2 /* channel.open == 0 */
-#define DEAF 3   /* channel.deaf */
-#define ROOM 4   /* no cell: a place more in `room` */
+#define RECEIVER_CLOSED 3   /* channel.receiver_closed */
+#define CREDITS 4   /* no cell: one more in `credits` */
 #define RECORD 5 /* RECORD + i: the header of the i-th record; 0: not there yet */
 #define CELLS (RECORD + MESSAGES + 1)
 byte memory[CELLS];
 
-byte room = CAPACITY;                 /* channel.room */
-bool hungry = false, granted = false; /* of the sender, under the channel's lock */
+byte credits = CAPACITY;                 /* channel.credits */
+bool blocked = false, granted = false; /* of the sender, under the channel's lock */
 bool posted[2], sleeping[2];          /* of the inbox of each thread, and its mail */
 byte eventfd[2];
 bool locked = false, inbox_locked[2]; /* channel.lock; inbox.lock */
@@ -78,7 +78,7 @@ end:
     :: atomic {
            stores[me]?cell, value ->
            if
-           :: cell == ROOM -> room++; assert(room <= CAPACITY)
+           :: cell == CREDITS -> credits++; assert(credits <= CAPACITY)
            :: else -> memory[cell] = value
            fi;
            if
@@ -96,11 +96,11 @@ end:
 inline lock(me, mutex) { atomic { !mutex -> mutex = true } }
 inline unlock(me, mutex) { atomic { FENCE(me) -> mutex = false } }
 
-inline arm(me, bell) {
-    store(me, bell, 1);
+inline arm(me, doorbell) {
+    store(me, doorbell, 1);
 #ifdef NO_FENCE_ARM
     if
-    :: bell != NO_FENCE_ARM -> FENCE(me)
+    :: doorbell != NO_FENCE_ARM -> FENCE(me)
     :: else
     fi
 #else
@@ -108,10 +108,10 @@ inline arm(me, bell) {
 #endif
 }
 
-inline flush_fence(me, bell) {
+inline flush_fence(me, doorbell) {
 #ifdef NO_FENCE_FLUSH
     if
-    :: bell != NO_FENCE_FLUSH -> FENCE(me)
+    :: doorbell != NO_FENCE_FLUSH -> FENCE(me)
     :: else
     fi
 #else
@@ -152,59 +152,59 @@ inline poll_and_take(me, mail) {
 /* Under the channel's lock. */
 inline serve(me) {
     if
-    :: atomic { hungry && room > 0 -> room-- };
-        hungry = false;
+    :: atomic { blocked && credits > 0 -> credits-- };
+        blocked = false;
         granted = true;
         post(me, S)
-    :: atomic { !(hungry && room > 0) }
+    :: atomic { !(blocked && credits > 0) }
     fi;
     if
-    :: !hungry -> store(me, SPACE, 0)
+    :: !blocked -> store(me, SPACE, 0)
     :: else
     fi;
 }
 
 proctype Sender() {
     byte n = 0;
-    bool has_place, mail, armed;
+    bool has_credit, mail, armed;
 
     do
-    :: n < MESSAGES && !LOAD(S, DEAF) ->
-        /* sender_take_place: places_take */
-        has_place = false;
+    :: n < MESSAGES && !LOAD(S, RECEIVER_CLOSED) ->
+        /* sender_take_credit: credits_take */
+        has_credit = false;
         if
-        :: atomic { room > 0 -> room--; has_place = true }
-        :: room == 0
+        :: atomic { credits > 0 -> credits--; has_credit = true }
+        :: credits == 0
         fi;
         if
-        :: has_place
+        :: has_credit
         :: else ->
             /* sender_await, and park */
             lock(S, locked);
             if
-            :: !granted && !hungry ->
-                hungry = true;
+            :: !granted && !blocked ->
+                blocked = true;
                 arm(S, SPACE);
                 serve(S)
             :: else
             fi;
             unlock(S, locked);
             if
-            :: LOAD(S, DEAF) -> post(S, S)
+            :: LOAD(S, RECEIVER_CLOSED) -> post(S, S)
             :: else
             fi;
             /* poll_events, until sender_arrived wakes the task */
             do
             :: poll_and_take(S, mail);
                 if
-                :: mail && LOAD(S, DEAF) -> break
-                :: mail && !LOAD(S, DEAF) ->
+                :: mail && LOAD(S, RECEIVER_CLOSED) -> break
+                :: mail && !LOAD(S, RECEIVER_CLOSED) ->
                     lock(S, locked);
-                    has_place = granted;
+                    has_credit = granted;
                     granted = false;
                     unlock(S, locked);
                     if
-                    :: has_place -> break
+                    :: has_credit -> break
                     :: else
                     fi
                 :: else
@@ -212,10 +212,10 @@ proctype Sender() {
             od
         fi;
         if
-        :: has_place ->
+        :: has_credit ->
             n++;
             store(S, RECORD + n - 1, n); /* lane_commit */
-            /* sender_push sees the bell armed, and rings; or inbox_flush does */
+            /* sender_push sees the doorbell armed, and rings; or inbox_flush does */
             if
             :: LOAD(S, DATA) -> armed = true
             :: flush_fence(S, DATA);
@@ -225,22 +225,22 @@ proctype Sender() {
             :: armed ->
                 lock(S, locked);
                 if
-                :: !LOAD(S, DEAF) -> store(S, DATA, 0); post(S, R)
+                :: !LOAD(S, RECEIVER_CLOSED) -> store(S, DATA, 0); post(S, R)
                 :: else
                 fi;
                 unlock(S, locked)
             :: else
             fi;
-            has_place = false
+            has_credit = false
         :: else
         fi
-    :: n == MESSAGES || LOAD(S, DEAF) -> break
+    :: n == MESSAGES || LOAD(S, RECEIVER_CLOSED) -> break
     od;
     /* close_sender */
     lock(S, locked);
     store(S, CLOSED, 1);
     if
-    :: !LOAD(S, DEAF) -> post(S, R)
+    :: !LOAD(S, RECEIVER_CLOSED) -> post(S, R)
     :: else
     fi;
     unlock(S, locked)
@@ -257,7 +257,7 @@ proctype Receiver() {
         if
         :: found ->
             if
-            :: waits -> store(R, DATA, 0) /* bell_disarm */
+            :: waits -> store(R, DATA, 0) /* doorbell_disarm */
             :: else
             fi;
             waits = false;
@@ -268,7 +268,7 @@ proctype Receiver() {
             break;
 #endif
             /* receiver_publish and receiver_ring, which inbox_flush calls at the latest */
-            store(R, ROOM, 1);
+            store(R, CREDITS, 1);
             if
             :: LOAD(R, SPACE) ->
                 lock(R, locked);
@@ -290,7 +290,7 @@ proctype Receiver() {
             waits = true;
             arm(R, DATA) /* receiver_await; then it looks again */
         :: !found && !has_ended && waits ->
-            /* parked: poll_events, until receiver_arrived, which arms the bell and looks again */
+            /* parked: poll_events, until receiver_arrived, which arms the doorbell and looks again */
             do
             :: poll_and_take(R, mail);
                 if
@@ -304,7 +304,7 @@ proctype Receiver() {
     /* close_receiver */
     lock(R, locked);
     store(R, DATA, 0); /* leave */
-    store(R, DEAF, 1);
+    store(R, RECEIVER_CLOSED, 1);
     if
     :: !LOAD(R, CLOSED) -> post(R, S)
     :: else
