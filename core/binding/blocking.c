@@ -143,12 +143,33 @@ static void on_done(job *j) {
     }
 }
 
+/* The handle gives the job up: whether it had not begun, and so never will. */
+static bool give_up(handle *h) {
+    blocking *b = h->b;
+    h->b = NULL;
+    bool never = !h->in_pool || pool_cancel(&b->job);
+    if (never) {
+        free_blocking(&b->job);
+    } else {
+        b->handle = NULL;
+    }
+    return never;
+}
+
+/* __gc of jobs */
+static int collect(lua_State *L) {
+    handle *h = lua_touserdata(L, 1);
+    if (h->b && !(h->in_pool && runtime_of(L)->executor.closed)) {
+        give_up(h);
+    }
+    return 0;
+}
+
+static const metatable blocking_metatable = {"momo.blocking", collect, 0};
+
 /* blocking_new(path, cpath, code, modules, n, arguments...) -> job */
 static int new_blocking(lua_State *L) {
-    handle *h = lua_newuserdata(L, sizeof *h);
-    *h = (handle){NULL, false, false};
-    lua_pushvalue(L, UP(BLOCKING));
-    lua_setmetatable(L, -2);
+    handle *h = push_object(L, sizeof *h, &blocking_metatable);
     lua_insert(L, 1);
     blocking *b = h->b = calloc(1, sizeof *b);
     if (!b) {
@@ -175,19 +196,6 @@ static int submit(blocking *b) {
     int status = ex->blocking ? pool_submit(ex->blocking, &b->job) : UV_ENOMEM;
     b->handle->in_pool = status == 0;
     return status;
-}
-
-/* The handle gives the job up: whether it had not begun, and so never will. */
-static bool give_up(handle *h) {
-    blocking *b = h->b;
-    h->b = NULL;
-    bool never = !h->in_pool || pool_cancel(&b->job);
-    if (never) {
-        free_blocking(&b->job);
-    } else {
-        b->handle = NULL;
-    }
-    return never;
 }
 
 /* The cancellation says that what was begun goes on. */
@@ -238,20 +246,10 @@ static int wait(lua_State *L) {
     return 1 + value_unpack(L, &b->output);
 }
 
-/* __gc of jobs */
-static int collect(lua_State *L) {
-    handle *h = lua_touserdata(L, 1);
-    if (h->b && !(h->in_pool && runtime_of(L)->executor.closed)) {
-        give_up(h);
-    }
-    return 0;
-}
-
-void register_blocking(lua_State *L) {
-    static const function functions[] = {{"blocking_new", new_blocking}, {"blocking_wait", wait}, {NULL, NULL}};
-    static const function finalizer[] = {{"__gc", collect}, {NULL, NULL}};
-    register_functions(L, functions);
-    lua_pushvalue(L, UP_BLOCKING);
-    register_functions(L, finalizer);
-    lua_pop(L, 1);
-}
+static const metatable *const metatables[] = {&blocking_metatable, NULL};
+static const function functions[] = {
+    {"blocking_new", new_blocking},
+    {"blocking_wait", wait},
+    {NULL, NULL},
+};
+const module blocking_module = {.functions = functions, .metatables = metatables};

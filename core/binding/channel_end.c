@@ -11,13 +11,11 @@
 #include "binding/thread_channel.h"
 #include "binding/value.h"
 
-static const char *const registry_keys[] = {"momo.receiver", "momo.sender"};
-
 /* Pushes a handle of nothing yet. */
 static channel_end **push_handle(lua_State *L, bool sends) {
     channel_end **handle = lua_newuserdata(L, sizeof *handle);
     *handle = NULL;
-    value_get_registered(L, registry_keys[sends]);
+    value_get_registered(L, sends ? sender_metatable.name : receiver_metatable.name);
     lua_setmetatable(L, -2);
     return handle;
 }
@@ -26,7 +24,7 @@ channel_end **value_to_end(lua_State *L, int index) {
     bool is_end = false;
     if (lua_getmetatable(L, index)) {
         for (int i = 0; i < 2 && !is_end; i++) {
-            luaL_getmetatable(L, registry_keys[i]);
+            luaL_getmetatable(L, i ? sender_metatable.name : receiver_metatable.name);
             is_end = lua_rawequal(L, -1, -2);
             lua_pop(L, 1);
         }
@@ -67,7 +65,7 @@ static int new_channel(lua_State *L) {
 
 /* sender_clone(tx) -> tx */
 static int clone_sender(lua_State *L) {
-    channel_end **tx = check_self(L, UP(SENDER), "tx", "clone");
+    channel_end **tx = check_self(L, &sender_metatable, "tx", "clone");
     channel_end **handle = push_handle(L, true);
     if (!*tx) {
         return throw(L, "clone: the sender is closed");
@@ -93,22 +91,19 @@ static int close_end(lua_State *L) {
     return 0;
 }
 
-void register_channel_ends(lua_State *L) {
-    static const function functions[] = {
-        {"thread_channel", new_channel},
-        {"sender_clone", clone_sender},
-        {"end_close", close_end},
-        {"set_integers", value_set_integers},
-        {NULL, NULL},
-    };
-    static const function finalizer[] = {{"__gc", close_end}, {NULL, NULL}};
-    register_functions(L, functions);
-    static const int metatables[] = {UP_RECEIVER, UP_SENDER};
-    for (int i = 0; i < 2; i++) {
-        lua_pushvalue(L, metatables[i]);
-        register_functions(L, finalizer);
-        lua_setfield(L, LUA_REGISTRYINDEX, registry_keys[i]);
-    }
-    lua_pushlightuserdata(L, lua_touserdata(L, UP_RUNTIME));
-    lua_setfield(L, LUA_REGISTRYINDEX, "momo.runtime");
+const metatable receiver_metatable = {"momo.receiver", close_end, UP_RECEIVER};
+const metatable sender_metatable = {"momo.sender", close_end, UP_SENDER};
+
+static void close_all(runtime *rt) {
+    channel_close_all(&rt->executor);
 }
+
+static const metatable *const metatables[] = {&receiver_metatable, &sender_metatable, NULL};
+static const function functions[] = {
+    {"thread_channel", new_channel},
+    {"sender_clone", clone_sender},
+    {"end_close", close_end},
+    {"set_integers", value_set_integers},
+    {NULL, NULL},
+};
+const module channel_end_module = {.functions = functions, .metatables = metatables, .close = close_all};

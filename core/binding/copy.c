@@ -10,20 +10,20 @@ enum {
     STEP_LEAST = 64 * 1024,       /* where each step counts as so many at least */
 };
 
-/* copy_new([n]) -> copy */
-static int copy_new(lua_State *L) {
-    copy *c = lua_newuserdata(L, sizeof *c);
-    bool all = lua_isnoneornil(L, 1) || lua_tonumber(L, 1) >= 0x1p64;
-    copy_init(c, all ? UINT64_MAX : (uint64_t)lua_tonumber(L, 1));
-    lua_pushvalue(L, UP(COPY));
-    lua_setmetatable(L, -2);
-    return 1;
-}
-
 /* __gc of copies */
 static int copy_collect(lua_State *L) {
     copy_end(lua_touserdata(L, 1), &runtime_of(L)->executor, NULL);
     return 0;
+}
+
+static const metatable copy_metatable = {"momo.copy", copy_collect, 0};
+
+/* copy_new([n]) -> copy */
+static int copy_new(lua_State *L) {
+    copy *c = push_object(L, sizeof *c, &copy_metatable);
+    bool all = lua_isnoneornil(L, 1) || lua_tonumber(L, 1) >= 0x1p64;
+    copy_init(c, all ? UINT64_MAX : (uint64_t)lua_tonumber(L, 1));
+    return 1;
 }
 
 /* Gives back what the task had of both streams; what was not written is unread again. */
@@ -143,11 +143,10 @@ static int stream_copy(lua_State *L) {
     return 1;
 }
 
-void register_copy(lua_State *L) {
-    static const function functions[] = {{"copy_new", copy_new}, {"copy", stream_copy}, {NULL, NULL}};
-    static const function finalizer[] = {{"__gc", copy_collect}, {NULL, NULL}};
-    register_functions(L, functions);
-    lua_pushvalue(L, UP_COPY);
-    register_functions(L, finalizer);
-    lua_pop(L, 1);
-}
+static const metatable *const metatables[] = {&copy_metatable, NULL};
+static const function functions[] = {
+    {"copy_new", copy_new},
+    {"copy", stream_copy},
+    {NULL, NULL},
+};
+const module copy_module = {.functions = functions, .metatables = metatables};

@@ -47,9 +47,7 @@ static int pass(lua_State *L) {
     return lua_yield(L, 0);
 }
 
-void register_coroutine(lua_State *L) {
-    static const function functions[] = {
-        {"enter", enter}, {"leave", leave}, {"parked", parked}, {"pass", pass}, {NULL, NULL},
-    };
-    register_functions(L, functions);
-}
+static const function functions[] = {
+    {"enter", enter}, {"leave", leave}, {"parked", parked}, {"pass", pass}, {NULL, NULL},
+};
+const module coroutine_module = {.functions = functions};

@@ -1,82 +1,27 @@
 /* SPDX-License-Identifier: MIT
  *
- * The methods of tasks.
+ * The methods of tasks, but join.
  */
 #include "binding/handle.h"
 
-#include "binding/note.h"
+void push_fields(lua_State *L, int index) {
+    handle *h = lua_touserdata(L, index);
+    if (!h->fields) {
+        lua_pushvalue(L, index);
+        lua_newtable(L);
+        lua_setfenv(L, -2);
+        lua_pop(L, 1);
+        h->fields = true;
+    }
+    lua_getfenv(L, index);
+}
 
 static handle *self(lua_State *L, const char *method) {
-    handle *h = check_self(L, UP(TASK), "task", method);
+    handle *h = check_self(L, &task_metatable, "task", method);
     if (h->task && !executor_running && runtime_of(L)->executor.closed) {
         h->task = NULL; /* its slot is gone */
     }
     return h;
-}
-
-/* join(task, timeout): parks until it has ended; outcome tells what came of it. Lua has checked that it is a task, which
- * compiled code does in a tenth of the time. */
-static int task_join(lua_State *L) {
-    const handle *h = lua_touserdata(L, 1);
-    double timeout = check_seconds(L, 2, "join");
-    enum wake wake;
-    task *t = suspend_enter(L, "join", &wake);
-    if (!t) {
-        return lua_yield(L, 0);
-    }
-    if (!h->task) {
-        return timeout != 0 && suspend_let_others(t, wake) ? lua_yield(L, 0) : 0;
-    }
-    if (h->task == t) {
-        return throw(L, "join: a task can't join itself");
-    }
-    if (timeout == 0) {
-        t->wake = WAKE_TIMEOUT;
-        return 0;
-    }
-    task_park(t, "join", suspend_deadline(t, timeout), WAKE_TIMEOUT);
-    list_push(&h->task->joiners, &t->place.link);
-    return lua_yield(L, 0);
-}
-
-/* outcome(task) -> true, results... | false, error | nil, err, code: what join returns */
-static int task_outcome(lua_State *L) {
-    handle *h = lua_touserdata(L, 1); /* which join, or select, has checked */
-    runtime *rt = runtime_of_task(L);
-    task *t = rt->executor.current;
-    enum wake wake = t ? task_take_wake(t) : WAKE_NONE;
-    if (wake == WAKE_CANCEL) {
-        return suspend_cancelled(L, t);
-    }
-    if (wake == WAKE_TIMEOUT) {
-        return push_failure(L, UV_ETIMEDOUT);
-    }
-    h->joined = true;
-    lua_pushboolean(L, h->outcome == OUTCOME_DONE);
-    if (h->outcome == OUTCOME_DONE && h->results == 0) {
-        return 1;
-    }
-    lua_settop(L, 1);
-    if (h->unjoined) {
-        h->unjoined = false;
-        rt->unjoined--;
-    }
-    lua_pushboolean(L, h->outcome == OUTCOME_DONE);
-    if (h->lost) {
-        lua_pushliteral(L, "not enough memory");
-        return 2;
-    }
-    lua_getfenv(L, 1);
-    int n = h->outcome == OUTCOME_DONE ? h->results : 1;
-    luaL_checkstack(L, n, "too many results");
-    for (int i = 1; i <= n; i++) {
-        lua_rawgeti(L, 3, i);
-    }
-    if (h->outcome == OUTCOME_FAILED && t) {
-        note_failure(L, t, 1, 4); /* if it is raised again, it keeps its place */
-    }
-    lua_remove(L, 3);
-    return n + 1;
 }
 
 /* cancel(task, reason) */
@@ -164,18 +109,17 @@ static int task_has_locals(lua_State *L) {
     return 0;
 }
 
-void register_handle(lua_State *L) {
-    static const function functions[] = {
-        {"join", task_join},
-        {"outcome", task_outcome},
-        {"cancel", task_cancel_with},
-        {"status", task_status},
-        {"id", task_id},
-        {"traceback", task_traceback},
-        {"task_name", task_name},
-        {"fields", task_fields},
-        {"has_locals", task_has_locals},
-        {NULL, NULL},
-    };
-    register_functions(L, functions);
-}
+const metatable task_metatable = {"momo.task", NULL, UP_TASK};
+static const metatable cancelled_metatable = {"momo.cancelled", NULL, UP_CANCELLED};
+static const metatable *const metatables[] = {&task_metatable, &cancelled_metatable, NULL};
+static const function functions[] = {
+    {"cancel", task_cancel_with},
+    {"status", task_status},
+    {"id", task_id},
+    {"traceback", task_traceback},
+    {"task_name", task_name},
+    {"fields", task_fields},
+    {"has_locals", task_has_locals},
+    {NULL, NULL},
+};
+const module handle_module = {.functions = functions, .metatables = metatables};

@@ -10,7 +10,7 @@
  * Its environment is a table once there is something to keep: the results, or { error, traceback }; name; locals.
  */
 #pragma once
-#include "binding/suspend.h"
+#include "binding/runtime.h"
 
 enum outcome { OUTCOME_NONE, OUTCOME_DONE, OUTCOME_FAILED, OUTCOME_CANCELLED };
 
@@ -28,18 +28,6 @@ typedef struct handle {
 
 /* Pushes the table of the handle at `index`, made on first use. */
 void push_fields(lua_State *, int index);
-/* Spawns the function and arguments that stand from index `first` to the top, pushes the handle. parent: the scope whose
- * userdata stands at index 1, or NULL. */
-task *spawn(lua_State *, runtime *, int first, struct scope *parent);
-/* Cancels every task, once. */
-void stop_all(runtime *, const char *why);
-/* Ends every task where it is: those that wait for ever beneath a shield. */
-void give_up_all(runtime *);
 /* Pushes "task 3 'name'". */
 void push_task_name(lua_State *, int index);
-/* The child's scope, whose userdata is on top, is told that it failed (scope.c). */
-void scope_failed(lua_State *, task *);
-/* The same, where there is no memory to say more. */
-void scope_lost(task *);
-/* What the executor calls. */
-void resume_task(task *);
+extern const metatable task_metatable;

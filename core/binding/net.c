@@ -8,27 +8,35 @@
 #include "net/resolve.h"
 #include "net/tcp.h"
 
-momo_token *push_token(lua_State *L, int metatable) {
-    momo_token *token = lua_newuserdata(L, sizeof *token);
-    *token = (momo_token){0, 0};
-    lua_pushvalue(L, metatable);
-    lua_setmetatable(L, -2);
-    return token;
+static const metatable *const token_metatables[] = {&stream_metatable, &listener_metatable, &udp_metatable};
+
+/* Whether the value at index 1 holds a token. */
+static bool is_token(lua_State *L) {
+    bool is = false;
+    if (lua_touserdata(L, 1) && lua_getmetatable(L, 1)) {
+        for (int i = 0; i < 3 && !is; i++) {
+            push_metatable(L, token_metatables[i]);
+            is = lua_rawequal(L, -1, -2);
+            lua_pop(L, 1);
+        }
+    }
+    return is;
 }
 
 /* __gc of streams, listeners and UDP sockets */
 static int collect(lua_State *L) {
     executor *ex = &runtime_of(L)->executor;
-    const momo_token *token = lua_touserdata(L, 1);
-    bool mine = token && lua_getmetatable(L, 1) &&
-                (lua_rawequal(L, -1, UP(STREAM)) || lua_rawequal(L, -1, UP(LISTENER)) || lua_rawequal(L, -1, UP(UDP)));
-    io *o = mine ? io_get(ex, *token) : NULL;
+    io *o = is_token(L) ? io_get(ex, *(const momo_token *)lua_touserdata(L, 1)) : NULL;
     if (o) {
         ex->collected++;
         io_close(o);
     }
     return 0;
 }
+
+const metatable stream_metatable = {"momo.stream", collect, UP_STREAM};
+const metatable listener_metatable = {"momo.listener", collect, 0};
+const metatable udp_metatable = {"momo.udp", collect, 0};
 
 /* ---- listening and connecting ---- */
 
@@ -82,7 +90,7 @@ static int net_listen(lua_State *L) {
     address a;
     check_literal(L, &a);
     bool reuseport = lua_toboolean(L, 3);
-    momo_token *token = push_token(L, UP(LISTENER));
+    momo_token *token = push_object(L, sizeof *token, &listener_metatable);
     executor *ex = open_executor(L);
     io *o;
     int status = tcp_listen(ex, &a, (int)lua_tointeger(L, 2), reuseport, &o);
@@ -113,7 +121,7 @@ static int net_accept(lua_State *L) {
     if (wake == WAKE_CANCEL) {
         return suspend_cancelled(L, t);
     }
-    momo_token *token = push_token(L, UP(STREAM)); /* first, since it may run finalizers */
+    momo_token *token = push_object(L, sizeof *token, &stream_metatable); /* first, since it may run finalizers */
     io *o = io_get(t->executor, *listener), *accepted;
     if (!o) {
         return push_closed(L, wake);
@@ -162,7 +170,7 @@ static int net_connect_start(lua_State *L) {
     } else {
         check_literal(L, &a);
     }
-    momo_token *token = push_token(L, UP(STREAM));
+    momo_token *token = push_object(L, sizeof *token, &stream_metatable);
     io *o;
     int status = socket_connect(open_executor(L), &a, &o);
     if (status < 0) {
@@ -239,13 +247,22 @@ static int net_wait_closed(lua_State *L) {
 
 /* ---- looking names up ---- */
 
+/* __gc of look-ups */
+static int net_lookup_release(lua_State *L) {
+    resolve **lookup = lua_touserdata(L, 1);
+    if (*lookup && !runtime_of(L)->executor.closed) {
+        resolve_release(*lookup);
+    }
+    *lookup = NULL;
+    return 0;
+}
+
+static const metatable lookup_metatable = {"momo.lookup", net_lookup_release, 0};
+
 /* lookup_start(host) -> lookup | nil, err, code */
 static int net_lookup_start(lua_State *L) {
     const char *host = luaL_checkstring(L, 1);
-    resolve **lookup = lua_newuserdata(L, sizeof(resolve *));
-    *lookup = NULL;
-    lua_pushvalue(L, UP(LOOKUP));
-    lua_setmetatable(L, -2);
+    resolve **lookup = push_object(L, sizeof *lookup, &lookup_metatable);
     int status = resolve_start(open_executor(L), host, lookup);
     return status < 0 ? push_address_failure(L, status, "") : 1;
 }
@@ -287,38 +304,17 @@ static int net_lookup_finish(lua_State *L) {
     return 1;
 }
 
-/* __gc of look-ups */
-static int net_lookup_release(lua_State *L) {
-    resolve **lookup = lua_touserdata(L, 1);
-    if (*lookup && !runtime_of(L)->executor.closed) {
-        resolve_release(*lookup);
-    }
-    *lookup = NULL;
-    return 0;
-}
-
-void register_net(lua_State *L) {
-    static const function functions[] = {
-        {"split", net_split},
-        {"listen", net_listen},
-        {"accept", net_accept},
-        {"wait_closed", net_wait_closed},
-        {"connect_start", net_connect_start},
-        {"connect_finish", net_connect_finish},
-        {"lookup_start", net_lookup_start},
-        {"lookup_finish", net_lookup_finish},
-        {NULL, NULL},
-    };
-    static const function finalizer[] = {{"__gc", collect}, {NULL, NULL}};
-    static const function lookup_finalizer[] = {{"__gc", net_lookup_release}, {NULL, NULL}};
-    register_functions(L, functions);
-    lua_pushvalue(L, UP_STREAM);
-    register_functions(L, finalizer);
-    lua_pushvalue(L, UP_LISTENER);
-    register_functions(L, finalizer);
-    lua_pushvalue(L, UP_UDP);
-    register_functions(L, finalizer);
-    lua_pushvalue(L, UP_LOOKUP);
-    register_functions(L, lookup_finalizer);
-    lua_pop(L, 4);
-}
+static const metatable *const metatables[] = {&stream_metatable, &listener_metatable, &udp_metatable, &lookup_metatable,
+                                              NULL};
+static const function functions[] = {
+    {"split", net_split},
+    {"listen", net_listen},
+    {"accept", net_accept},
+    {"wait_closed", net_wait_closed},
+    {"connect_start", net_connect_start},
+    {"connect_finish", net_connect_finish},
+    {"lookup_start", net_lookup_start},
+    {"lookup_finish", net_lookup_finish},
+    {NULL, NULL},
+};
+const module net_module = {.functions = functions, .metatables = metatables};

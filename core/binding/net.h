@@ -7,8 +7,8 @@
 #include "loop/io.h"
 #include "binding/suspend.h"
 
-/* Pushes an object of this metatable, whose token names nothing yet. */
-momo_token *push_token(lua_State *, int metatable);
+/* A new object's token names nothing yet. */
+extern const metatable stream_metatable, listener_metatable, udp_metatable;
 /* Whether the value at an index is a literal address. */
 bool get_literal(lua_State *, int index, address *);
 /* The address at index 1, a literal: names are looked up before. */

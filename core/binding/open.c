@@ -13,7 +13,7 @@ static int open_unix_listen(lua_State *L) {
     address a;
     check_path(L, &a);
     int mode = lua_isnil(L, 3) ? -1 : (int)lua_tointeger(L, 3);
-    momo_token *token = push_token(L, UP(LISTENER));
+    momo_token *token = push_object(L, sizeof *token, &listener_metatable);
     io *o;
     int status = unix_listen(open_executor(L), &a, (int)lua_tointeger(L, 2), mode, &o);
     if (status < 0) {
@@ -25,7 +25,8 @@ static int open_unix_listen(lua_State *L) {
 
 /* Two streams that `open` makes. */
 static int open_two(lua_State *L, int (*open)(executor *, io **, io **)) {
-    momo_token *first = push_token(L, UP(STREAM)), *second = push_token(L, UP(STREAM));
+    momo_token *first = push_object(L, sizeof *first, &stream_metatable);
+    momo_token *second = push_object(L, sizeof *second, &stream_metatable);
     io *one, *other;
     int status = open(open_executor(L), &one, &other);
     if (status < 0) {
@@ -48,7 +49,7 @@ static int open_pipe(lua_State *L) {
 
 /* standard(number) -> stream | nil, err, code */
 static int open_standard(lua_State *L) {
-    momo_token *token = push_token(L, UP(STREAM));
+    momo_token *token = push_object(L, sizeof *token, &stream_metatable);
     io *o;
     int status = pipe_open_standard(open_executor(L), (int)lua_tointeger(L, 1), &o);
     if (status < 0) {
@@ -73,7 +74,7 @@ static int open_adopt(lua_State *L) {
     int fd = (int)lua_tointeger(L, 1);
     const char *kind = socket_kind(fd);
     bool listens = kind && (strcmp(kind, SOCKET_TCP_LISTENER) == 0 || strcmp(kind, SOCKET_UNIX_LISTENER) == 0);
-    momo_token *token = push_token(L, listens ? UP(LISTENER) : UP(STREAM));
+    momo_token *token = push_object(L, sizeof *token, listens ? &listener_metatable : &stream_metatable);
     io *o;
     int status = socket_adopt(open_executor(L), fd, &o);
     if (status < 0) {
@@ -83,15 +84,8 @@ static int open_adopt(lua_State *L) {
     return 1;
 }
 
-void register_open(lua_State *L) {
-    static const function functions[] = {
-        {"unix_listen", open_unix_listen},
-        {"unix_pair", open_unix_pair},
-        {"pipe", open_pipe},
-        {"standard", open_standard},
-        {"socket_kind", open_socket_kind},
-        {"adopt", open_adopt},
-        {NULL, NULL},
-    };
-    register_functions(L, functions);
-}
+static const function functions[] = {
+    {"unix_listen", open_unix_listen}, {"unix_pair", open_unix_pair}, {"pipe", open_pipe}, {"standard", open_standard},
+    {"socket_kind", open_socket_kind}, {"adopt", open_adopt},         {NULL, NULL},
+};
+const module open_module = {.functions = functions};

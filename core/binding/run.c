@@ -7,7 +7,7 @@
 
 #include "loop/io.h"
 #include "loop/scope.h"
-#include "binding/handle.h"
+#include "binding/task.h"
 
 /* At the end of a turn: tells of failed tasks that nobody joins, through the reporter at index 1 of run's frame. */
 static void report_failures(executor *ex) {
@@ -128,10 +128,7 @@ static int run_set_virtual(lua_State *L) {
     return 0;
 }
 
-void register_run(lua_State *L) {
-    static const function functions[] = {
-        {"run", task_run}, {"stop", task_stop}, {"unjoined", task_unjoined}, {"set_virtual", run_set_virtual},
-        {NULL, NULL},
-    };
-    register_functions(L, functions);
-}
+static const function functions[] = {
+    {"run", task_run}, {"stop", task_stop}, {"unjoined", task_unjoined}, {"set_virtual", run_set_virtual}, {NULL, NULL},
+};
+const module run_module = {.functions = functions};

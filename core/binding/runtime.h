@@ -10,27 +10,19 @@
 
 #include "loop/task.h"
 
+/* What is hot: all else that a function needs it gets from the registry. */
 enum upvalue {
     UP_RUNTIME = 1,   /* userdata: runtime */
     UP_COROUTINES,    /* [slot + 1] = the slot's coroutine, from one task to the next */
     UP_HANDLES,       /* [slot + 1] = the handle of the slot's task, or of its last one, or false */
     UP_PARENTS,       /* [slot + 1] = the userdata of the scope that the slot's task is a child of, or false */
     UP_CANCELLATIONS, /* [slot + 1] = what a cancelled task's operations raise, or nil: from here on sparse */
-    UP_NOTES,         /* [slot + 1] = the traceback of an error that is passed on (note.h) */
+    UP_TRACEBACKS,    /* [slot + 1] = the traceback of an error that is passed on (traceback.h) */
     UP_WAITS,         /* [slot + 1] = the userdata that the slot's task waits in, or has */
     UP_FAILURES,      /* handles of tasks that failed in this turn */
     UP_TASK,          /* metatables, from here on */
     UP_CANCELLED,
     UP_STREAM,
-    UP_LISTENER,
-    UP_UDP,
-    UP_LOOKUP,
-    UP_COPY,
-    UP_WATCH,
-    UP_THREAD,
-    UP_SCOPE,
-    UP_BLOCKING,
-    UP_QUEUE,
     UP_SENDER, /* of channels between threads */
     UP_RECEIVER,
     UP_MAKE_COROUTINE, /* functions that are called protected (task.c) */
@@ -67,10 +59,35 @@ static inline runtime *runtime_of_task(lua_State *L) {
 /* The state's executor, if it can still take something new; else raises. */
 executor *open_executor(lua_State *);
 
+/* A module: what one file of the binding offers. init.c lists them. */
+
 typedef struct function {
-    const char *name;
-    lua_CFunction call;
+    const char *name;   /* in the table that require returns */
+    lua_CFunction call; /* a closure over the upvalues */
 } function;
+
+typedef struct metatable {
+    const char *name;      /* in the registry; without "momo.", in `metatables` of the table that require returns */
+    lua_CFunction collect; /* __gc, or NULL */
+    enum upvalue up;       /* or 0: only in the registry */
+} metatable;
+
+/* A function that is itself an upvalue, so that to call it allocates nothing. */
+typedef struct protected_call {
+    enum upvalue up;
+    lua_CFunction call;
+} protected_call;
+
+typedef struct module {
+    const function *functions;             /* a NULL name ends the list */
+    const metatable *const *metatables;    /* NULL ends the list, which may be NULL */
+    const protected_call *protected_calls; /* a NULL call ends the list, which may be NULL */
+    void (*close)(runtime *);              /* the state is closing, and the executor still open; may be NULL */
+} module;
+
+void push_metatable(lua_State *, const metatable *);
+/* Pushes a userdata with this metatable, its bytes all 0. */
+void *push_object(lua_State *, size_t size, const metatable *);
 
 /* A task's place in the tables above. */
 static inline int slot_of(const task *t) {
@@ -78,30 +95,6 @@ static inline int slot_of(const task *t) {
 }
 /* Empties the task's place in a sparse table. Allocates nothing. */
 void forget(lua_State *, enum upvalue table, const task *);
-
-/* Adds the functions, each with all upvalues, to the table on top; the list ends with a NULL name. */
-void register_functions(lua_State *, const function *);
-int make_coroutine(lua_State *); /* UP_MAKE_COROUTINE */
-int store_outcome(lua_State *);  /* UP_STORE_OUTCOME */
-void register_task(lua_State *);
-void register_run(lua_State *);
-void register_handle(lua_State *);
-void register_scope(lua_State *);
-void register_sync(lua_State *);
-void register_coroutine(lua_State *);
-void register_time(lua_State *);
-void register_stream(lua_State *);
-void register_net(lua_State *);
-void register_open(lua_State *);
-void register_copy(lua_State *);
-void register_signal(lua_State *);
-void register_udp(lua_State *);
-void register_watch(lua_State *);
-void register_thread(lua_State *);
-void own_code_release(struct own_code *); /* thread.c; NULL: nothing */
-void register_channel_ends(lua_State *);
-void register_thread_channel(lua_State *);
-void register_blocking(lua_State *);
 
 /* Where a coroutine is, in the innermost or the outermost Lua function that is not Momo's own: "?" and 0 if in none. */
 void find_place(lua_State *, lua_State *co, bool outermost, lua_Debug *place);
@@ -112,6 +105,6 @@ const char *error_text(lua_State *);
 /* Pushes nil, "CODE: text", "CODE": returns 3. */
 int push_failure(lua_State *, int code);
 /* Argument 1 as an object of this metatable; else raises that the method wants a colon. */
-void *check_self(lua_State *, int metatable, const char *object, const char *method);
+void *check_self(lua_State *, const metatable *, const char *object, const char *method);
 /* An optional number of seconds: -1 when absent; NaN and negative ones throw. */
 double check_seconds(lua_State *, int index, const char *function);

@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: MIT
  *
- * Scopes as Lua builds on them (lua/momo/internal/scope.lua): a userdata whose environment holds the first child that failed.
+ * Scopes as Lua builds on them (lua/momo/internal/scope.lua): see scope.h.
  */
-#include "loop/scope.h"
+#include "binding/scope.h"
 
-#include "binding/note.h"
-
-typedef struct lua_scope {
-    scope scope;
-    bool failed; /* a child has; its handle is environment[1] */
-    bool lost;   /* a child's end is not known: out of memory */
-} lua_scope;
+#include "binding/suspend.h"
+#include "binding/traceback.h"
 
 static lua_scope *check_scope(lua_State *L) {
     return lua_touserdata(L, 1); /* never in the hands of users */
 }
+
+/* __gc: whoever was in it is gone, or its coroutine is */
+static int lua_scope_collect(lua_State *L) {
+    lua_scope *s = check_scope(L);
+    if (!runtime_of(L)->executor.closed) {
+        scope_leave(&s->scope);
+    }
+    return 0;
+}
+
+static const metatable scope_metatable = {"momo.scope", lua_scope_collect, 0};
 
 /* scope_enter(kind, scope that was left or nil) -> scope; kind: seconds of a timeout, nil for a scope, true for one that
  * supervises, false for a shield */
@@ -25,10 +31,7 @@ static int lua_scope_enter(lua_State *L) {
     task *t = suspend_check(L, kind == LUA_TNUMBER ? "timeout" : shield ? "shield" : "scope");
     lua_scope *s = lua_touserdata(L, 2);
     if (!s) {
-        s = lua_newuserdata(L, sizeof *s);
-        s->scope.task = NULL;
-        lua_pushvalue(L, UP(SCOPE));
-        lua_setmetatable(L, -2);
+        s = push_object(L, sizeof *s, &scope_metatable);
     }
     s->failed = s->lost = false;
     scope_enter(&s->scope, t, suspend_deadline(t, seconds), shield);
@@ -53,15 +56,6 @@ static int lua_scope_leave(lua_State *L) {
     return 3;
 }
 
-/* __gc: whoever was in it is gone, or its coroutine is */
-static int lua_scope_collect(lua_State *L) {
-    lua_scope *s = check_scope(L);
-    if (!runtime_of(L)->executor.closed) {
-        scope_leave(&s->scope);
-    }
-    return 0;
-}
-
 /* scope_cancel(scope, cancellation) */
 static int lua_scope_cancel(lua_State *L) {
     lua_scope *s = check_scope(L);
@@ -83,20 +77,6 @@ static int lua_scope_cancel(lua_State *L) {
     return 0;
 }
 
-/* scope_spawn(scope, fn, ...) -> task */
-static int lua_scope_spawn(lua_State *L) {
-    lua_scope *s = check_scope(L);
-    if (lua_type(L, 2) != LUA_TFUNCTION) {
-        return throw(L, "spawn: argument 1 must be a function, got %s (write spawn(f, x), not spawn(f(x)))",
-                     lua_isnoneornil(L, 2) ? "nil" : luaL_typename(L, 2));
-    }
-    if (!s->scope.task) {
-        return throw(L, "spawn: the scope has ended");
-    }
-    spawn(L, runtime_of_task(L), 2, &s->scope);
-    return 1;
-}
-
 /* scope_wait(scope): waits until it has no children. Raises nothing: a cancellation reaches the children */
 static int lua_scope_wait(lua_State *L) {
     lua_scope *s = check_scope(L);
@@ -110,7 +90,7 @@ static int lua_scope_wait(lua_State *L) {
     return lua_yield(L, 0);
 }
 
-/* scope_failure(scope) -> the child that failed first, or true, and its error | nothing; the error is noted */
+/* scope_failure(scope) -> the child that failed first, or true, and its error | nothing; the error keeps its traceback */
 static int lua_scope_failure(lua_State *L) {
     lua_scope *s = check_scope(L);
     if (!s->failed) {
@@ -125,7 +105,7 @@ static int lua_scope_failure(lua_State *L) {
     lua_rawgeti(L, 4, 1);
     task *t = suspend_running(L);
     if (t) {
-        note_failure(L, t, 3, 5);
+        traceback_of_failure(L, t, 3, 5);
     }
     lua_pushvalue(L, 3);
     lua_pushvalue(L, 5);
@@ -153,22 +133,14 @@ void scope_failed(lua_State *L, task *t) {
     }
 }
 
-void register_scope(lua_State *L) {
-    static const function functions[] = {
-        {"scope_enter", lua_scope_enter},
-        {"scope_leave", lua_scope_leave},
-        {"scope_cancel", lua_scope_cancel},
-        {"scope_spawn", lua_scope_spawn},
-        {"scope_wait", lua_scope_wait},
-        {"scope_failure", lua_scope_failure},
-        {"check_cancelled", lua_check_cancelled},
-        {"note", note_error},
-        {"raise", note_raise},
-        {NULL, NULL},
-    };
-    static const function finalizer[] = {{"__gc", lua_scope_collect}, {NULL, NULL}};
-    register_functions(L, functions);
-    lua_pushvalue(L, UP_SCOPE);
-    register_functions(L, finalizer);
-    lua_pop(L, 1);
-}
+static const metatable *const metatables[] = {&scope_metatable, NULL};
+static const function functions[] = {
+    {"scope_enter", lua_scope_enter},
+    {"scope_leave", lua_scope_leave},
+    {"scope_cancel", lua_scope_cancel},
+    {"scope_wait", lua_scope_wait},
+    {"scope_failure", lua_scope_failure},
+    {"check_cancelled", lua_check_cancelled},
+    {NULL, NULL},
+};
+const module scope_module = {.functions = functions, .metatables = metatables};

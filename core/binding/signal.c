@@ -81,7 +81,8 @@ static int signal_recv(lua_State *L) {
     return lua_yield(L, 0);
 }
 
-void register_signal(lua_State *L) {
-    static const function functions[] = {{"signal_recv", signal_recv}, {NULL, NULL}};
-    register_functions(L, functions);
-}
+static const function functions[] = {
+    {"signal_recv", signal_recv},
+    {NULL, NULL},
+};
+const module signal_module = {.functions = functions};

@@ -320,14 +320,12 @@ static int stream_write_all(lua_State *L) {
     return 1;
 }
 
-void register_stream(lua_State *L) {
-    static const function functions[] = {
-        {"read", stream_read},
-        {"peek", stream_peek},
-        {"read_exact", stream_read_exact},
-        {"read_until", stream_read_until},
-        {"write", stream_write_all},
-        {NULL, NULL},
-    };
-    register_functions(L, functions);
-}
+static const function functions[] = {
+    {"read", stream_read},
+    {"peek", stream_peek},
+    {"read_exact", stream_read_exact},
+    {"read_until", stream_read_until},
+    {"write", stream_write_all},
+    {NULL, NULL},
+};
+const module stream_module = {.functions = functions};

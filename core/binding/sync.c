@@ -7,16 +7,17 @@
 #include "thread/channel.h"
 #include "loop/queue.h"
 #include "binding/handle.h"
+#include "binding/suspend.h"
 #include "binding/thread_channel.h"
+
+static const metatable queue_metatable = {"momo.queue", NULL, 0}; /* tells queues from what else select waits for */
 
 /* queue(operation) -> queue */
 static int new_queue(lua_State *L) {
     const char *operation = lua_tostring(L, 1);
-    queue *q = lua_newuserdata(L, sizeof *q);
+    queue *q = push_object(L, sizeof *q, &queue_metatable);
     list_init(&q->waiters);
     q->operation = operation;
-    lua_pushvalue(L, UP(QUEUE));
-    lua_setmetatable(L, -2);
     return 1;
 }
 
@@ -154,10 +155,9 @@ static int fired(lua_State *L) {
     return 1;
 }
 
-void register_sync(lua_State *L) {
-    static const function functions[] = {
-        {"queue", new_queue},         {"park", park},   {"answer", answer},      {"wait_set", new_wait_set},
-        {"select_park", select_park}, {"fired", fired}, {"random", next_random}, {NULL, NULL},
-    };
-    register_functions(L, functions);
-}
+static const metatable *const metatables[] = {&queue_metatable, NULL};
+static const function functions[] = {
+    {"queue", new_queue},         {"park", park},   {"answer", answer},      {"wait_set", new_wait_set},
+    {"select_park", select_park}, {"fired", fired}, {"random", next_random}, {NULL, NULL},
+};
+const module sync_module = {.functions = functions, .metatables = metatables};

@@ -6,8 +6,10 @@
  */
 #include <stdio.h>
 
-#include "loop/scope.h"
-#include "binding/note.h"
+#include "binding/scope.h"
+#include "binding/suspend.h"
+#include "binding/task.h"
+#include "binding/traceback.h"
 
 enum {
     IDLE_MAX = 8192,     /* coroutines kept for later tasks: 512 bytes each */
@@ -32,7 +34,7 @@ static lua_State *new_coroutine(lua_State *L, task *t) {
 
 /* (task as light userdata, n, whether it is a child): gives it a coroutine of its own, with room for n values, and a place
  * for its parent. Called protected. */
-int make_coroutine(lua_State *L) {
+static int make_coroutine(lua_State *L) {
     task *t = lua_touserdata(L, 1);
     lua_State *co = t->user ? t->user : new_coroutine(L, t);
     if (!lua_checkstack(co, (int)lua_tointeger(L, 2))) {
@@ -44,18 +46,6 @@ int make_coroutine(lua_State *L) {
     }
     t->user = co;
     return 0;
-}
-
-void push_fields(lua_State *L, int index) {
-    handle *h = lua_touserdata(L, index);
-    if (!h->fields) {
-        lua_pushvalue(L, index);
-        lua_newtable(L);
-        lua_setfenv(L, -2);
-        lua_pop(L, 1);
-        h->fields = true;
-    }
-    lua_getfenv(L, index);
 }
 
 /* The new handle is on top: what it spawns sees a copy of its spawner's locals. */
@@ -124,17 +114,32 @@ task *spawn(lua_State *L, runtime *rt, int first, scope *parent) {
     return t;
 }
 
+static void check_function(lua_State *L, int index) {
+    if (lua_type(L, index) != LUA_TFUNCTION) {
+        throw(L, "spawn: argument 1 must be a function, got %s (write spawn(f, x), not spawn(f(x)))",
+              lua_isnoneornil(L, index) ? "nil" : luaL_typename(L, index));
+    }
+}
+
 /* spawn(fn, ...) -> task */
 static int task_spawn(lua_State *L) {
-    if (lua_type(L, 1) != LUA_TFUNCTION) {
-        return throw(L, "spawn: argument 1 must be a function, got %s (write spawn(f, x), not spawn(f(x)))",
-                     lua_isnoneornil(L, 1) ? "nil" : luaL_typename(L, 1));
-    }
+    check_function(L, 1);
     runtime *rt = runtime_of_task(L);
     if (!rt->executor.running) {
         return throw(L, "spawn: needs a runtime: call it inside momo.run(main), or run the file with the momo command");
     }
     spawn(L, rt, 1, NULL);
+    return 1;
+}
+
+/* scope_spawn(scope, fn, ...) -> task */
+static int task_spawn_child(lua_State *L) {
+    lua_scope *s = lua_touserdata(L, 1);
+    check_function(L, 2);
+    if (!s->scope.task) {
+        return throw(L, "spawn: the scope has ended");
+    }
+    spawn(L, runtime_of_task(L), 2, &s->scope);
     return 1;
 }
 
@@ -151,7 +156,7 @@ static void report_given_up(lua_State *L, const task *t) {
 }
 
 /* (task as light userdata, status of its coroutine): stores how it ended in its handle. Called protected. */
-int store_outcome(lua_State *L) {
+static int store_outcome(lua_State *L) {
     task *t = lua_touserdata(L, 1);
     int status = (int)lua_tointeger(L, 2);
     lua_State *co = t->user;
@@ -182,7 +187,7 @@ int store_outcome(lua_State *L) {
     if ((t->cancelled || t->asked) && is_cancellation(L, 5)) {
         h->outcome = OUTCOME_CANCELLED;
     }
-    if (!push_note(L, t, co, 0, 5)) {
+    if (!push_traceback(L, t, co, 0, 5)) {
         luaL_traceback(L, co, NULL, 0);
     }
     lua_rawseti(L, 4, 2);
@@ -205,16 +210,6 @@ void stop_all(runtime *rt, const char *why) {
     if (!rt->executor.stopping) {
         rt->why = why;
         executor_stop(&rt->executor);
-    }
-}
-
-void forget(lua_State *L, enum upvalue table, const task *t) {
-    lua_rawgeti(L, lua_upvalueindex(table), slot_of(t));
-    bool known = !lua_isnil(L, -1);
-    lua_pop(L, 1);
-    if (known) { /* else a nil could make the table grow */
-        lua_pushnil(L);
-        lua_rawseti(L, lua_upvalueindex(table), slot_of(t));
     }
 }
 
@@ -251,8 +246,8 @@ static void end(runtime *rt, task *t, int status) {
     if (t->cancelled || t->asked) {
         forget(L, UP_CANCELLATIONS, t);
     }
-    if (t->noted) {
-        forget(L, UP_NOTES, t);
+    if (t->has_traceback) {
+        forget(L, UP_TRACEBACKS, t);
     }
     if (t->parent) {
         if (h->outcome == OUTCOME_FAILED && t->parent->task && !t->parent->supervises) {
@@ -377,12 +372,10 @@ static int task_current(lua_State *L) {
     return 1;
 }
 
-void register_task(lua_State *L) {
-    static const function functions[] = {
-        {"spawn", task_spawn},
-        {"yield_now", task_yield_now},
-        {"current", task_current},
-        {NULL, NULL},
-    };
-    register_functions(L, functions);
-}
+static const protected_call protected_calls[] = {
+    {UP_MAKE_COROUTINE, make_coroutine}, {UP_STORE_OUTCOME, store_outcome}, {0, NULL}};
+static const function functions[] = {
+    {"spawn", task_spawn}, {"scope_spawn", task_spawn_child}, {"yield_now", task_yield_now}, {"current", task_current},
+    {NULL, NULL},
+};
+const module task_module = {.functions = functions, .protected_calls = protected_calls};

@@ -163,7 +163,7 @@ static void on_left(thread *base) {
     fprintf(stderr, "momo: thread %s goes on computing, and is left behind\n", t->name);
 }
 
-void own_code_release(own_code *own) {
+static void own_code_release(own_code *own) {
     if (own && atomic_fetch_sub(&own->references, 1) == 1) {
         value_free(&own->modules);
         free(own);
@@ -180,13 +180,25 @@ static void free_thread(thread *base) {
     free(t);
 }
 
-static lua_thread **push_handle(lua_State *L) {
-    lua_thread **handle = lua_newuserdata(L, sizeof(lua_thread *));
+static const metatable thread_metatable;
+
+/* __gc of handles */
+static int thread_collect(lua_State *L) {
+    lua_thread **handle = check_self(L, &thread_metatable, "thread", "__gc");
+    lua_thread *t = *handle;
     *handle = NULL;
-    lua_pushvalue(L, UP(THREAD));
-    lua_setmetatable(L, -2);
-    return handle;
+    if (!t) {
+        return 0;
+    }
+    if (t->started) {
+        thread_release(&t->thread);
+    } else {
+        free_thread(&t->thread);
+    }
+    return 0;
 }
+
+static const metatable thread_metatable = {"momo.thread", thread_collect, 0};
 
 /* thread_modules(code by name): what the threads that this state starts from now on need not read from files */
 static int thread_modules(lua_State *L) {
@@ -205,7 +217,7 @@ static int thread_modules(lua_State *L) {
 /* thread_start(index, name, cpu or nil, path, cpath, code, modules, n, arguments...) -> handle | nil, err, code */
 static int thread_start_child(lua_State *L) {
     runtime *rt = runtime_of(L);
-    lua_thread **handle = push_handle(L);
+    lua_thread **handle = push_object(L, sizeof *handle, &thread_metatable);
     lua_insert(L, 1);
     lua_thread *t = calloc(1, sizeof *t);
     if (!t) {
@@ -237,24 +249,8 @@ static int thread_start_child(lua_State *L) {
     return 1;
 }
 
-/* __gc of handles */
-static int thread_collect(lua_State *L) {
-    lua_thread **handle = check_self(L, UP(THREAD), "thread", "__gc");
-    lua_thread *t = *handle;
-    *handle = NULL;
-    if (!t) {
-        return 0;
-    }
-    if (t->started) {
-        thread_release(&t->thread);
-    } else {
-        free_thread(&t->thread);
-    }
-    return 0;
-}
-
 static lua_thread *self(lua_State *L) {
-    return *(lua_thread **)check_self(L, UP(THREAD), "thread", "join");
+    return *(lua_thread **)check_self(L, &thread_metatable, "thread", "join");
 }
 
 /* thread_join(handle, timeout): parks until it has ended; thread_outcome tells what came of it */
@@ -331,19 +327,24 @@ static int thread_current(lua_State *L) {
     return 3;
 }
 
-void register_thread(lua_State *L) {
-    static const function functions[] = {
-        {"thread_modules", thread_modules},
-        {"thread_start", thread_start_child},
-        {"thread_join", thread_join},
-        {"thread_outcome", thread_outcome},
-        {"thread_attach", thread_attach_child},
-        {"thread_current", thread_current},
-        {NULL, NULL},
-    };
-    static const function finalizer[] = {{"__gc", thread_collect}, {NULL, NULL}};
-    register_functions(L, functions);
-    lua_pushvalue(L, UP_THREAD);
-    register_functions(L, finalizer);
-    lua_pop(L, 1);
+/* Threads that go on computing are left behind. */
+static void close_threads(runtime *rt) {
+    threads_finish(&rt->executor);
+    if (rt->executor.thread) {
+        thread_detach(rt->executor.thread);
+    }
+    own_code_release(rt->own_code);
+    rt->own_code = NULL;
 }
+
+static const metatable *const metatables[] = {&thread_metatable, NULL};
+static const function functions[] = {
+    {"thread_modules", thread_modules},
+    {"thread_start", thread_start_child},
+    {"thread_join", thread_join},
+    {"thread_outcome", thread_outcome},
+    {"thread_attach", thread_attach_child},
+    {"thread_current", thread_current},
+    {NULL, NULL},
+};
+const module thread_module = {.functions = functions, .metatables = metatables, .close = close_threads};

@@ -20,12 +20,12 @@ void drop_message(const lane_record *r, list *closing) {
 }
 
 static channel_end **check_sender(lua_State *L, const char *method) {
-    return check_self(L, UP(SENDER), "tx", method);
+    return check_self(L, &sender_metatable, "tx", method);
 }
 
 /* The receiver at index 1; NULL: it is closed. */
 static channel_end *check_receiver(lua_State *L, const char *method) {
-    return *(channel_end **)check_self(L, UP(RECEIVER), "rx", method);
+    return *(channel_end **)check_self(L, &receiver_metatable, "rx", method);
 }
 
 static int push_end_closed(lua_State *L, enum wake wake, const char *text) {
@@ -309,13 +309,11 @@ static int channel_woken(lua_State *L) {
     return receiver_peek(end->channel, t, true, &r) == 1 ? take_message(L, end->channel, &r) : push_end_of_file(L);
 }
 
-void register_thread_channel(lua_State *L) {
-    static const function functions[] = {
-        {"channel_send", channel_send},
-        {"channel_recv", channel_recv},
-        {"channel_ready", channel_ready},
-        {"channel_woken", channel_woken},
-        {NULL, NULL},
-    };
-    register_functions(L, functions);
-}
+static const function functions[] = {
+    {"channel_send", channel_send},
+    {"channel_recv", channel_recv},
+    {"channel_ready", channel_ready},
+    {"channel_woken", channel_woken},
+    {NULL, NULL},
+};
+const module thread_channel_module = {.functions = functions};

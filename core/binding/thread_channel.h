@@ -3,10 +3,11 @@
  * What others need to know of the messages of channels between threads.
  */
 #pragma once
-#include <lua.h>
-
+#include "binding/runtime.h"
 #include "thread/channel.h"
 
+/* The ends of channels (channel_end.c). */
+extern const metatable sender_metatable, receiver_metatable;
 /* What its messages are, for channel_new. */
 channel_drop drop_message;
 

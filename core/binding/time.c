@@ -71,7 +71,9 @@ static int sleep_until(lua_State *L) {
                     ahead <= 0);
 }
 
-void register_time(lua_State *L) {
-    static const function functions[] = {{"sleep", sleep_for}, {"sleep_until", sleep_until}, {NULL, NULL}};
-    register_functions(L, functions);
-}
+static const function functions[] = {
+    {"sleep", sleep_for},
+    {"sleep_until", sleep_until},
+    {NULL, NULL},
+};
+const module time_module = {.functions = functions};

@@ -11,7 +11,7 @@
 static int bind_socket(lua_State *L) {
     address a;
     check_literal(L, &a);
-    momo_token *token = push_token(L, UP(UDP));
+    momo_token *token = push_object(L, sizeof *token, &udp_metatable);
     io *o;
     int status = udp_bind(open_executor(L), &a, lua_toboolean(L, 2), lua_toboolean(L, 3), &o);
     if (status < 0) {
@@ -26,7 +26,7 @@ static int connect_socket(lua_State *L) {
     address a;
     check_literal(L, &a);
     bool fresh = lua_isnil(L, 2);
-    momo_token *token = fresh ? push_token(L, UP(UDP)) : lua_touserdata(L, 2);
+    momo_token *token = fresh ? push_object(L, sizeof *token, &udp_metatable) : lua_touserdata(L, 2);
     executor *ex = open_executor(L);
     io *o = io_get(ex, *token);
     int status = fresh ? udp_open(ex, &a, &o) : o ? udp_connect(o, &a) : UV_EBADF;
@@ -169,15 +169,13 @@ static int udp_send_to(lua_State *L) {
     return send_datagram(L, "send_to", &to, 4);
 }
 
-void register_udp(lua_State *L) {
-    static const function functions[] = {
-        {"udp_bind", bind_socket},
-        {"udp_connect", connect_socket},
-        {"udp_recv", udp_recv},
-        {"udp_recv_from", udp_recv_from},
-        {"udp_send", udp_send_connected},
-        {"udp_send_to", udp_send_to},
-        {NULL, NULL},
-    };
-    register_functions(L, functions);
-}
+static const function functions[] = {
+    {"udp_bind", bind_socket},
+    {"udp_connect", connect_socket},
+    {"udp_recv", udp_recv},
+    {"udp_recv_from", udp_recv_from},
+    {"udp_send", udp_send_connected},
+    {"udp_send_to", udp_send_to},
+    {NULL, NULL},
+};
+const module udp_module = {.functions = functions};

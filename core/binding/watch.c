@@ -42,6 +42,14 @@ static int push_failed_look(lua_State *L, int code) {
     return 3;
 }
 
+/* __gc */
+static int collect(lua_State *L) {
+    watch_close(lua_touserdata(L, 1), &runtime_of(L)->executor);
+    return 0;
+}
+
+static const metatable watch_metatable = {"momo.watch", collect, 0};
+
 /* poll_look(fd, events, timeout) -> "r" | "w" | "rw" | watch | nil, err, code */
 static int poll_look(lua_State *L) {
     int fd = check_descriptor(L), events = check_events(L);
@@ -65,10 +73,8 @@ static int poll_look(lua_State *L) {
     if (timeout == 0) {
         return push_failure(L, UV_ETIMEDOUT);
     }
-    watch *w = lua_newuserdata(L, sizeof *w);
-    *w = (watch){{0, 0}, -1, 0};
-    lua_pushvalue(L, UP(WATCH));
-    lua_setmetatable(L, -2);
+    watch *w = push_object(L, sizeof *w, &watch_metatable);
+    w->fd = -1;
     int status = watch_open(w, t->executor, fd, events);
     return status < 0 ? push_failure(L, status) : 1;
 }
@@ -103,17 +109,10 @@ static int poll_wait(lua_State *L) {
     return 1;
 }
 
-/* __gc */
-static int collect(lua_State *L) {
-    watch_close(lua_touserdata(L, 1), &runtime_of(L)->executor);
-    return 0;
-}
-
-void register_watch(lua_State *L) {
-    static const function functions[] = {{"poll_look", poll_look}, {"poll_wait", poll_wait}, {NULL, NULL}};
-    static const function finalizer[] = {{"__gc", collect}, {NULL, NULL}};
-    register_functions(L, functions);
-    lua_pushvalue(L, UP_WATCH);
-    register_functions(L, finalizer);
-    lua_pop(L, 1);
-}
+static const metatable *const metatables[] = {&watch_metatable, NULL};
+static const function functions[] = {
+    {"poll_look", poll_look},
+    {"poll_wait", poll_wait},
+    {NULL, NULL},
+};
+const module watch_module = {.functions = functions, .metatables = metatables};

@@ -27,7 +27,7 @@ int task_new(executor *ex, task **out) {
     }
     t->wake = WAKE_NONE;
     t->raises = 0;
-    t->started = t->cancelled = t->asked = t->noted = false;
+    t->started = t->cancelled = t->asked = t->has_traceback = false;
     return 0;
 }
 

@@ -67,12 +67,12 @@ typedef struct task {
         uint64_t progress; /* bytes that the operation under way has moved */
         wait_set *set;     /* selecting: what it waits in; owned by the operation */
     };
-    int8_t expiry;  /* enum wake: what an expired deadline tells it */
-    bool asked;     /* the whole task was cancelled, by task_cancel */
-    bool external;  /* what it waits for comes from outside of the executor: see executor.external */
-    bool selecting; /* it waits in several queues */
-    bool noted;     /* of those who set user: its error's traceback was kept */
-    bool adopted;   /* of the same, with the slot: it has served a child */
+    int8_t expiry;      /* enum wake: what an expired deadline tells it */
+    bool asked;         /* the whole task was cancelled, by task_cancel */
+    bool external;      /* what it waits for comes from outside of the executor: see executor.external */
+    bool selecting;     /* it waits in several queues */
+    bool has_traceback; /* of those who set user: of an error that is passed on */
+    bool adopted;       /* of the same, with the slot: it has served a child */
 
     timer timer;           /* pending while it waits with a deadline */
     uint64_t deadline_ms;  /* of the operation under way; kept over spurious wake-ups */

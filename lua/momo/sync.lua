@@ -118,7 +118,7 @@ end
 local function give_back(held, release, ok, ...)
   release(held)
   if not ok then
-    native.raise((...))
+    native.rethrow((...))
   end
   return ...
 end
@@ -131,7 +131,7 @@ function Semaphore:with(fn, ...)
   check.self(self, Semaphore, "semaphore", "with")
   check.argument(type(fn) == "function", "with: argument 1 must be a function", fn)
   self:acquire()
-  return give_back(self, self.release, xpcall(fn, native.note, ...))
+  return give_back(self, self.release, xpcall(fn, native.traceback_capture, ...))
 end
 
 ---@class momo.Mutex
@@ -183,7 +183,7 @@ function Mutex:with(fn, ...)
   check.self(self, Mutex, "mutex", "with")
   check.argument(type(fn) == "function", "with: argument 1 must be a function", fn)
   self:lock()
-  return give_back(self, self.unlock, xpcall(fn, native.note, ...))
+  return give_back(self, self.unlock, xpcall(fn, native.traceback_capture, ...))
 end
 
 M.classes = { Receiver = channel.Receiver, Notify = Notify }

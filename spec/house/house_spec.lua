@@ -140,6 +140,52 @@ describe("the floors of the house", function()
   end)
 end)
 
+-- The modules of a graph (module -> set of those that it uses) that use each other in a circle, or nil.
+local function circle_in(graph)
+  local state, path = {}, {}
+  local function visit(module)
+    path[#path + 1] = module
+    if state[module] == "open" then
+      return path
+    elseif not state[module] then
+      state[module] = "open"
+      for used in pairs(graph[module] or {}) do
+        if used ~= module and visit(used) then
+          return path
+        end
+      end
+      state[module] = "done"
+    end
+    path[#path] = nil
+  end
+  for module in pairs(graph) do
+    if visit(module) then
+      return table.concat(path, " -> ")
+    end
+  end
+end
+
+describe("the modules of the binding", function()
+  it("include each other without a circle", function()
+    local graph, edges = {}, 0
+    for _, path in ipairs(files("core/binding", "*.[ch]")) do
+      local module = path:match "([%w_]+)%.[ch]$"
+      graph[module] = graph[module] or {}
+      for used in read(SOURCE .. "/" .. path):gmatch '#include "binding/([%w_]+)%.h"' do
+        graph[module][used] = true
+        edges = edges + 1
+      end
+    end
+    assert.is_true(edges > 30, edges .. " includes were found")
+    assert.is_nil(circle_in(graph))
+  end)
+
+  it("would be found in a circle", function()
+    assert.is_nil(circle_in { a = { a = true, b = true, c = true }, b = { c = true } })
+    assert.matches("b %-> c %-> b", circle_in { a = { b = true }, b = { c = true }, c = { b = true } })
+  end)
+end)
+
 describe("the core", function()
   it("has two fences, both of them the inbox's", function()
     local found = {}

@@ -7,7 +7,7 @@ local check = require "momo.internal.check"
 local native = require("momo.internal.core").native
 local task = require "momo.internal.task"
 
-local note, raise = native.note, native.raise
+local traceback_capture, rethrow = native.traceback_capture, native.rethrow
 local scope_enter, scope_leave = native.scope_enter, native.scope_leave
 local is_cancelled, Cancelled = task.is_cancelled, task.Cancelled
 
@@ -76,7 +76,7 @@ end
 local function unshield(raw, ok, ...)
   leave(raw)
   if not ok then
-    raise((...))
+    rethrow((...))
   end
   return ...
 end
@@ -87,7 +87,7 @@ end
 ---@return any ...
 function M.shield(fn, ...)
   check.argument(type(fn) == "function", "shield: argument 1 must be a function", fn)
-  return unshield(enter(false), xpcall(fn, note, ...))
+  return unshield(enter(false), xpcall(fn, traceback_capture, ...))
 end
 
 ---The error of the first deferred call that failed; those of later ones are shown at once.
@@ -120,16 +120,16 @@ local function conclude(scope, ok, ...)
   scope.left = true
   local mine, _, interrupted = leave(raw)
   if failed then
-    raise(err)
+    rethrow(err)
   elseif child then
-    raise(failure)
+    rethrow(failure)
   elseif defer_failed then
-    raise(defer_err)
+    rethrow(defer_err)
   elseif scope.cancelled and (ok or mine) then
     local reason = scope.cancelled.reason
     return nil, "ECANCELED: " .. (reason == nil and "the scope was cancelled" or tostring(reason)), "ECANCELED"
   elseif not ok then
-    raise(err)
+    rethrow(err)
   elseif interrupted then
     native.check_cancelled()
   end
@@ -145,7 +145,7 @@ function M.scope(fn, ...)
   check.argument(type(fn) == "function", "scope: argument 1 must be a function", fn)
   native.check_cancelled()
   local scope = setmetatable({ raw = enter(nil) }, Scope)
-  return conclude(scope, xpcall(fn, note, scope, ...))
+  return conclude(scope, xpcall(fn, traceback_capture, scope, ...))
 end
 
 ---A scope whose children may fail: that is reported like the failure of a task that nobody joins, and cancels nobody.
@@ -153,7 +153,7 @@ end
 ---@param fn fun(scope: momo.Scope, ...: any): ...
 function M.supervise(fn, ...)
   local scope = setmetatable({ raw = enter(true) }, Scope)
-  return conclude(scope, xpcall(fn, note, scope, ...))
+  return conclude(scope, xpcall(fn, traceback_capture, scope, ...))
 end
 
 local function time_is_over(raw, seconds, ok, ...)
@@ -163,7 +163,7 @@ local function time_is_over(raw, seconds, ok, ...)
   elseif mine and expired and is_cancelled((...)) then
     return nil, ("ETIMEDOUT: not done within %g s"):format(seconds), "ETIMEDOUT"
   end
-  raise((...))
+  rethrow((...))
 end
 
 ---Cancels what fn is doing when the time is over. Timeouts nest; the earliest wins. See momo.time.timeout.
@@ -174,7 +174,7 @@ function M.timeout(seconds, fn, ...)
       "timeout: argument 1 must be a number of seconds, 0 or more", seconds)
     check.argument(false, "timeout: argument 2 must be a function", fn)
   end
-  return time_is_over(enter(seconds), seconds, xpcall(fn, note, ...))
+  return time_is_over(enter(seconds), seconds, xpcall(fn, traceback_capture, ...))
 end
 
 local function check_functions(fns, name)
@@ -193,7 +193,7 @@ local function raise_cancelled(tasks)
   for _, child in ipairs(tasks) do
     local ok, err = child:join(0)
     if not ok then
-      raise(err)
+      rethrow(err)
     end
   end
 end

@@ -9,7 +9,7 @@ local select = require("momo.internal.select").select
 local sync = require "momo.sync"
 local time = require "momo.time"
 
-local note, raise = native.note, native.raise
+local traceback_capture, rethrow = native.traceback_capture, native.rethrow
 
 local ATTEMPT_DELAY_SECONDS = 0.25 -- RFC 8305, section 5
 
@@ -55,7 +55,7 @@ function M.dial(addresses, connect, timeout)
     local connection, err, code = connect(address, left)
     tx:send { connection = connection or nil, err = err, code = code }
   end
-  local ok, problem = xpcall(scope, note, function(attempts)
+  local ok, problem = xpcall(scope, traceback_capture, function(attempts)
     repeat
       if begun < #addresses then
         begun, pending = begun + 1, pending + 1
@@ -78,7 +78,7 @@ function M.dial(addresses, connect, timeout)
     end
   end
   if not ok then
-    raise(problem)
+    rethrow(problem)
   end
   return last.connection, last.err, last.code
 end

@@ -14,7 +14,8 @@ local scopes = require "momo.internal.scope"
 local sync = require "momo.sync"
 local now = require("momo.time").now
 
-local note, raise, Cancelled = native.note, native.raise, native.metatables.cancelled
+local traceback_capture, rethrow = native.traceback_capture, native.rethrow
+local Cancelled = native.metatables.cancelled
 
 -- What passes: the process or the system has too much open, or, as accept(2) warns, the network has failed the next
 -- connection. Then one of ours that ends is waited for, or this long: it may be others who hold what is missing.
@@ -36,7 +37,7 @@ local PAUSE_SECONDS = 0.1
 
 -- What stays on the stack while the handler runs is kept short: a few values more, and each connection's stack doubles.
 local function connection(server, stream, peer)
-  local ok, err = xpcall(server.handler, note, stream, peer)
+  local ok, err = xpcall(server.handler, traceback_capture, stream, peer)
   stream:close()
   server.active = server.active - 1
   server.changed:notify_one()
@@ -44,7 +45,7 @@ local function connection(server, stream, peer)
     if server.on_error and getmetatable(err) ~= Cancelled then
       server.on_error(err, peer)
     else
-      raise(err)
+      rethrow(err)
     end
   end
 end

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Notes: see note.h. Each is { error, traceback, joined }, in UP_NOTES.
+ * Captured tracebacks: see traceback.h. Each is { error, traceback, joined }, in UP_TRACEBACKS.
  */
-#include "binding/note.h"
+#include "binding/traceback.h"
 
-/* Whether co is at this level in the function that raises again what was noted. */
+#include "binding/suspend.h"
+
+static int rethrow(lua_State *L);
+
+/* Whether co is at this level in rethrow. */
 static bool passes_on(lua_State *L, lua_State *co, int level) {
     lua_Debug where;
     if (!lua_getstack(co, level, &where)) {
@@ -12,16 +16,16 @@ static bool passes_on(lua_State *L, lua_State *co, int level) {
     }
     lua_getinfo(co, "f", &where);
     lua_xmove(co, L, co == L ? 0 : 1);
-    bool same = lua_tocfunction(L, -1) == note_raise;
+    bool same = lua_tocfunction(L, -1) == rethrow;
     lua_pop(L, 1);
     return same;
 }
 
-bool push_note(lua_State *L, const task *t, lua_State *co, int level, int err_index) {
-    if (!t->noted) {
+bool push_traceback(lua_State *L, const task *t, lua_State *co, int level, int err_index) {
+    if (!t->has_traceback) {
         return false;
     }
-    lua_rawgeti(L, UP(NOTES), slot_of(t));
+    lua_rawgeti(L, UP(TRACEBACKS), slot_of(t));
     lua_rawgeti(L, -1, 1);
     lua_rawgeti(L, -2, 3);
     bool good = lua_rawequal(L, -2, err_index) && (lua_toboolean(L, -1) || passes_on(L, co, level));
@@ -44,19 +48,21 @@ static void keep(lua_State *L, task *t, int err_index, bool joined) {
     lua_rawseti(L, -2, 3);
     lua_pushvalue(L, err_index);
     lua_rawseti(L, -2, 1);
-    lua_rawseti(L, UP(NOTES), slot_of(t));
-    t->noted = true;
+    lua_rawseti(L, UP(TRACEBACKS), slot_of(t));
+    t->has_traceback = true;
 }
 
-int note_raise(lua_State *L) {
+/* rethrow(err): raises again an error whose traceback was captured, and is passed on. */
+static int rethrow(lua_State *L) {
     lua_settop(L, 1);
     return lua_error(L);
 }
 
-int note_error(lua_State *L) {
+/* traceback_capture(err) -> err: an xpcall handler */
+static int capture(lua_State *L) {
     task *t = suspend_running(L);
     lua_settop(L, 1);
-    if (t && !push_note(L, t, L, 1, 1)) {
+    if (t && !push_traceback(L, t, L, 1, 1)) {
         luaL_traceback(L, L, NULL, 1);
         keep(L, t, 1, false);
     }
@@ -64,7 +70,7 @@ int note_error(lua_State *L) {
     return 1;
 }
 
-void note_failure(lua_State *L, task *t, int handle_index, int err_index) {
+void traceback_of_failure(lua_State *L, task *t, int handle_index, int err_index) {
     lua_pushliteral(L, "in ");
     push_task_name(L, handle_index);
     lua_pushliteral(L, "\n");
@@ -74,3 +80,6 @@ void note_failure(lua_State *L, task *t, int handle_index, int err_index) {
     lua_concat(L, 4);
     keep(L, t, err_index, true);
 }
+
+static const function functions[] = {{"traceback_capture", capture}, {"rethrow", rethrow}, {NULL, NULL}};
+const module traceback_module = {.functions = functions};
