@@ -15,6 +15,9 @@ for value = 0, 255 do
   end
 end
 
+---What can't stand in a path or query as it is.
+M.UNSAFE = "[%s%z\1-\31\"<>\\^`{|}\127-\255]"
+
 ---Each byte of a text as three.
 ---@param text string
 ---@param bytes string? a class of patterns: which of them; all but letters, digits and -._~

@@ -138,17 +138,14 @@ local function read_authority(url, authority)
   return true
 end
 
--- Bytes that a path or query can't hold as they are.
-local UNSAFE = "[%s%z\1-\32\"<>\\^`{|}\127-\255]"
-
 local function finish(parts)
   local url = setmetatable({ scheme = parts.scheme:lower() }, Url)
   local ok, err, code = read_authority(url, parts.authority)
   if not ok then
     return nil, err, code
   end
-  url.path = percent.encode(M.remove_dots(parts.path == "" and "/" or parts.path), UNSAFE)
-  url.query = parts.query and percent.encode(parts.query, UNSAFE)
+  url.path = percent.encode(M.remove_dots(parts.path == "" and "/" or parts.path), percent.UNSAFE)
+  url.query = parts.query and percent.encode(parts.query, percent.UNSAFE)
   url.target = url.query and url.path .. "?" .. url.query or url.path
   url.href = url.scheme .. "://" .. url.authority .. url.target
   return url
