@@ -1,12 +1,5 @@
----Momo: an asynchronous runtime for LuaJIT.
----
----    local momo = require "momo"
----    momo.run(function()
----      local listener = assert(momo.net.TcpListener.bind "127.0.0.1:8080")
----      while true do
----        momo.spawn(serve, assert(listener:accept()))
----      end
----    end)
+---Momo: an asynchronous runtime for LuaJIT. These are tasks and scopes; what else there is stands in modules of its
+---own.
 
 local core = require "momo.internal.core"
 local scope = require "momo.internal.scope"
@@ -39,8 +32,20 @@ local M = {
 
 local counted = core.new "momo_metrics"
 
----What this thread's executor counts; see momo_metrics in core/include/momo.h.
----@return table<string, integer>
+---@class momo.Metrics
+---@field tasks integer tasks that have not ended
+---@field ready integer those of them that wait for their turn
+---@field spawned integer tasks that there have been
+---@field timers integer deadlines that are set
+---@field handles integer streams, listeners and sockets that are open
+---@field threads integer threads that it started and that run
+---@field polls integer looks at the system
+---@field resumes integer switches to a task
+---@field stale_events integer events that came after their descriptor's close, and were dropped
+---@field collected integer objects that nobody closed, closed by the garbage collector
+
+---What this thread's executor counts.
+---@return momo.Metrics metrics
 function M.metrics()
   core.C.momo_get_metrics(core.executor, counted)
   return {

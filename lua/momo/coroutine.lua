@@ -10,23 +10,31 @@ local native = require("momo.internal.core").native
 local enter, leave, parked, pass = native.enter, native.leave, native.parked, native.pass
 local current, resume = native.current, coroutine.resume
 
-local M = {
-  yield = coroutine.yield,
-  running = coroutine.running,
-}
+local M = {}
+
+---As `coroutine.yield` of the standard library.
+---@type fun(...: any): ...: any
+M.yield = coroutine.yield
+
+---As `coroutine.running` of the standard library: nil in the main coroutine of a Lua state.
+---@type fun(): co: thread?
+M.running = coroutine.running
 
 ---Coroutines that wait in an operation.
 local waiting = setmetatable({}, { __mode = "k" })
 
+---Makes a coroutine, suspended before its first step.
 ---@param fn function
----@return thread
+---@return thread co
 function M.create(fn)
   check.argument(type(fn) == "function", "create: argument 1 must be a function", fn)
   return coroutine.create(fn)
 end
 
+---What a coroutine is doing: "suspended", "running", "normal" (it has resumed another one, or waits in an operation) or
+---"dead".
 ---@param co thread
----@return string "suspended", "running", "normal" (also while it waits in an operation) or "dead"
+---@return "suspended"|"running"|"normal"|"dead" status
 function M.status(co)
   return waiting[co] and "normal" or coroutine.status(co)
 end
@@ -48,9 +56,12 @@ local function settle(co, before, ok, ...)
   return ok, ...
 end
 
+---Resumes a coroutine until it yields, returns or fails; suspends the task as often as an operation inside does.
+---@async
 ---@param co thread
+---@param ... any for its function, or what its yield returns
 ---@return boolean ok
----@return any ...
+---@return any ... what it yields or returns, or the error
 function M.resume(co, ...)
   check.argument(type(co) == "thread", "resume: argument 1 must be a coroutine", co)
   if waiting[co] then
@@ -70,8 +81,9 @@ local function results(ok, ...)
   return ...
 end
 
+---A function that resumes a coroutine of fn each time it is called, as `resume` does; its errors are raised.
 ---@param fn function
----@return fun(...: any): ...
+---@return fun(...: any): ... next
 function M.wrap(fn)
   check.argument(type(fn) == "function", "wrap: argument 1 must be a function", fn)
   local co = coroutine.create(fn)

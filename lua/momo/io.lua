@@ -9,8 +9,8 @@ local copy = native.copy
 
 ---@class momo.io
 ---@field stdin momo.Stream opened when it is first asked for; closing it leaves the process's own descriptor as it is
----@field stdout momo.Stream
----@field stderr momo.Stream
+---@field stdout momo.Stream as stdin
+---@field stderr momo.Stream as stdin
 local M = { poll = require("momo.internal.poll").poll }
 
 local standard = { stdin = 0, stdout = 1, stderr = 2 }
@@ -28,6 +28,9 @@ setmetatable(M, { __index = function(_, name)
   return stream
 end })
 
+---A pipe of the system's: what is written to one end is read from the other.
+---
+---Codes: EMFILE too many descriptors are open.
 ---@return momo.Stream? reader
 ---@return momo.Stream|string writer or the error
 ---@return string? code
@@ -41,8 +44,14 @@ local function check_stream(value, name, index)
   end
 end
 
----Copies until the end of `from`, or n bytes, in the system where it can; what is unread comes first. What was not
----written in the end stays unread in `from`. The timeouts of the streams are those of each wait.
+---Copies until the end of `from`, or n bytes, in the system where it can (splice); what is unread comes first. What was
+---not written in the end stays unread in `from`. The timeouts of the streams are those of each wait.
+---
+---Others can't read `from` meanwhile; writes of others to `to` go between its pieces. It hears of the end of `to` when
+---it has something to write.
+---
+---Codes: ECONNRESET; ETIMEDOUT; EPIPE nobody reads `to` any more; EBUSY another task reads `from`; ECANCELED one was
+---closed meanwhile; EBADF one is closed.
 ---@async
 ---@param from momo.Stream
 ---@param to momo.Stream
@@ -66,6 +75,9 @@ end
 
 ---Copies both ways at once, and returns when both have ended. The end of what one side says shuts down the outgoing
 ---side of the other, which may still answer. The first failure ends both ways. Neither stream is closed.
+---
+---Codes: ECONNRESET; ETIMEDOUT; EPIPE; EBUSY another task reads one; ECANCELED one was closed meanwhile; EBADF one is
+---closed.
 ---@async
 ---@param a momo.Stream
 ---@param b momo.Stream

@@ -14,19 +14,22 @@ local M = { channel = channel.channel, oneshot = channel.oneshot }
 
 -- Notify
 
+---Wakes tasks that wait, without a value.
 ---@class momo.Notify
 local Notify = { __name = "momo.Notify" }
 Notify.__index = Notify
 
----Wakes who waits for notified, one task, or all.
----@return momo.Notify
+---Something to wait for that carries no value.
+---@return momo.Notify notify
 function M.Notify()
   return setmetatable({ permit = false, queue = queue "notified" }, Notify)
 end
 
 ---Waits for a notification.
+---
+---Codes: ETIMEDOUT.
 ---@async
----@param timeout number?
+---@param timeout number? seconds; 0 only tries
 ---@return true? ok
 ---@return string? err
 ---@return string? code
@@ -76,12 +79,14 @@ end
 
 -- Semaphore and Mutex
 
+---Permits, of which each is held by one task at a time.
 ---@class momo.Semaphore
 local Semaphore = { __name = "momo.Semaphore" }
 Semaphore.__index = Semaphore
 
----@param permits integer
----@return momo.Semaphore
+---So many permits: to have at most 10 requests under way, or a connection out of a pool.
+---@param permits integer 0 or more
+---@return momo.Semaphore semaphore
 function M.Semaphore(permits)
   check.argument(check.is_whole(permits) and permits >= 0,
     "Semaphore: argument 1 must be a whole number of permits, 0 or more", permits)
@@ -89,8 +94,10 @@ function M.Semaphore(permits)
 end
 
 ---Takes a permit, waiting for one.
+---
+---Codes: ETIMEDOUT.
 ---@async
----@param timeout number?
+---@param timeout number? seconds; 0 only tries
 ---@return true? ok
 ---@return string? err
 ---@return string? code
@@ -107,7 +114,7 @@ function Semaphore:acquire(timeout)
   return true -- release has handed its permit over
 end
 
----Gives a permit back, or hands it to the first that waits.
+---Gives a permit back, from any task, or hands it to the first that waits.
 function Semaphore:release()
   check.self(self, Semaphore, "semaphore", "release")
   if C.momo_queue_wake(self.queue) == 0 then
@@ -123,10 +130,11 @@ local function give_back(held, release, ok, ...)
   return ...
 end
 
----Runs fn with a permit, which is given back however it ends.
+---Calls fn with a permit, which is given back however fn ends.
 ---@async
 ---@param fn function
----@return any ...
+---@param ... any its arguments
+---@return any ... what fn returns
 function Semaphore:with(fn, ...)
   check.self(self, Semaphore, "semaphore", "with")
   check.argument(type(fn) == "function", "with: argument 1 must be a function", fn)
@@ -134,17 +142,22 @@ function Semaphore:with(fn, ...)
   return give_back(self, self.release, xpcall(fn, native.traceback_capture, ...))
 end
 
+---A lock for what must not be interleaved although it suspends; nothing else needs one.
 ---@class momo.Mutex
 local Mutex = { __name = "momo.Mutex" }
 Mutex.__index = Mutex
 
----@return momo.Mutex
+---A lock, which nobody holds.
+---@return momo.Mutex mutex
 function M.Mutex()
   return setmetatable({ queue = queue "lock", owner = nil }, Mutex)
 end
 
+---Waits until nobody holds it. Throws in the task that holds it.
+---
+---Codes: ETIMEDOUT.
 ---@async
----@param timeout number?
+---@param timeout number? seconds; 0 only tries
 ---@return true? ok
 ---@return string? err
 ---@return string? code
@@ -165,7 +178,7 @@ function Mutex:lock(timeout)
   return true
 end
 
----Hands it to the first that waits.
+---Hands it to the first that waits. Throws in a task that does not hold it.
 function Mutex:unlock()
   check.self(self, Mutex, "mutex", "unlock")
   if self.owner ~= (native.current() or false) then
@@ -175,10 +188,11 @@ function Mutex:unlock()
   self.owner = C.momo_queue_wake(self.queue) ~= 0 and self or nil
 end
 
----Runs fn with the mutex locked; it is unlocked however fn ends.
+---Calls fn with the mutex locked; it is unlocked however fn ends.
 ---@async
 ---@param fn function
----@return any ...
+---@param ... any its arguments
+---@return any ... what fn returns
 function Mutex:with(fn, ...)
   check.self(self, Mutex, "mutex", "with")
   check.argument(type(fn) == "function", "with: argument 1 must be a function", fn)

@@ -7,6 +7,11 @@ local task = require "momo.internal.task"
 
 local C, native = core.C, core.native
 
+---@class momo.thread.Options
+---@field name string? shown in errors, and by the system
+---@field cpu integer? pins it to that CPU; from 0
+
+---A thread, as `momo.thread.spawn` returns it. One that fails while nobody is joining it is shown on stderr.
 ---@class momo.Thread
 local Thread = native.metatables.thread
 Thread.__name = "momo.Thread"
@@ -61,11 +66,17 @@ end
 ---Starts a thread that runs a function in a runtime of its own, as `momo.run` would. It belongs to this executor: `run`
 ---does not return before the thread has ended, and `stop` stops it.
 ---
----The function has no upvalues but modules, which are required again there. Of "module", the thread calls what require
----returns. Arguments are copied, or moved, as values of a channel are (thread_channel.lua); nil can be one.
----@overload fun(fn: function|string, ...: any): momo.Thread
----@param options {name: string?, cpu: integer?} cpu: pins it to that CPU
----@param fn function|string
+---The function has no upvalues but modules, which are required again there. Arguments and results are copied, or moved,
+---as values of a channel are (see `momo.thread.Sender`); nil can be one.
+---
+---`stop` reaches a thread when it suspends. One that has not heard of it for 3 seconds, as it computes, is left behind
+---with a message on stderr, and ends with the process; so is one that has not ended 3 seconds after its parent's Lua
+---state was closed.
+---
+---Codes: EINVAL this process can't use that CPU; EAGAIN the system has no more threads; EMFILE.
+---@overload fun(fn: function|string, ...: any): momo.Thread?, string?, string?
+---@param options momo.thread.Options
+---@param ... any the function, or the name of a module that returns one, and its arguments
 ---@return momo.Thread? thread
 ---@return string? err
 ---@return string? code
@@ -78,6 +89,7 @@ function M.spawn(options, ...)
 end
 
 ---What runs on the new thread.
+---@private
 ---@param code string a dumped function, or a module's name
 ---@param modules string[]? of the function's upvalues
 ---@param n integer arguments
@@ -86,22 +98,25 @@ function M.main(code, modules, n, ...)
   return task.run(portable.load(code, modules, "thread.spawn"), unpack({ ... }, 1, n))
 end
 
----Waits for the thread's end.
+---Waits for the thread's end. May be repeated, by several tasks.
 ---@async
 ---@param timeout number? seconds; 0 only tries
 ---@return boolean? ok
----@return any ... what its function returned, or the error, with its traceback; nil, err, "ETIMEDOUT" when time is over
+---@return any ... what its function returned; false: the error, with its traceback; nil: the time was over (ETIMEDOUT)
 function Thread:join(timeout)
   native.thread_join(self, timeout)
   return native.thread_outcome(self)
 end
 
----@return integer n CPUs that this process may use
+---How many CPUs this process may use.
+---@return integer n
 function M.available_parallelism()
   return C.momo_parallelism(core.executor)
 end
 
 ---The thread that calls runs on this CPU only, from now on.
+---
+---Codes: EINVAL this process can't use that CPU.
 ---@param cpu integer from 0
 ---@return true? ok
 ---@return string? err
@@ -115,9 +130,9 @@ function M.pin(cpu)
   return true
 end
 
----index: 0 on the main thread, else the thread's number among those that its parent has started; cpu: that it is
----pinned to.
----@return {index: integer, name: string, cpu: integer?}
+---What is known of the thread that calls. Its index is 0 on the main thread, else its number among those that its
+---parent has started; its cpu is the one that it is pinned to.
+---@return {index: integer, name: string, cpu: integer?} thread
 function M.current()
   local index, name, cpu = native.thread_current()
   return { index = index or 0, name = name or "main", cpu = cpu or pinned }

@@ -7,43 +7,42 @@ local sleep, sleep_until = core.native.sleep, core.native.sleep_until
 
 local M = {}
 
----timeout(seconds, fn, ...) returns fn's results, or nil, "ETIMEDOUT: ...", "ETIMEDOUT" when the time is over: then
----what fn was doing is cancelled. Timeouts nest; the earliest wins.
----@async
 M.timeout = require("momo.internal.scope").timeout
 
----Monotonic seconds, from an arbitrary beginning.
----@return number
+---Monotonic seconds, from an arbitrary beginning; with the virtual clock, from 0.
+---@return number seconds
 function M.now()
   return C.momo_now(executor)
 end
 
----Seconds since 1970, as the system's clock has them.
----@return number
+---Seconds since 1970, as the system's clock has them; a virtual clock moves it too.
+---@return number seconds
 function M.wall()
   return C.momo_wall(executor)
 end
 
----Never ends early. 0 yields; math.huge sleeps until the task is cancelled.
+---Suspends the task for some time. It never ends early. 0 yields; `math.huge` sleeps until the task is cancelled.
 ---@async
 ---@param seconds number 0 or more
 function M.sleep(seconds)
   while sleep(seconds) do end
 end
 
+---Suspends the task until a time.
 ---@async
----@param t number a time of `now`; one that has passed yields
+---@param t number seconds, as `now` gives them; a time that has passed yields
 function M.sleep_until(t)
   while sleep_until(t) do end
 end
 
+---A clock that ticks; see `interval`.
 ---@class momo.time.Interval
 local Interval = { __name = "momo.time.Interval" }
 Interval.__index = Interval
 
----Ticks without drift: the n-th is n periods after the call.
+---Ticks without drift: the n-th is n periods after the call, so the first after one period.
 ---@param period number seconds, more than 0
----@return momo.time.Interval
+---@return momo.time.Interval interval
 function M.interval(period)
   check.argument(type(period) == "number" and period > 0 and period < math.huge,
     "interval: argument 1 must be a number of seconds, more than 0", period)
@@ -52,7 +51,7 @@ end
 
 ---Waits for the next tick; those that have been missed are skipped.
 ---@async
----@return number scheduled when it was due, a time of `now`
+---@return number scheduled when it was due, in seconds of `now`
 ---@return integer missed how many ticks were skipped before it
 function Interval:tick()
   check.self(self, Interval, "interval", "tick")
@@ -65,14 +64,15 @@ function Interval:tick()
   return scheduled, missed
 end
 
+---A time for `momo.select`; see `after`.
 ---@class momo.time.After
 local After = { __name = "momo.time.After" }
 After.__index = After
 M.After = After
 
----A waitable for `select`, ready when the time is over.
----@param seconds number
----@return momo.time.After
+---A waitable for `momo.select`, ready when the time is over; select returns true for it.
+---@param seconds number 0 or more
+---@return momo.time.After after
 function M.after(seconds)
   check.argument(type(seconds) == "number" and seconds >= 0,
     "after: argument 1 must be a number of seconds, 0 or more", seconds)

@@ -23,12 +23,13 @@ local function wait(job)
   return results(job, native.blocking_wait(job))
 end
 
----Makes a task that waits for fn(...), which runs on a pool of threads, each with a Lua state that its calls share. The
----function has no upvalues but modules, which are required again there; arguments and results are copied, as those of a
----thread. It can't suspend. Its error comes with its traceback. Cancelling the task ends the waiting; work that has
----begun goes on, and the cancellation says so.
+---Makes a task that waits for fn(...), which runs on a pool of 8 threads, each with a Lua state that its calls share;
+---more calls wait for their turn. The function has no upvalues but modules, which are required again there; arguments
+---and results are copied, as those of a thread. It can't suspend. Its error comes with its traceback. Cancelling the
+---task ends the waiting; work that has begun goes on, and the cancellation says so.
 ---@param fn function|string a function, or the name of a module that returns one
----@return momo.Task
+---@param ... any its arguments
+---@return momo.Task task
 function M.spawn_blocking(fn, ...)
   local code, modules = portable.dump(fn, "spawn_blocking")
   local ok, job = pcall(native.blocking_new, package.path, package.cpath, code, modules, select("#", ...), ...)

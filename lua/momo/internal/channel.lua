@@ -14,10 +14,13 @@ local M = {}
 -- A sender's channel is its `into`, a receiver's its `from`, until it is closed. So one look-up tells them from each
 -- other and from all else, where getmetatable would be several; what finds nothing there is checked in full.
 
+---The sending end of a channel between tasks of one thread.
 ---@class momo.Sender
 local Sender = { __name = "momo.Sender" }
 Sender.__index = Sender
 
+---The receiving end of a channel between tasks of one thread. Several tasks may call `recv`: each value goes to one of
+---them.
 ---@class momo.Receiver
 local Receiver = { __name = "momo.Receiver" }
 Receiver.__index = Receiver
@@ -148,12 +151,14 @@ local function send_with_care(self, value, timeout)
   return true
 end
 
----Waits, as long as the channel is full.
+---Sends a value; waits while the channel is full.
+---
+---Codes: EPIPE nobody will receive; ETIMEDOUT; EBADF the sender is closed.
 ---@async
----@param value any but nil
----@param timeout number?
+---@param value any but nil, which throws
+---@param timeout number? seconds; 0 only tries
 ---@return true? ok
----@return string? err "EPIPE: broken pipe" when nobody will receive
+---@return string? err
 ---@return string? code
 function Sender:send(value, timeout)
   local channel = type(self) == "table" and self.into
@@ -164,8 +169,8 @@ function Sender:send(value, timeout)
   return send_with_care(self, value, timeout)
 end
 
----Another sender of the same channel.
----@return momo.Sender
+---Another sender of the same channel, which ends when all are closed.
+---@return momo.Sender tx
 function Sender:clone()
   check.self(self, Sender, "tx", "clone")
   local channel = self.into
@@ -212,10 +217,13 @@ local function woken(channel)
   return eof()
 end
 
+---The oldest value; waits for one.
+---
+---Codes: EOF nobody will send; ETIMEDOUT; ECANCELED it was closed meanwhile; EBADF it is closed.
 ---@async
----@param timeout number?
+---@param timeout number? seconds; 0 only tries
 ---@return any value
----@return string? err "EOF: end of file" when nobody will send
+---@return string? err
 ---@return string? code
 function Receiver:recv(timeout)
   local channel = type(self) == "table" and self.from
@@ -238,13 +246,14 @@ function Receiver:recv(timeout)
 end
 
 ---Iterates until the end, or until the receiver is closed meanwhile. One that is closed already throws.
----@return fun(): any
+---@async
+---@return fun(): any next for the `for` loop
 function Receiver:iter()
   check.self(self, Receiver, "rx", "iter")
   return M.iterate(self)
 end
 
----What was not received is dropped; senders get EPIPE. May be repeated.
+---Drops what was not received. Who waits in `send` gets EPIPE, in `recv` ECANCELED. May be repeated.
 function Receiver:close()
   check.self(self, Receiver, "rx", "close")
   local channel = self.from
@@ -296,7 +305,8 @@ local function new_channel(capacity)
   }
 end
 
----@param capacity integer? unbounded without it
+---A channel between tasks of this thread: many senders (`tx:clone()`), one receiving end.
+---@param capacity integer? values that it holds, from 1; without one it is unbounded, and `send` never waits
 ---@return momo.Sender tx
 ---@return momo.Receiver rx
 function M.channel(capacity)
@@ -306,7 +316,7 @@ function M.channel(capacity)
   return setmetatable({ into = channel }, Sender), setmetatable({ from = channel }, Receiver)
 end
 
----A channel for one value.
+---A channel for one value; it is closed after that.
 ---@return momo.Sender tx
 ---@return momo.Receiver rx
 function M.oneshot()

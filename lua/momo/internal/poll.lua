@@ -6,12 +6,15 @@ local look, wait = native.poll_look, native.poll_wait
 
 local M = {}
 
----Waits until the descriptor can be read or written without waiting; an error or an end counts as either. It is never
----closed, nor changed. Several tasks may wait for the same one.
+---Waits until a descriptor that is not Momo's, such as a library's socket, can be read or written without waiting; an
+---error or an end counts as either. It is never closed, nor changed. Several tasks may wait for the same one. Its owner
+---should not close it before they have ended: until then, what it is open for stays open.
+---
+---Codes: ETIMEDOUT; EPERM it is a file or a folder; EBADF.
 ---@async
 ---@param fd integer
----@param events "r"|"w"|"rw"
----@param timeout number? seconds
+---@param events "r"|"w"|"rw" what to wait for
+---@param timeout number? seconds; 0 only looks
 ---@return "r"|"w"|"rw"|nil ready which of the events
 ---@return string? err
 ---@return string? code

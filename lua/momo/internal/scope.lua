@@ -11,6 +11,7 @@ local traceback_capture, rethrow = native.traceback_capture, native.rethrow
 local scope_enter, scope_leave = native.scope_enter, native.scope_leave
 local is_cancelled, Cancelled = task.is_cancelled, task.Cancelled
 
+---A scope, as `momo.scope` gives it to its function: it ends when every task that was spawned in it has ended.
 ---@class momo.Scope
 local Scope = { __name = "momo.Scope" }
 Scope.__index = Scope
@@ -41,8 +42,10 @@ local function leave(raw)
 end
 
 ---Spawns a task that the scope waits for. Its failure cancels the scope's other work, and is raised by the scope.
+---Throws when the scope has ended.
 ---@param fn function
----@return momo.Task
+---@param ... any its arguments
+---@return momo.Task task
 function Scope:spawn(fn, ...)
   check.self(self, Scope, "scope", "spawn")
   if self.ended then
@@ -53,7 +56,7 @@ end
 
 ---Cancels the children, and what the scope's function is doing. The scope then returns nil, "ECANCELED: reason",
 ---"ECANCELED".
----@param reason any
+---@param reason any shown in the error
 function Scope:cancel(reason)
   check.self(self, Scope, "scope", "cancel")
   if not self.cancelled and not self.ended then
@@ -62,8 +65,10 @@ function Scope:cancel(reason)
   end
 end
 
----Runs fn when the children have ended, last first, shielded.
+---Calls fn when the children have ended, however they did; the last one first, each beneath a shield, so that it may
+---suspend.
 ---@param fn function
+---@param ... any its arguments
 function Scope:defer(fn, ...)
   check.self(self, Scope, "scope", "defer")
   check.argument(type(fn) == "function", "defer: argument 1 must be a function", fn)
@@ -81,10 +86,12 @@ local function unshield(raw, ok, ...)
   return ...
 end
 
----Holds a cancellation off while fn cleans up: it is raised by the first suspending call afterwards.
+---Calls fn, and holds a cancellation off meanwhile, a timeout's and `stop`'s as well, also from the tasks of its
+---scopes. It is raised by the first suspending call afterwards.
 ---@async
 ---@param fn function
----@return any ...
+---@param ... any its arguments
+---@return any ... what fn returns
 function M.shield(fn, ...)
   check.argument(type(fn) == "function", "shield: argument 1 must be a function", fn)
   return unshield(enter(false), xpcall(fn, traceback_capture, ...))
@@ -136,11 +143,13 @@ local function conclude(scope, ok, ...)
   return ...
 end
 
----Runs fn(scope, ...) and returns its results when every child has ended, never before. The first failure, of fn or a
----child, cancels the rest and is raised with its own traceback.
+---Calls fn(scope, ...) and returns its results when every child has ended, never before. The first failure, of fn or a
+---child, cancels the rest and is raised with its own traceback. After `scope:cancel(reason)` it returns nil,
+---"ECANCELED: reason", "ECANCELED".
 ---@async
 ---@param fn fun(scope: momo.Scope, ...: any): ...
----@return any ... or nil, "ECANCELED: reason", "ECANCELED" after scope:cancel
+---@param ... any its further arguments
+---@return any ... what fn returns
 function M.scope(fn, ...)
   check.argument(type(fn) == "function", "scope: argument 1 must be a function", fn)
   native.check_cancelled()
@@ -166,8 +175,14 @@ local function time_is_over(raw, seconds, ok, ...)
   rethrow((...))
 end
 
----Cancels what fn is doing when the time is over. Timeouts nest; the earliest wins. See momo.time.timeout.
+---Calls fn, and returns what it returns. When the time is over, what fn is doing is cancelled, and when it has ended,
+---the call returns nil, "ETIMEDOUT: ...", "ETIMEDOUT". If fn returns all the same, that is what counts. Timeouts nest:
+---the earliest wins, and only the one whose time is over returns ETIMEDOUT.
 ---@async
+---@param seconds number 0 or more
+---@param fn function
+---@param ... any its arguments
+---@return any ... what fn returns
 function M.timeout(seconds, fn, ...)
   if not (type(seconds) == "number" and seconds >= 0 and type(fn) == "function") then
     check.argument(type(seconds) == "number" and seconds >= 0,
@@ -198,10 +213,11 @@ local function raise_cancelled(tasks)
   end
 end
 
----Runs the functions as tasks; the first to return wins, the others are cancelled and waited for.
+---Runs the functions as tasks; the first to return wins, the others are cancelled and have ended. A failure before that
+---cancels all and is raised.
 ---@async
----@param fns function[]
----@return integer index
+---@param fns function[] one at least
+---@return integer index of the winner
 ---@return any ... what it returned
 function M.race(fns)
   check_functions(fns, "race")
@@ -225,10 +241,10 @@ function M.race(fns)
   return winner, unpack(results, 1, results.n)
 end
 
----Runs the functions as tasks, until all have returned.
+---Runs the functions as tasks, until all have returned. The first failure cancels the others and is raised.
 ---@async
 ---@param fns function[]
----@return {n: integer, [integer]: any} ... for each, what it returned
+---@return {n: integer, [integer]: any} ... for each, what it returned, with their number
 function M.all(fns)
   check_functions(fns, "all")
   local results, tasks = {}, {}

@@ -35,12 +35,15 @@ local waitable = {
   },
 }
 
----Waits for a receiver, a oneshot's receiver, a task, a Notify or momo.time.after(seconds). Of several that are
----ready, each has its turn. Entries that are false are skipped.
+---Waits for the first of several things: receivers (of channels between threads too, and oneshots), tasks, a Notify,
+---`momo.time.after(seconds)`. Exactly one is consumed. Of several that are ready, each has its turn.
+---
+---Entries that are false are skipped: `momo.select { open and rx, other }`. A receiver at its end is always ready, with
+---EOF: put false in its place then.
 ---@async
----@param entries table
+---@param entries table an array of them
 ---@return integer index of the entry
----@return any ... what its recv, join or notified returns
+---@return any ... what its recv, join or notified returns, and true for a time
 function M.select(entries)
   check.argument(type(entries) == "table", "select: argument 1 must be an array of waitables", entries)
   if waitable[getmetatable(entries)] then

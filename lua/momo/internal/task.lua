@@ -8,12 +8,16 @@ local native = require("momo.internal.core").native
 
 local join, outcome = native.join, native.outcome
 
+---A task: a coroutine that the executor resumes. One that fails hurts no other; if nobody is joining it, it is shown on
+---stderr with its traceback, and the momo command ends with status 1 if it is still unjoined at the end.
 ---@class momo.Task
+---@field locals table values of the task's own, such as a request's id; a task that it spawns starts with a copy
 local Task = native.metatables.task
+---@class momo.Task
 local methods = {}
 Task.__name = "momo.Task"
 
----Methods, and `locals`: a table of values of this task, which the tasks that it spawns later start with a copy of.
+---Methods, and `locals`.
 function Task:__index(key)
   local method = methods[key]
   if method then
@@ -41,6 +45,7 @@ function methods:set_name(name)
   native.fields(self).name = name
 end
 
+---The error that a cancelled task raises; `momo.is_cancelled` recognises one.
 ---@class momo.Cancelled
 ---@field reason any what was given to `task:cancel`
 ---@field goes_on boolean? what it waited for goes on: see spawn_blocking
@@ -55,17 +60,18 @@ end
 
 local M = { Cancelled = Cancelled }
 
----Makes a task and puts it at the tail of this thread's ready queue. It never moves to another thread.
----@type fun(fn: function, ...: any): momo.Task
+---Makes a task that calls fn(...), and puts it at the tail of this thread's ready queue: it starts when the caller
+---suspends. It never moves to another thread.
+---@type fun(fn: function, ...: any): task: momo.Task
 M.spawn = native.spawn
 
----Goes to the tail of the ready queue.
+---Lets the other tasks that are ready run: goes to the tail of the ready queue.
 ---@async
 ---@type fun()
 M.yield_now = native.yield_now
 
 ---The task that runs, or nil outside of one.
----@type fun(): momo.Task?
+---@type fun(): task: momo.Task?
 M.current = native.current
 
 ---Cancels every task of this executor, the caller too, and stops the threads that it started. `run` returns, without an
@@ -73,11 +79,11 @@ M.current = native.current
 ---@type fun()
 M.stop = native.stop
 
----Waits for the task's end.
+---Waits for the task's end. May be repeated, by several tasks.
 ---@async
 ---@param timeout number? seconds; 0 only tries
 ---@return boolean? ok
----@return any ... what its function returned, or the error it ended with; nil, err, "ETIMEDOUT" when the time is over
+---@return any ... what its function returned; false: the error that it ended with; nil: the time was over (ETIMEDOUT)
 function methods:join(timeout)
   if getmetatable(self) ~= Task then
     check.self(self, Task, "task", "join")
@@ -86,25 +92,27 @@ function methods:join(timeout)
   return outcome(self)
 end
 
----"ready" | "running" | "waiting" | "done" | "failed" | "cancelled"
----@type fun(self: momo.Task): string
+---What the task is doing, or how it ended.
+---@type fun(self: momo.Task): status: "ready"|"running"|"waiting"|"done"|"failed"|"cancelled"
 methods.status = native.status
 
----Counted up from 1 by each executor.
----@type fun(self: momo.Task): integer
+---The task's number, counted up from 1 by each executor.
+---@type fun(self: momo.Task): id: integer
 methods.id = native.id
 
 ---Where the task is, or where it failed.
----@type fun(self: momo.Task): string
+---@type fun(self: momo.Task): traceback: string
 methods.traceback = native.traceback
 
----Its pending operation raises momo.Cancelled, and so does each later suspending call. A task that has not begun never
----does. An operation that had completed keeps its result. Cancelling twice, or what has ended, does nothing.
+---Its pending operation raises `momo.Cancelled`, and so does each later suspending call. A task that has not begun
+---never does. An operation that had completed keeps its result: the next one raises. Cancelling twice, or what has
+---ended, does nothing. A task that goes on catching its cancellation is given up after 100 times.
 ---@type fun(self: momo.Task, reason: any)
 methods.cancel = native.cancel
 
+---Whether an error is a cancellation.
 ---@param err any
----@return boolean
+---@return boolean is_cancelled
 function M.is_cancelled(err)
   return getmetatable(err) == Cancelled
 end
@@ -116,10 +124,12 @@ local function let_through(ok, err, ...)
   return ok, err, ...
 end
 
----pcall that lets a cancellation through.
+---`pcall` that lets a cancellation through.
+---@async
 ---@param fn function
+---@param ... any its arguments
 ---@return boolean ok
----@return any ...
+---@return any ... what fn returns, or its error
 function M.pcall(fn, ...)
   return let_through(pcall(fn, ...))
 end
@@ -167,8 +177,12 @@ local function describe_deadlock(waiting)
   return table.concat(lines, "\n")
 end
 
+---@class momo.RunOptions
+---@field on_error fun(err: any, task: momo.Task)? is called for each failed task that nobody joins, in place of stderr
+---@field clock "virtual"? time begins at 0 and moves only when every task waits, straight to the next deadline
+
 ---Runs main as the first task until every task has ended. The options are those of `run`.
----@param options {on_error: fun(err: any, task: momo.Task)?, clock: "virtual"?}
+---@param options momo.RunOptions
 ---@param main function
 ---@return boolean? ok nil: it was stopped before main ended
 ---@return any ... what main returned, or its error and traceback
@@ -202,14 +216,12 @@ local function results(ok, ...)
 end
 
 ---Runs main as the first task, and returns what it returned once every task has ended. An error of main cancels the
----other tasks and is raised with its traceback; nothing is returned when `stop` came before main's end.
----
----options.on_error(err, task) is called for each failed task that nobody joins; without it, they are shown on stderr.
----options.clock = "virtual": time begins at 0 and moves only when every task waits, straight to the next deadline.
+---other tasks and is raised with its traceback; nothing is returned when `stop` came before main's end. Throws inside a
+---task, and when every task waits for another one: the error lists who waits for what, and where.
 ---@overload fun(main: function, ...: any): ...
----@param options {on_error: fun(err: any, task: momo.Task)?, clock: "virtual"?}
+---@param options momo.RunOptions
 ---@param ... any main and its arguments
----@return any ...
+---@return any ... what main returned
 function M.run(options, ...)
   if type(options) == "function" then
     return results(M.start({}, options, ...))

@@ -13,11 +13,14 @@ local iterate = require("momo.internal.channel").iterate
 local channel_recv, channel_send = native.channel_recv, native.channel_send
 local message = core.new "momo_message"
 
+---The sending end of a channel between threads.
 ---@class momo.thread.Sender
 local Sender = native.metatables.sender
 Sender.__name = "momo.thread.Sender"
 Sender.__index = Sender
 
+---The receiving end of a channel between threads. Values that were sent to one that is closed are dropped, and the ends
+---in them closed.
 ---@class momo.thread.Receiver
 local Receiver = native.metatables.receiver
 Receiver.__name = "momo.thread.Receiver"
@@ -25,13 +28,19 @@ Receiver.__index = Receiver
 
 local M = { Receiver = Receiver }
 
----Waits, as long as the channel is full; its thread does not. Throws when the value can't be copied: then nothing was
----sent, and no end given away.
+---Sends a copy of a value; waits while the channel is full, its thread does not.
+---
+---Booleans, numbers, strings, 64-bit integers (`1LL`, `1ULL`) and tables of these are copied, nested, shared and cyclic
+---ones too, without their metatables. Anything else throws and names the place (`value.handlers[3] is a function`):
+---then nothing was sent, and no end given away. The end of another channel moves: the giver's handle of it is closed,
+---and who waits in that gets ECANCELED.
+---
+---Codes: EPIPE nobody will receive; ETIMEDOUT; ECANCELED it was closed or given away meanwhile; EBADF it is closed.
 ---@async
----@param value any but nil
+---@param value any but nil, which throws
 ---@param timeout number? seconds; 0 only tries
 ---@return true? ok
----@return string? err "EPIPE: broken pipe" when nobody will receive
+---@return string? err
 ---@return string? code
 function Sender:send(value, timeout)
   if timeout == nil and getmetatable(self) == Sender then
@@ -50,18 +59,20 @@ function Sender:send(value, timeout)
 end
 
 ---Another sender of the same channel; the values of each arrive in order.
----@type fun(self: momo.thread.Sender): momo.thread.Sender
+---@type fun(self: momo.thread.Sender): tx: momo.thread.Sender
 Sender.clone = native.sender_clone
 
 ---When the last sender is closed, the receiver gets what was sent, and then EOF. May be repeated.
 ---@type fun(self: momo.thread.Sender)
 Sender.close = native.end_close
 
----The oldest value of some sender.
+---The oldest value of some sender; waits for one.
+---
+---Codes: EOF nobody will send; ETIMEDOUT; ECANCELED it was closed or given away meanwhile; EBADF it is closed.
 ---@async
 ---@param timeout number? seconds; 0 only tries
 ---@return any value
----@return string? err "EOF: end of file" when nobody will send
+---@return string? err
 ---@return string? code
 function Receiver:recv(timeout)
   if timeout == nil and getmetatable(self) == Receiver then
@@ -84,13 +95,14 @@ function Receiver:recv(timeout)
 end
 
 ---Iterates until the end, or until the receiver is closed meanwhile. One that is closed already throws.
----@return fun(): any
+---@async
+---@return fun(): any next for the `for` loop
 function Receiver:iter()
   check.self(self, Receiver, "rx", "iter")
   return iterate(self)
 end
 
----What was not received is dropped; senders get EPIPE. May be repeated.
+---Drops what was not received. Who waits in `send` gets EPIPE, in `recv` ECANCELED. May be repeated.
 ---@type fun(self: momo.thread.Receiver)
 Receiver.close = native.end_close
 
@@ -117,7 +129,10 @@ function Receiver.woken(receiver)
   return woken(native.channel_woken(receiver))
 end
 
----@param capacity integer values that are under way at most; then senders wait
+---A channel between threads: many senders (`tx:clone()`), one receiving end, bounded. Its ends are given to other
+---threads as arguments of `momo.thread.spawn`, in values of other channels, or as results. A thread's end, however it
+---comes, closes the ends that it has, so nobody waits for ever.
+---@param capacity integer values that are under way at most, of all senders together; then senders wait
 ---@return momo.thread.Sender tx
 ---@return momo.thread.Receiver rx
 function M.channel(capacity)

@@ -48,11 +48,14 @@ function M.resolve(host, port, timeout)
   return addresses, err, code
 end
 
----Looks a host up, on a pool of threads: the loop goes on, and so do other look-ups, up to 32 at a time.
+---The addresses that a host name stands for, as the system prefers them. It is looked up on a pool of threads: other
+---tasks go on, and so do other look-ups, up to 32 at a time.
+---
+---Codes: EAI_NONAME there is no such host; EAI_AGAIN; EINVAL it has no byte, more than 253, or one that is 0.
 ---@async
 ---@param host string a name, or an address, which stands for itself
 ---@param port integer? with it, the results can be given to connect
----@return string[]? addresses "127.0.0.1" and "::1"; with a port "127.0.0.1:80" and "[::1]:80"
+---@return string[]? addresses `{ "127.0.0.1", "::1" }`; with a port `{ "127.0.0.1:80", "[::1]:80" }`
 ---@return string? err
 ---@return string? code
 function M.lookup_host(host, port)

@@ -18,6 +18,8 @@ local listeners, names
 
 ---The listeners that systemd, or a predecessor, has handed over: $LISTEN_FDS of them, if $LISTEN_PID is this process.
 ---They are taken over once, by the main thread; further calls return the same ones, and other threads none.
+---
+---Codes: EINVAL one is no listener; ENOTSOCK; EBADF.
 ---@return (momo.net.TcpListener|momo.net.UnixListener)[]? listeners
 ---@return string[]|string names of $LISTEN_FDNAMES, or the error
 ---@return string? code

@@ -6,6 +6,7 @@ local socket = require "momo.net.socket"
 
 local accept = native.accept
 
+---A listening socket, of TCP or Unix. `momo.net.serve` accepts its connections; so may tasks by themselves.
 ---@class momo.Listener: momo.Socket
 local Listener = native.metatables.listener
 Listener.__name = "momo.Listener"
@@ -13,10 +14,13 @@ Listener.__index = Listener
 socket.extend(Listener, "listener")
 
 ---The next connection. Those who wait are served in turn.
+---
+---Codes: ETIMEDOUT; ECANCELED it was closed meanwhile; EMFILE too many descriptors are open; ECONNABORTED; EBADF it is
+---closed.
 ---@async
----@param timeout number? seconds
+---@param timeout number? seconds; 0 only tries
 ---@return momo.Stream? stream
----@return string peer its address, or the error
+---@return string peer its address, "" of a Unix client that has none; or the error
 ---@return string? code
 function Listener:accept(timeout)
   check.self(self, Listener, "listener", "accept")

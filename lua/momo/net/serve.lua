@@ -26,7 +26,13 @@ for code in ([[EMFILE ENFILE ENOBUFS ENOMEM
 end
 local PAUSE_SECONDS = 0.1
 
+---@class momo.net.ServeOptions
+---@field max_connections integer? connections at a time; when there are so many, it accepts no more
+---@field drain number? seconds that the handlers are given at the end; 0
+---@field on_error fun(err: any, peer: string)? is called for a handler that failed, in place of the report on stderr
+
 ---@class momo.net.Server
+---@private
 ---@field listener momo.net.TcpListener
 ---@field handler fun(stream: momo.net.TcpStream, peer: string)
 ---@field on_error fun(err: any, peer: string)?
@@ -109,15 +115,18 @@ local M = {}
 ---that has ended. An error of a handler ends its connection only.
 ---
 ---Ends when the listener is closed, or the calling task is cancelled: then it accepts no more, gives the handlers
----`drain` seconds (0) to end, and cancels those that have not. Returns, or raises its cancellation, when all have
----ended. The listener stays the caller's.
+---`drain` seconds to end, and cancels those that have not. Returns, or raises its cancellation, when all have ended.
+---The listener stays the caller's.
 ---
----Without `on_error`, an error is reported like that of a task that nobody joins.
+---When too many descriptors are open, it waits until a connection of its own has ended, or a tenth of a second, and
+---goes on.
+---
+---Codes: those of accept that do not pass.
 ---@async
----@param listener momo.net.TcpListener
----@param handler fun(stream: momo.net.TcpStream, peer: string)
----@param options {max_connections: integer?, on_error: fun(err: any, peer: string)?, drain: number?}?
----@return true? ok nil: accept failed for a reason that does not pass
+---@param listener momo.Listener
+---@param handler fun(stream: momo.Stream, peer: string) it may suspend
+---@param options momo.net.ServeOptions?
+---@return true? ok
 ---@return string? err
 ---@return string? code
 function M.serve(listener, handler, options)

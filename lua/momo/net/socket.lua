@@ -62,15 +62,20 @@ end
 
 local number = core.new "double[1]"
 
----@class momo.Socket what streams, listeners and UDP sockets share
+---What streams, listeners and UDP sockets share.
+---@class momo.Socket
 
 ---Adds the methods to a class.
 ---@param class momo.Socket
 ---@param object string what it is called in errors, such as "stream"
 function M.extend(class, object)
-  ---Sets an option of the socket by its name in the manual pages, in lower case; the prefix may be left out.
+  ---Sets an option of the socket by its name in socket(7), tcp(7), ip(7) and ipv6(7), in lower case; the prefix may be
+  ---left out. An unknown name throws, with the list of the known ones. `"close_on_exec"`: false lets programs that are
+  ---started inherit the descriptor.
+  ---
+  ---Codes: EINVAL; EPERM; ENOTSUP the socket has no such option; ENOTSOCK it is a pipe; EBADF it is closed.
   ---@param name string such as "tcp_user_timeout" or "user_timeout"
-  ---@param value boolean|number|string times are in seconds
+  ---@param value boolean|number|string times are in seconds; "linger" takes false as well
   ---@return true? ok
   ---@return string? err
   ---@return string? code
@@ -82,8 +87,11 @@ function M.extend(class, object)
     return M.set(self, names[option.index + 1], value)
   end
 
+  ---An option's value, as the system tells it.
+  ---
+  ---Codes: ENOTSUP the socket has no such option; ENOTSOCK it is a pipe; EBADF it is closed.
   ---@param name string as for set_option
-  ---@return boolean|number|string? value as the system tells it
+  ---@return boolean|number|string? value
   ---@return string? err
   ---@return string? code
   function class:get_option(name)
@@ -103,6 +111,8 @@ function M.extend(class, object)
   end
 
   ---The number of its descriptor, which goes on to belong to it.
+  ---
+  ---Codes: EBADF it is closed.
   ---@return integer? fd
   ---@return string? err
   ---@return string? code
@@ -115,6 +125,9 @@ function M.extend(class, object)
     return fd
   end
 
+  ---Its own address, such as "127.0.0.1:8080" or "/run/app.sock"; "" of a Unix socket that has none.
+  ---
+  ---Codes: ENOTSOCK it is a pipe; EBADF it is closed.
   ---@return string? address
   ---@return string? err
   ---@return string? code
@@ -123,7 +136,7 @@ function M.extend(class, object)
     return M.address(C.momo_local_address, self)
   end
 
-  ---May be repeated. Those who wait in an operation get ECANCELED.
+  ---Closes it. May be repeated. Those who wait in an operation of it get ECANCELED; each later operation returns EBADF.
   function class:close()
     check.self(self, class, object, "close")
     C.momo_close(executor, self)

@@ -10,6 +10,10 @@ local C, executor, native = core.C, core.executor, core.native
 local read, read_exact, read_until, write = native.read, native.read_exact, native.read_until, native.write
 local peek = native.peek
 
+---A stream of bytes: a TCP or Unix connection, a pipe, a standard stream. One task may read it while another writes it.
+---
+---It is closed by `close`, or by the garbage collector once it is dropped. A peer that has gone never kills the process
+---by SIGPIPE.
 ---@class momo.Stream: momo.Socket
 local Stream = native.metatables.stream
 Stream.__name = "momo.Stream"
@@ -17,10 +21,13 @@ Stream.__index = Stream
 socket.extend(Stream, "stream")
 
 ---1 to max bytes, as soon as there are any.
+---
+---Codes: EOF at the end; ECONNRESET; ETIMEDOUT; EBUSY another task reads; ECANCELED it was closed meanwhile;
+---EBADF it is closed.
 ---@async
----@param max integer? 64 KiB, of which more is never returned at once
+---@param max integer? bytes; 64 KiB, of which more is never returned at once
 ---@return string? bytes
----@return string? err "EOF: end of file" at the end
+---@return string? err
 ---@return string? code
 function Stream:read(max)
   check.self(self, Stream, "stream", "read")
@@ -33,8 +40,11 @@ function Stream:read(max)
 end
 
 ---Exactly n bytes. When it fails, those that came stay for later reads.
+---
+---Codes: EOF at the end; ECONNRESET; ETIMEDOUT; EBUSY another task reads; ECANCELED it was closed meanwhile;
+---EBADF it is closed.
 ---@async
----@param n integer
+---@param n integer bytes
 ---@return string? bytes
 ---@return string? err
 ---@return string? code
@@ -49,9 +59,12 @@ function Stream:read_exact(n)
 end
 
 ---Up to the first delimiter, which is included. When it fails, the bytes that came stay for later reads.
+---
+---Codes: ENOBUFS there is no delimiter within max bytes; EOF at the end; ECONNRESET; ETIMEDOUT; EBUSY another task
+---reads; ECANCELED it was closed meanwhile; EBADF it is closed.
 ---@async
----@param delim string
----@param max integer? bytes; ENOBUFS when there is no delimiter within them; 64 KiB
+---@param delim string such as "\n" or "\r\n\r\n"
+---@param max integer? bytes, the delimiter included; 64 KiB
 ---@return string? bytes
 ---@return string? err
 ---@return string? code
@@ -65,9 +78,12 @@ function Stream:read_until(delim, max)
   return nil, err, code
 end
 
----The unread bytes, min of them or more; they stay unread. When it fails, the bytes that came stay for later reads.
+---All unread bytes, min of them or more; they stay unread. When it fails, the bytes that came stay for later reads.
+---
+---Codes: EOF at the end; ECONNRESET; ETIMEDOUT; EBUSY another task reads; ECANCELED it was closed meanwhile;
+---EBADF it is closed.
 ---@async
----@param min integer? 1
+---@param min integer? bytes; 1
 ---@return string? bytes
 ---@return string? err
 ---@return string? code
@@ -83,10 +99,14 @@ end
 
 local length = core.new "size_t[1]"
 
----The same without making a string, for parsers that are called by FFI.
+---The unread bytes as `peek` gives them, but without making a string: for parsers that FFI calls. The pointer is good
+---until the task suspends, or any stream of this thread is used.
+---
+---Codes: EOF at the end; ECONNRESET; ETIMEDOUT; EBUSY another task reads; ECANCELED it was closed meanwhile;
+---EBADF it is closed.
 ---@async
----@param min integer? 1
----@return ffi.cdata*? bytes const char *, good until the task suspends, or any stream of this thread is used
+---@param min integer? bytes; 1
+---@return ffi.cdata*? bytes a `const char *`
 ---@return integer|string length or the error
 ---@return string? code
 function Stream:peek_ptr(min)
@@ -99,8 +119,10 @@ function Stream:peek_ptr(min)
   return nil, err, code
 end
 
----Drops the first n unread bytes, which peek has shown. EBUSY while another task reads.
----@param n integer
+---Drops the first n unread bytes, which `peek` has shown. More than there are throws.
+---
+---Codes: EBUSY another task reads; EBADF it is closed.
+---@param n integer bytes
 ---@return true? ok
 ---@return string? err
 ---@return string? code
@@ -114,10 +136,11 @@ function Stream:consume(n)
   return ok, err, code
 end
 
----Iterates over lines, without \n or \r\n; an unterminated last line counts. Failures but EOF raise, as io.lines does.
+---Iterates over lines, without \n or \r\n; an unterminated last line counts. Failures but EOF raise, as those of
+---`io.lines` do.
 ---@async
 ---@param max integer? bytes of a line; 64 KiB
----@return fun(): string?
+---@return fun(): string? next for the `for` loop
 function Stream:lines(max)
   check.self(self, Stream, "stream", "lines")
   check.argument(max == nil or (check.is_whole(max) and max >= 1 and max < 2 ^ 31),
@@ -133,8 +156,10 @@ function Stream:lines(max)
   end
 end
 
----Waits while the peer does not read. Writes of several tasks queue, and each is whole; one that is cut short, by a
----timeout or a cancellation, has sent an unknown part: later writes then return EPIPE.
+---Sends all of it, and waits while the peer does not read. Writes of several tasks queue, and each is whole; one that
+---is cut short, by a timeout or a cancellation, has sent an unknown part: later writes then return EPIPE.
+---
+---Codes: EPIPE nobody reads any more; ECONNRESET; ETIMEDOUT; ECANCELED it was closed meanwhile; EBADF it is closed.
 ---@async
 ---@param data string|string[] the pieces of an array are sent as one; it must not be changed meanwhile
 ---@return integer? bytes
@@ -150,8 +175,13 @@ function Stream:write(data)
   return nil, err, code
 end
 
----For each later read and write. A read that timed out has lost nothing.
+---The most that each later read and write waits. A read that timed out has lost nothing.
+---
+---Codes: EBADF it is closed.
 ---@param seconds number? nil: no limit
+---@return true? ok
+---@return string? err
+---@return string? code
 function Stream:set_timeout(seconds)
   check.self(self, Stream, "stream", "set_timeout")
   check.argument(seconds == nil or (type(seconds) == "number" and seconds >= 0),
@@ -159,12 +189,20 @@ function Stream:set_timeout(seconds)
   return core.status(C.momo_set_timeout(executor, self, seconds or -1))
 end
 
----Ends the outgoing side: the peer reads EOF. EBUSY while a write is under way.
+---Ends the outgoing side: the peer reads EOF, and may still answer.
+---
+---Codes: EBUSY a write is under way; ENOTCONN the peer has gone; EBADF it is closed.
+---@return true? ok
+---@return string? err
+---@return string? code
 function Stream:shutdown()
   check.self(self, Stream, "stream", "shutdown")
   return core.status(C.momo_shutdown(executor, self))
 end
 
+---The address of the other end; "" of a Unix socket that has none.
+---
+---Codes: ENOTCONN the peer has gone; ENOTSOCK it is a pipe; EBADF it is closed.
 ---@return string? address
 ---@return string? err
 ---@return string? code
@@ -173,16 +211,26 @@ function Stream:peer_addr()
   return socket.address(C.momo_peer_address, self)
 end
 
----Whether small writes are sent at once.
+---Whether small writes are sent at once, in place of waiting for the answer to those before.
+---
+---Codes: ENOTSUP it is a Unix socket; ENOTSOCK it is a pipe; EBADF it is closed.
 ---@param on boolean
+---@return true? ok
+---@return string? err
+---@return string? code
 function Stream:set_nodelay(on)
   check.self(self, Stream, "stream", "set_nodelay")
   check.argument(type(on) == "boolean", "set_nodelay: argument 1 must be a boolean", on)
   return socket.set(self, "tcp_nodelay", on)
 end
 
----Seconds of silence after which the peer is probed; false: never.
----@param seconds integer|false
+---After how much silence the peer is probed.
+---
+---Codes: ENOTSUP it is a Unix socket; ENOTSOCK it is a pipe; EBADF it is closed.
+---@param seconds integer|false false: never
+---@return true? ok
+---@return string? err
+---@return string? code
 function Stream:set_keepalive(seconds)
   check.self(self, Stream, "stream", "set_keepalive")
   check.argument(seconds == false or (check.is_whole(seconds) and seconds >= 1 and seconds <= 32767),

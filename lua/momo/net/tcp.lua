@@ -9,15 +9,24 @@ local native = require("momo.internal.core").native
 local now = require("momo.time").now
 local socket = require "momo.net.socket"
 
+---@class momo.net.TcpListenerOptions
+---@field backlog integer? connections that may wait to be accepted; 511
+---@field reuseport boolean? several listeners share the address, one a thread; false
+
+---Makes TCP connections; they are streams.
 ---@class momo.net.TcpStream: momo.Stream
 local TcpStream = setmetatable({}, { __index = Stream })
 
+---Makes listening TCP sockets.
 ---@class momo.net.TcpListener: momo.Listener
 local TcpListener = setmetatable({}, { __index = Listener })
 
----@param address string port 0: any free one
----@param options {backlog: integer?, reuseport: boolean?}? reuseport: several listeners share the address, one a thread
----@async for a host name, whose first address is used
+---Listens at an address; of a host name, at its first one.
+---
+---Codes: EADDRINUSE; EACCES; EADDRNOTAVAIL; EMFILE; EAI_NONAME there is no such host; EAI_AGAIN.
+---@async for a host name
+---@param address string "127.0.0.1:8080", "[::]:8080", "localhost:8080"; port 0: any free one
+---@param options momo.net.TcpListenerOptions?
 ---@return momo.net.TcpListener? listener
 ---@return string? err
 ---@return string? code
@@ -36,7 +45,9 @@ function TcpListener.bind(address, options)
 end
 
 ---Takes over a listening TCP socket that was opened elsewhere; one of another kind stays the caller's.
----@type fun(fd: integer): momo.net.TcpListener?, string?, string?
+---
+---Codes: EINVAL it is of another kind; ENOTSOCK; EBADF; EBUSY it belongs to Momo already.
+---@type fun(fd: integer): (listener: momo.net.TcpListener?, err: string?, code: string?)
 TcpListener.from_fd = socket.from_fd("a TCP listener", "TcpListener.from_fd")
 
 ---@async
@@ -48,9 +59,12 @@ local function attempt(address, timeout)
   return nil, err, code
 end
 
----The addresses of a host name are tried as RFC 8305 says, within one timeout: see dial.lua.
+---Connects. The addresses of a host name are tried as RFC 8305 says (Happy Eyeballs), within one timeout: IPv6 and IPv4
+---in turn, the next one after a quarter of a second or at a failure; the first to connect is returned.
+---
+---Codes: ECONNREFUSED; ETIMEDOUT; ENETUNREACH; EHOSTUNREACH; EMFILE; EAI_NONAME there is no such host; EAI_AGAIN.
 ---@async
----@param address string
+---@param address string "127.0.0.1:8080", "[::1]:8080", "localhost:8080"
 ---@param timeout number? seconds
 ---@return momo.net.TcpStream? stream
 ---@return string? err
@@ -70,7 +84,9 @@ function TcpStream.connect(address, timeout)
 end
 
 ---Takes over a connected TCP socket that was opened elsewhere; one of another kind stays the caller's.
----@type fun(fd: integer): momo.net.TcpStream?, string?, string?
+---
+---Codes: EINVAL it is of another kind; ENOTSOCK; EBADF; EBUSY it belongs to Momo already.
+---@type fun(fd: integer): (stream: momo.net.TcpStream?, err: string?, code: string?)
 TcpStream.from_fd = socket.from_fd("a TCP stream", "TcpStream.from_fd")
 
 return { TcpStream = TcpStream, TcpListener = TcpListener }

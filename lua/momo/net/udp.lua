@@ -9,6 +9,11 @@ local socket = require "momo.net.socket"
 local C, executor, native, status = core.C, core.executor, core.native, core.status
 local recv, recv_from, send, send_to = native.udp_recv, native.udp_recv_from, native.udp_send, native.udp_send_to
 
+---@class momo.net.UdpSocketOptions
+---@field reuseaddr boolean? several sockets share the address; false
+---@field reuseport boolean? several sockets share the address, and each gets its part of what is not for a group; false
+
+---A UDP socket: it sends and receives datagrams, each whole or not at all.
 ---@class momo.net.UdpSocket: momo.Socket
 local UdpSocket = native.metatables.udp
 UdpSocket.__name = "momo.net.UdpSocket"
@@ -36,9 +41,12 @@ local function with_each(address, name, timeout, try)
   return result, err, code
 end
 
----@param address string port 0: any free one
----@param options {reuseaddr: boolean?, reuseport: boolean?}? several sockets share the address
+---A socket at an address. Of what is sent to a group, each socket that shares the address gets a copy.
+---
+---Codes: EADDRINUSE; EACCES; EADDRNOTAVAIL; EMFILE; EAI_NONAME there is no such host; EAI_AGAIN.
 ---@async for a host name
+---@param address string "127.0.0.1:8080", "[::]:8080"; port 0: any free one
+---@param options momo.net.UdpSocketOptions?
 ---@return momo.net.UdpSocket? socket
 ---@return string? err
 ---@return string? code
@@ -50,9 +58,12 @@ function UdpSocket.bind(address, options)
 end
 
 ---From now on it sends there, and receives from there only. `UdpSocket.connect(address)`: a new socket does.
+---
+---Codes: ENETUNREACH; EAFNOSUPPORT the address is IPv6, and the socket is not, or the other way round; EMFILE;
+---EAI_NONAME there is no such host; EAI_AGAIN; EBADF it is closed.
 ---@async for a host name
 ---@overload fun(address: string): momo.net.UdpSocket?, string?, string?
----@param address string
+---@param address string "127.0.0.1:8080"
 ---@return momo.net.UdpSocket? socket
 ---@return string? err
 ---@return string? code
@@ -66,10 +77,15 @@ function UdpSocket:connect(address)
   end)
 end
 
+---Sends one datagram. It hardly ever waits.
+---
+---Codes: EMSGSIZE it is too large; ENETUNREACH; EAFNOSUPPORT the address is IPv6, and the socket is not, or the other
+---way round; ETIMEDOUT; EAI_NONAME there is no such host; EAI_AGAIN; ECANCELED it was closed meanwhile; EBADF it is
+---closed.
 ---@async
----@param data string
----@param address string
----@param timeout number?
+---@param data string of at most 65507 bytes (IPv4)
+---@param address string "127.0.0.1:8080"
+---@param timeout number? seconds; 0 only tries
 ---@return integer? bytes
 ---@return string? err
 ---@return string? code
@@ -89,12 +105,15 @@ function UdpSocket:send_to(data, address, timeout)
   end)
 end
 
----To where the socket is connected.
+---Sends one datagram to where the socket is connected.
+---
+---Codes: EDESTADDRREQ it is not connected; ECONNREFUSED an earlier datagram was refused; EMSGSIZE it is too large;
+---ENETUNREACH; ETIMEDOUT; ECANCELED it was closed meanwhile; EBADF it is closed.
 ---@async
----@param data string
----@param timeout number?
+---@param data string of at most 65507 bytes (IPv4)
+---@param timeout number? seconds; 0 only tries
 ---@return integer? bytes
----@return string? err "ECONNREFUSED: ..." when an earlier one was refused
+---@return string? err
 ---@return string? code
 function UdpSocket:send(data, timeout)
   check.self(self, UdpSocket, "socket", "send")
@@ -106,9 +125,12 @@ function UdpSocket:send(data, timeout)
   return nil, err, code
 end
 
----The next datagram, which may be empty. Those who wait are served in turn.
+---The next datagram, whole, maybe empty. Those who wait are served in turn.
+---
+---Codes: ETIMEDOUT; ECONNREFUSED an earlier datagram that it sent was refused; ECANCELED it was closed meanwhile; EBADF
+---it is closed.
 ---@async
----@param timeout number?
+---@param timeout number? seconds; 0 only tries
 ---@return string? data
 ---@return string address where it came from, or the error
 ---@return string? code
@@ -122,8 +144,12 @@ function UdpSocket:recv_from(timeout)
   return nil, address, code
 end
 
+---The next datagram, without the address that it came from.
+---
+---Codes: ETIMEDOUT; ECONNREFUSED an earlier datagram that it sent was refused; ECANCELED it was closed meanwhile; EBADF
+---it is closed.
 ---@async
----@param timeout number?
+---@param timeout number? seconds; 0 only tries
 ---@return string? data
 ---@return string? err
 ---@return string? code
@@ -137,7 +163,10 @@ function UdpSocket:recv(timeout)
   return nil, err, code
 end
 
----@return string? address where it is connected
+---The address where it is connected.
+---
+---Codes: ENOTCONN it is not connected; EBADF it is closed.
+---@return string? address
 ---@return string? err
 ---@return string? code
 function UdpSocket:peer_addr()
@@ -146,7 +175,12 @@ function UdpSocket:peer_addr()
 end
 
 ---Whether it may send to a broadcast address.
+---
+---Codes: EBADF it is closed.
 ---@param on boolean
+---@return true? ok
+---@return string? err
+---@return string? code
 function UdpSocket:set_broadcast(on)
   check.self(self, UdpSocket, "socket", "set_broadcast")
   check.argument(type(on) == "boolean", "set_broadcast: argument 1 must be a boolean", on)
@@ -154,7 +188,12 @@ function UdpSocket:set_broadcast(on)
 end
 
 ---Whether what it sends to a group comes to the members on this machine as well; true at first.
+---
+---Codes: EBADF it is closed.
 ---@param on boolean
+---@return true? ok
+---@return string? err
+---@return string? code
 function UdpSocket:set_multicast_loop(on)
   check.self(self, UdpSocket, "socket", "set_multicast_loop")
   check.argument(type(on) == "boolean", "set_multicast_loop: argument 1 must be a boolean", on)
@@ -162,7 +201,12 @@ function UdpSocket:set_multicast_loop(on)
 end
 
 ---How many networks what it sends to a group passes; 1 at first.
----@param hops integer
+---
+---Codes: EBADF it is closed.
+---@param hops integer 0 to 255
+---@return true? ok
+---@return string? err
+---@return string? code
 function UdpSocket:set_multicast_ttl(hops)
   check.self(self, UdpSocket, "socket", "set_multicast_ttl")
   check.argument(check.is_whole(hops) and hops >= 0 and hops <= 255,
@@ -171,7 +215,12 @@ function UdpSocket:set_multicast_ttl(hops)
 end
 
 ---The interface on which it sends to groups.
+---
+---Codes: ENODEV there is no such interface; EBADF it is closed.
 ---@param interface string its name
+---@return true? ok
+---@return string? err
+---@return string? code
 function UdpSocket:set_multicast_interface(interface)
   check.self(self, UdpSocket, "socket", "set_multicast_interface")
   check.argument(type(interface) == "string", "set_multicast_interface: argument 1 must be an interface's name",
@@ -188,15 +237,28 @@ local function set_member(self, name, group, interface, join)
   return status(C.momo_set_multicast_member(executor, self, group, interface, join))
 end
 
----It receives what is sent to the group, on its own port.
+---From now on it receives what is sent to the group, on its own port.
+---
+---Codes: EINVAL it is no group's address; ENODEV there is no such interface; EADDRINUSE it is a member; EBADF it is
+---closed.
 ---@param group string an address without a port: "239.1.2.3", "ff02::1234"
----@param interface string? a name; without one, the system chooses
+---@param interface string? its name; without one, the system chooses
+---@return true? ok
+---@return string? err
+---@return string? code
 function UdpSocket:join_multicast(group, interface)
   return set_member(self, "join_multicast", group, interface, 1)
 end
 
----@param group string
----@param interface string?
+---It receives no more of what is sent to the group.
+---
+---Codes: EADDRNOTAVAIL it is no member; EINVAL it is no group's address; ENODEV there is no such interface; EBADF it is
+---closed.
+---@param group string as for join_multicast
+---@param interface string? as for join_multicast
+---@return true? ok
+---@return string? err
+---@return string? code
 function UdpSocket:leave_multicast(group, interface)
   return set_member(self, "leave_multicast", group, interface, 0)
 end

@@ -7,9 +7,15 @@ local native = require("momo.internal.core").native
 local socket = require "momo.net.socket"
 local time = require "momo.time"
 
+---@class momo.net.UnixListenerOptions
+---@field backlog integer? connections that may wait to be accepted; 511
+---@field mode string|integer|nil the permissions of the file, such as "660"
+
+---Makes connections over Unix sockets; they are streams.
 ---@class momo.net.UnixStream: momo.Stream
 local UnixStream = setmetatable({}, { __index = Stream })
 
+---Makes listening Unix sockets.
 ---@class momo.net.UnixListener: momo.Listener
 local UnixListener = setmetatable({}, { __index = Listener })
 
@@ -31,10 +37,12 @@ local function mode_bits(mode)
   return bits
 end
 
----Replaces the file of a socket that nobody listens at any more; where somebody does, EADDRINUSE. The file stays after
----close.
----@param path string
----@param options {backlog: integer?, mode: string|integer?}? mode: the file's permissions, such as "660"
+---Listens at a path. The file of a socket at which nobody answers any more is replaced; to find out, it is connected
+---to. The file stays after `close`.
+---
+---Codes: EADDRINUSE somebody listens there, or it is no socket; EACCES; ENOENT there is no such folder; EMFILE.
+---@param path string of at most 107 bytes, or "@name" for a name in no folder
+---@param options momo.net.UnixListenerOptions?
 ---@return momo.net.UnixListener? listener
 ---@return string? err
 ---@return string? code
@@ -45,11 +53,16 @@ function UnixListener.bind(path, options)
 end
 
 ---Takes over a listening Unix socket that was opened elsewhere; one of another kind stays the caller's.
----@type fun(fd: integer): momo.net.UnixListener?, string?, string?
+---
+---Codes: EINVAL it is of another kind; ENOTSOCK; EBADF; EBUSY it belongs to Momo already.
+---@type fun(fd: integer): (listener: momo.net.UnixListener?, err: string?, code: string?)
 UnixListener.from_fd = socket.from_fd("a Unix listener", "UnixListener.from_fd")
 
+---Connects, and waits while the listener's queue is full.
+---
+---Codes: ECONNREFUSED nobody listens there; ENOENT there is no such file; EACCES; ETIMEDOUT; EMFILE.
 ---@async
----@param path string
+---@param path string of at most 107 bytes, or "@name" for a name in no folder
 ---@param timeout number? seconds
 ---@return momo.net.UnixStream? stream
 ---@return string? err
@@ -75,6 +88,8 @@ function UnixStream.connect(path, timeout)
 end
 
 ---Two streams that are connected to each other.
+---
+---Codes: EMFILE.
 ---@return momo.net.UnixStream? one
 ---@return momo.net.UnixStream|string other or the error
 ---@return string? code
@@ -83,7 +98,9 @@ function UnixStream.pair()
 end
 
 ---Takes over a connected Unix socket that was opened elsewhere; one of another kind stays the caller's.
----@type fun(fd: integer): momo.net.UnixStream?, string?, string?
+---
+---Codes: EINVAL it is of another kind; ENOTSOCK; EBADF; EBUSY it belongs to Momo already.
+---@type fun(fd: integer): (stream: momo.net.UnixStream?, err: string?, code: string?)
 UnixStream.from_fd = socket.from_fd("a Unix stream", "UnixStream.from_fd")
 
 return { UnixStream = UnixStream, UnixListener = UnixListener }
