@@ -68,6 +68,18 @@ describe("luarocks make", function()
       .. [[/tree/bin/momo -e 'print(type(require("momo").spawn))']]))
   end)
 
+  it("installs the examples beside it", function()
+    assert.equal(run("ls " .. quote(SOURCE) .. "/examples"),
+      run("ls " .. top .. "/tree/lib/luarocks/rocks-5.1/momo/*/examples"))
+  end)
+
+  it("makes what luarocks pack packs, and an empty tree installs", function()
+    run(("cd %s && luarocks --lua-version 5.1 --tree tree pack momo && unset LUA_PATH LUA_CPATH && "
+      .. "luarocks --lua-version 5.1 --tree other install momo-*.rock"):format(top))
+    assert.equal("function\n", run("unset LUA_PATH LUA_CPATH; cd /; exec " .. top
+      .. [[/other/bin/momo -e 'print(type(require("momo").spawn))']]))
+  end)
+
   it("tells PUC Lua that LuaJIT is needed", function()
     if support.shell "command -v lua5.1" ~= 0 then
       return pending "lua5.1 is not installed"
@@ -75,5 +87,22 @@ describe("luarocks make", function()
     local status, _, stderr = support.shell(use .. [[exec lua5.1 -e 'require "momo"']])
     assert.equal(1, status)
     assert.matches("momo needs LuaJIT, and this is Lua 5.1: run it with luajit or the momo command", stderr, 1, true)
+  end)
+end)
+
+describe("the rockspecs", function()
+  local function load_rockspec(name)
+    local rockspec = {}
+    setfenv(assert(loadfile(SOURCE .. "/rockspec/momo-" .. name .. ".rockspec")), rockspec)()
+    return rockspec
+  end
+
+  it("build the same, whichever version", function()
+    local version = require("momo")._VERSION:match "^momo (.*)$"
+    local scm, released = load_rockspec "scm-1", load_rockspec(version .. "-1")
+    assert.equal(version .. "-1", released.version)
+    assert.equal("v" .. version, released.source.tag)
+    scm.version, scm.source, released.version, released.source = nil, nil, nil, nil
+    assert.same(scm, released)
   end)
 end)
