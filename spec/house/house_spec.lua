@@ -182,7 +182,8 @@ describe("the modules of the binding", function()
 
   it("would be found in a circle", function()
     assert.is_nil(circle_in { a = { a = true, b = true, c = true }, b = { c = true } })
-    assert.matches("b %-> c %-> b", circle_in { a = { b = true }, b = { c = true }, c = { b = true } })
+    local circle = circle_in { a = { b = true }, b = { c = true }, c = { b = true } }
+    assert.is_true(circle == "b -> c -> b" or circle == "c -> b -> c", circle)
   end)
 end)
 
