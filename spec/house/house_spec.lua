@@ -183,7 +183,7 @@ describe("the modules of the binding", function()
   it("would be found in a circle", function()
     assert.is_nil(circle_in { a = { a = true, b = true, c = true }, b = { c = true } })
     local circle = circle_in { a = { b = true }, b = { c = true }, c = { b = true } }
-    assert.is_true(circle == "b -> c -> b" or circle == "c -> b -> c", circle)
+    assert(circle:find("b -> c -> b", 1, true) or circle:find("c -> b -> c", 1, true), circle)
   end)
 end)
 
