@@ -24,6 +24,7 @@
     _(stream)         \
     _(net)            \
     _(open)           \
+    _(file)           \
     _(copy)           \
     _(udp)            \
     _(signal)         \

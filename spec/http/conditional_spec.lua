@@ -5,7 +5,8 @@ local AT, BEFORE, AFTER = "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:
   "Sun, 06 Nov 1994 08:49:38 GMT"
 
 local function evaluate(method, etag, fields, modified)
-  return conditional.evaluate(function(name) return fields[name] end, method, etag, modified)
+  local request = { method = method, header = function(_, name) return fields[name] end }
+  return conditional.evaluate(request, etag, modified)
 end
 
 describe("a conditional request", function()

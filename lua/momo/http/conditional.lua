@@ -32,32 +32,31 @@ local function has(list, etag, is_strong)
   end
 end
 
----@param header fun(name: string): string? the request's fields
----@param method string
+---@param request momo.http.Request
 ---@param etag string? of what would be sent
 ---@param modified number? seconds since 1970
 ---@return 304|412|nil status nil: go on
-function M.evaluate(header, method, etag, modified)
-  local reads = method == "GET" or method == "HEAD"
+function M.evaluate(request, etag, modified)
+  local reads = request.method == "GET" or request.method == "HEAD"
   modified = modified and math.floor(modified)
-  local if_match = header "if-match"
+  local if_match = request:header "if-match"
   if if_match then
     if not has(if_match, etag, true) then
       return 412
     end
   else
-    local since = date.parse(header "if-unmodified-since" or "")
+    local since = date.parse(request:header "if-unmodified-since" or "")
     if since and modified and modified > since then
       return 412
     end
   end
-  local if_none_match = header "if-none-match"
+  local if_none_match = request:header "if-none-match"
   if if_none_match then
     if has(if_none_match, etag, false) then
       return reads and 304 or 412
     end
   elseif reads then
-    local since = date.parse(header "if-modified-since" or "")
+    local since = date.parse(request:header "if-modified-since" or "")
     if since and modified and modified <= since then
       return 304
     end

@@ -1,0 +1,154 @@
+---Sending a file: all of it, a part, or only that it has not changed.
+
+local conditional = require "momo.http.conditional"
+local date = require "momo.http.date"
+local native = require("momo.internal.core").native
+local range = require "momo.http.range"
+
+local SMALL = 64 * 1024 -- bytes that are read at once, and leave together with the head
+local PIECE = 64 * 1024
+
+local M = {}
+
+---@class momo.http.File an open one
+---@field handle userdata
+---@field size integer
+---@field modified integer seconds since 1970
+---@field etag string
+
+local function opened(handle, size, seconds, nanoseconds)
+  if not handle then
+    return nil, size, seconds
+  end
+  return {
+    handle = handle,
+    size = size,
+    modified = seconds,
+    etag = ('W/"%x-%x.%x"'):format(size, seconds, nanoseconds), -- weak: it may be written to within the clock's tick
+  }
+end
+
+---@param root string? nil: a path anywhere; else it lies beneath this folder
+---@param path string without a zero byte
+---@return momo.http.File? file
+---@return string? err
+---@return string? code EISDIR: it is a folder; ENOENT, EXDEV: it lies elsewhere
+function M.open(root, path)
+  return opened(native.file_open(root, path))
+end
+
+---@param fd integer of a regular file, which stays the caller's
+---@return momo.http.File? file
+---@return string? err
+---@return string? code
+function M.copy(fd)
+  return opened(native.file_copy(fd))
+end
+
+---@param file momo.http.File
+function M.close(file)
+  native.file_close(file.handle)
+end
+
+local function choose(request, file)
+  local reads = request.method == "GET" or request.method == "HEAD"
+  local status = reads and conditional.evaluate(request, file.etag, file.modified)
+  if status then
+    return status
+  elseif request.method == "GET" and range.applies(request:header "if-range", file.etag, file.modified) then
+    local first, last = range.parse(request:header "range", file.size)
+    if first then
+      return 206, first, last
+    elseif first == false then
+      return 416
+    end
+  end
+  return 200, 0, file.size - 1
+end
+
+local TEXTS = { [412] = "Precondition Failed\n", [416] = "Range Not Satisfiable\n" }
+
+local function send_small(response, file, status, first, size, headers)
+  local bytes, err = native.file_read(file.handle, first, size)
+  M.close(file)
+  if not bytes or #bytes < size then
+    error(err or "the file became shorter while it was sent", 0)
+  end
+  return response:send(status, bytes, headers)
+end
+
+---@async
+local function copy(stream, response, size)
+  while size > 0 do
+    local bytes, err, code = stream:read(math.min(size, PIECE))
+    if not bytes then
+      error(code == "EOF" and "the file became shorter while it was sent" or err, 0)
+    end
+    local ok
+    ok, err, code = response:write(bytes)
+    if not ok then
+      return nil, err, code
+    end
+    size = size - #bytes
+  end
+  return response:finish()
+end
+
+local function close_after(stream, ok, ...)
+  stream:close()
+  if not ok then
+    native.rethrow((...))
+  end
+  return ...
+end
+
+local function send_large(response, file, status, first, size, headers)
+  local stream, err = native.file_stream(file.handle, first)
+  if not stream then
+    error(err, 0)
+  end
+  headers["Content-Length"] = tostring(size)
+  response:start(status, headers)
+  return close_after(stream, xpcall(copy, native.traceback_capture, stream, response, size))
+end
+
+---Sends an open file, and closes it: 200, 206, 304, 412 or 416.
+---@async
+---@param request momo.http.Request
+---@param response momo.http.Response
+---@param file momo.http.File
+---@param headers table<string, any> a table of the callee's own from now on, with a Content-Type
+---@return true? ok
+---@return string? err
+---@return string? code
+function M.send(request, response, file, headers)
+  local status, first, last = choose(request, file)
+  headers["Last-Modified"] = date.format(file.modified)
+  headers["ETag"] = file.etag
+  headers["Accept-Ranges"] = "bytes"
+  if not first then
+    M.close(file)
+    if status == 416 then
+      headers["Content-Range"] = ("bytes */%.0f"):format(file.size)
+    end
+    if status ~= 304 then
+      headers["Content-Type"], headers["Content-Encoding"] = "text/plain; charset=utf-8", nil
+    end
+    return response:send(status, TEXTS[status], headers)
+  end
+  local size = last - first + 1
+  if status == 206 then
+    headers["Content-Range"] = ("bytes %.0f-%.0f/%.0f"):format(first, last, file.size)
+  end
+  if request.method == "HEAD" then
+    M.close(file)
+    headers["Content-Length"] = tostring(size)
+    response:start(status, headers)
+    return response:finish()
+  elseif size <= SMALL then
+    return send_small(response, file, status, first, size, headers)
+  end
+  return send_large(response, file, status, first, size, headers)
+end
+
+return M

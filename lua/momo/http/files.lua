@@ -1,0 +1,129 @@
+---A folder's files as a handler. What lies beneath it is served: openat2(2) refuses what does not, wherever links lead.
+
+local accept = require "momo.http.accept"
+local check = require "momo.internal.check"
+local file = require "momo.http.file"
+local media = require "momo.http.media"
+local percent = require "momo.http.percent"
+
+local M = {}
+
+-- Beside a file, the same one compressed; the best comes first.
+local VARIANTS = { { "br", ".br" }, { "zstd", ".zst" }, { "gzip", ".gz" } }
+
+local STATUSES = {
+  ENOENT = 404, ENOTDIR = 404, ENAMETOOLONG = 404, ELOOP = 404, EXDEV = 404, EISDIR = 404, EACCES = 403, EPERM = 403,
+  EMFILE = 503, ENFILE = 503, ENOMEM = 503, EAGAIN = 503,
+}
+local TEXTS = {
+  [400] = "Bad Request\n", [403] = "Forbidden\n", [404] = "Not Found\n", [405] = "Method Not Allowed\n",
+  [503] = "Service Unavailable\n",
+}
+
+local function refuse(response, status, allow)
+  return response:send(status, TEXTS[status], { ["Content-Type"] = "text/plain; charset=utf-8", Allow = allow })
+end
+
+-- The path beneath the root: what {path...} has matched, else all of it; or a status.
+local function path_of(request)
+  local path = request.params and request.params.path or percent.decode(request.path)
+  if not path or path:find("%z") or percent.has_dots(path) then
+    return nil, 400
+  end
+  path = path:gsub("^/+", "")
+  if ("/" .. path):find("/.", 1, true) then
+    return nil, 404
+  end
+  return path
+end
+
+-- The compressed file that the client likes best, unless it is older than the file itself.
+local function open_variant(request, root, path, plain)
+  local offered, endings = {}, {}
+  for _, variant in ipairs(VARIANTS) do
+    offered[#offered + 1], endings[variant[1]] = variant[1], variant[2]
+  end
+  local header = request:header "accept-encoding"
+  local coding = accept.encoding(header, offered)
+  while coding do
+    local found = file.open(root, path .. endings[coding])
+    if found and found.modified >= plain.modified then
+      file.close(plain)
+      found.etag = found.etag:gsub('"$', "-" .. coding .. '"')
+      return found, coding
+    elseif found then
+      file.close(found)
+    end
+    for i, one in ipairs(offered) do
+      if one == coding then
+        table.remove(offered, i)
+      end
+    end
+    coding = accept.encoding(header, offered)
+  end
+  return plain
+end
+
+local function headers_of(options)
+  local headers = { ["X-Content-Type-Options"] = "nosniff" }
+  for name, value in pairs(options.headers or {}) do
+    headers[name] = value
+  end
+  return headers
+end
+
+---A handler that serves the files beneath a folder: under a router those that {path...} names, else those of the whole
+---path. For GET and HEAD; index.html stands for its folder; no file or folder whose name begins with a dot, and no
+---listings. Where a.css.br, .zst or .gz lies beside a.css, it is sent to clients that like it better.
+---@param root string
+---@param options {index: string|false|nil, headers: table<string, string>?}? headers: sent with each file
+---@return fun(request: momo.http.Request, response: momo.http.Response) handler
+function M.files(root, options)
+  check.argument(type(root) == "string" and not root:find("%z"), "files: argument 1 must be the path of a folder", root)
+  options = check.options(options, { index = "any", headers = "table" }, "files")
+  local index = options.index == nil and "index.html" or options.index
+  check.argument(index == false or (type(index) == "string" and index:find "^[^/%z]+$"),
+    "files: index must be the name of a file, or false", index)
+  local _, err, code = file.open(root, ".")
+  if code ~= "EISDIR" then
+    check.fail(("files: %q is no folder that can be read: %s"):format(root, tostring(err)))
+  end
+
+  return function(request, response)
+    local method = request.method
+    if method ~= "GET" and method ~= "HEAD" then
+      return refuse(response, 405, "GET, HEAD")
+    end
+    local path, status = path_of(request)
+    if not path then
+      return refuse(response, status)
+    end
+    if path == "" or path:sub(-1) == "/" then
+      if not index then
+        return refuse(response, 404)
+      end
+      path = path .. index
+    end
+    local found
+    found, err, code = file.open(root, path)
+    if code == "EISDIR" and request.path:sub(-1) ~= "/" then
+      local location = percent.encode(request.path:gsub("^/+", "/"), percent.UNSAFE) .. "/"
+      return response:redirect(request.query and location .. "?" .. percent.encode(request.query, percent.UNSAFE)
+        or location, 301)
+    elseif not found then
+      if not STATUSES[code] then
+        error(err, 0)
+      end
+      return refuse(response, STATUSES[code])
+    end
+    local headers = headers_of(options)
+    headers["Content-Type"] = headers["Content-Type"] or media.type_of(path)
+    if media.is_text(headers["Content-Type"]) then
+      headers["Vary"] = "Accept-Encoding"
+      found, headers["Content-Encoding"] = open_variant(request, root, path, found)
+    end
+    return file.send(request, response, found, headers)
+  end
+end
+
+return M
