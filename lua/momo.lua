@@ -2,6 +2,7 @@
 ---own.
 
 local core = require "momo.internal.core"
+local names = require "momo.internal.names"
 local scope = require "momo.internal.scope"
 local task = require "momo.internal.task"
 
@@ -62,4 +63,4 @@ function M.metrics()
   }
 end
 
-return M
+return names.module(M, "momo")

@@ -2,7 +2,7 @@
  *
  * Threads as Lua sees them: a Lua state on a thread of its own, which runs one function in a runtime of its own.
  *
- *   parent: package paths, code, arguments --packed--> input ----> child: momo.thread's main(...)
+ *   parent: package paths, code, arguments --packed--> input ----> child: momo.internal.child
  *   parent: outcome(handle)          <---- output <--packed-- ok, results... | error
  */
 #include "thread/thread.h"
@@ -98,11 +98,8 @@ static int child_main(lua_State *L) {
     state_set_paths(L, t->path, t->cpath);
     preload_own(L, t->own_code);
     lua_getglobal(L, "require");
-    lua_pushliteral(L, "momo.thread");
+    lua_pushliteral(L, "momo.internal.child");
     lua_call(L, 1, 1);
-    lua_getfield(L, -1, "main");
-    lua_replace(L, 1);
-    lua_settop(L, 1);
     int n = value_unpack(L, &t->input);
     lua_call(L, n, LUA_MULTRET);
     return lua_gettop(L);

@@ -5,6 +5,7 @@
 ---and timeout that it entered: they would go on, and cancel who resumed it.
 
 local check = require "momo.internal.check"
+local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 
 local enter, leave, parked, pass = native.enter, native.leave, native.parked, native.pass
@@ -92,4 +93,4 @@ function M.wrap(fn)
   end
 end
 
-return M
+return names.module(M, "momo.coroutine")

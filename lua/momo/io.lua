@@ -2,6 +2,7 @@
 
 local Stream = require "momo.net.stream"
 local check = require "momo.internal.check"
+local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 local scope = require("momo.internal.scope").scope
 
@@ -18,7 +19,7 @@ local standard = { stdin = 0, stdout = 1, stderr = 2 }
 setmetatable(M, { __index = function(_, name)
   local number = standard[name]
   if not number then
-    return nil
+    return names.missing(M, "momo.io", name, standard)
   end
   local stream, err = native.standard(number)
   if not stream then

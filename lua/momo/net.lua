@@ -2,10 +2,11 @@
 ---
 ---What fails returns nil, "CODE: text", "CODE" with libuv's names; a wrong argument throws. A timeout is in seconds.
 
+local names = require "momo.internal.names"
 local tcp = require "momo.net.tcp"
 local unix = require "momo.net.unix"
 
-return {
+return names.module({
   TcpStream = tcp.TcpStream,
   TcpListener = tcp.TcpListener,
   UnixStream = unix.UnixStream,
@@ -14,4 +15,4 @@ return {
   lookup_host = require("momo.net.dns").lookup_host,
   serve = require("momo.net.serve").serve,
   inherited_listeners = require("momo.net.inherit").inherited_listeners,
-}
+}, "momo.net")

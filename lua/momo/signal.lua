@@ -1,5 +1,6 @@
 ---Signals of the process.
 
+local names = require "momo.internal.names"
 local recv = require("momo.internal.core").native.signal_recv
 
 local M = {}
@@ -27,4 +28,4 @@ function M.recv(...)
   return nil, err, code
 end
 
-return M
+return names.module(M, "momo.signal")

@@ -6,6 +6,8 @@
 local channel = require "momo.internal.channel"
 local check = require "momo.internal.check"
 local core = require "momo.internal.core"
+local names = require "momo.internal.names"
+local waitable = require "momo.internal.waitable"
 
 local C, native = core.C, core.native
 local answer, park, queue = native.answer, native.park, native.queue
@@ -60,22 +62,15 @@ function Notify:notify_waiters()
   C.momo_queue_wake_all(self.queue)
 end
 
-function Notify:is_ready()
-  return self.permit
-end
-
-function Notify:waiters()
-  return self.queue, self
-end
-
-function Notify:consume()
-  self.permit = false
-  return true
-end
-
-function Notify.woken()
-  return true
-end
+waitable[Notify] = {
+  is_ready = function(self) return self.permit end,
+  consume = function(self)
+    self.permit = false
+    return true
+  end,
+  waiters = function(self) return self.queue, self end,
+  woken = function() return true end,
+}
 
 -- Semaphore and Mutex
 
@@ -142,6 +137,8 @@ function Semaphore:with(fn, ...)
   return give_back(self, self.release, xpcall(fn, native.traceback_capture, ...))
 end
 
+local OUTSIDE = "no task" -- who locks a mutex outside of a runtime
+
 ---A lock for what must not be interleaved although it suspends; nothing else needs one.
 ---@class momo.Mutex
 local Mutex = { __name = "momo.Mutex" }
@@ -150,7 +147,7 @@ Mutex.__index = Mutex
 ---A lock, which nobody holds.
 ---@return momo.Mutex mutex
 function M.Mutex()
-  return setmetatable({ queue = queue "lock", owner = nil }, Mutex)
+  return setmetatable({ queue = queue "lock", owner = false }, Mutex)
 end
 
 ---Waits until nobody holds it. Throws in the task that holds it.
@@ -164,9 +161,9 @@ end
 function Mutex:lock(timeout)
   check.self(self, Mutex, "mutex", "lock")
   check.seconds(timeout, "lock")
-  local me = native.current()
-  if self.owner == nil then
-    self.owner = me or false
+  local me = native.current() or OUTSIDE
+  if not self.owner then
+    self.owner = me
     return true
   elseif self.owner == me then
     check.fail("lock: this task holds the mutex already")
@@ -181,11 +178,11 @@ end
 ---Hands it to the first that waits. Throws in a task that does not hold it.
 function Mutex:unlock()
   check.self(self, Mutex, "mutex", "unlock")
-  if self.owner ~= (native.current() or false) then
+  if self.owner ~= (native.current() or OUTSIDE) then
     check.fail("unlock: this task does not hold the mutex")
   end
   -- until the one that was woken runs, it belongs to nobody who could ask for it
-  self.owner = C.momo_queue_wake(self.queue) ~= 0 and self or nil
+  self.owner = C.momo_queue_wake(self.queue) ~= 0 and self
 end
 
 ---Calls fn with the mutex locked; it is unlocked however fn ends.
@@ -200,6 +197,8 @@ function Mutex:with(fn, ...)
   return give_back(self, self.unlock, xpcall(fn, native.traceback_capture, ...))
 end
 
-M.classes = { Receiver = channel.Receiver, Notify = Notify }
+names.objects(Notify, "notify")
+names.objects(Semaphore, "semaphore")
+names.objects(Mutex, "mutex")
 
-return M
+return names.module(M, "momo.sync")

@@ -2,6 +2,7 @@
 
 local check = require "momo.internal.check"
 local core = require "momo.internal.core"
+local names = require "momo.internal.names"
 local portable = require "momo.internal.portable"
 local task = require "momo.internal.task"
 
@@ -23,6 +24,7 @@ local started, pinned = 0, nil
 ---Momo's own modules that are loaded by now, as bytecode: compiling them anew takes most of a thread's start.
 local function give_own_code()
   local code = {}
+  require "momo.internal.child" -- which this thread has no use for
   for name in pairs(package.loaded) do
     local path = (name == "momo" or name:find "^momo%.") and package.searchpath(name, package.path)
     local chunk = path and loadfile(path)
@@ -88,16 +90,6 @@ function M.spawn(options, ...)
   return start({}, options, ...)
 end
 
----What runs on the new thread.
----@private
----@param code string a dumped function, or a module's name
----@param modules string[]? of the function's upvalues
----@param n integer arguments
-function M.main(code, modules, n, ...)
-  native.thread_attach()
-  return task.run(portable.load(code, modules, "thread.spawn"), unpack({ ... }, 1, n))
-end
-
 ---Waits for the thread's end. May be repeated, by several tasks.
 ---@async
 ---@param timeout number? seconds; 0 only tries
@@ -138,4 +130,6 @@ function M.current()
   return { index = index or 0, name = name or "main", cpu = cpu or pinned }
 end
 
-return M
+names.objects(Thread, "thread")
+
+return names.module(M, "momo.thread")

@@ -2,6 +2,8 @@
 
 local check = require "momo.internal.check"
 local core = require "momo.internal.core"
+local names = require "momo.internal.names"
+local waitable = require "momo.internal.waitable"
 local C, executor = core.C, core.executor
 local sleep, sleep_until = core.native.sleep, core.native.sleep_until
 
@@ -68,7 +70,6 @@ end
 ---@class momo.time.After
 local After = { __name = "momo.time.After" }
 After.__index = After
-M.After = After
 
 ---A waitable for `momo.select`, ready when the time is over; select returns true for it.
 ---@param seconds number 0 or more
@@ -79,12 +80,11 @@ function M.after(seconds)
   return setmetatable({ deadline = M.now() + seconds }, After)
 end
 
-function After:is_ready()
-  return M.now() >= self.deadline
-end
+waitable[After] = {
+  is_ready = function(self) return M.now() >= self.deadline end,
+  consume = function() return true end,
+}
 
-function After.consume()
-  return true
-end
+names.objects(Interval, "interval")
 
-return M
+return names.module(M, "momo.time")

@@ -4,6 +4,8 @@
 local bit = require "bit"
 local check = require "momo.internal.check"
 local core = require "momo.internal.core"
+local names = require "momo.internal.names"
+local waitable = require "momo.internal.waitable"
 
 local C, native = core.C, core.native
 local answer, park, queue = native.answer, native.park, native.queue
@@ -145,7 +147,7 @@ local function send_with_care(self, value, timeout)
   else
     push(channel, value)
   end
-  if self.once then
+  if channel.once then
     self:close()
   end
   return true
@@ -186,7 +188,7 @@ function Sender:close()
   check.self(self, Sender, "tx", "close")
   local channel = self.into
   if channel then
-    self.into = nil
+    self.into = false
     channel.open = channel.open - 1
     announce_end(channel)
   end
@@ -258,7 +260,7 @@ function Receiver:close()
   check.self(self, Receiver, "rx", "close")
   local channel = self.from
   if channel then
-    self.from = nil
+    self.from = false
     channel.deaf, channel.room = true, 0
     channel.ring, channel.head, channel.tail = {}, 0, 0
     channel.sending, channel.receiving, channel.promised = false, false, 0
@@ -267,23 +269,18 @@ function Receiver:close()
   end
 end
 
--- What select asks (see select.lua).
-
-function Receiver:is_ready()
-  local channel = self.from
-  return not channel or channel.tail - channel.head > channel.promised or ended(channel)
-end
-
-function Receiver:consume()
-  return self:recv(0)
-end
-
-function Receiver:waiters()
-  self.from.receiving = true
-  return self.from.receivers, self.from
-end
-
-Receiver.woken = woken
+waitable[Receiver] = {
+  is_ready = function(self)
+    local channel = self.from
+    return not channel or channel.tail - channel.head > channel.promised or ended(channel)
+  end,
+  consume = function(self) return self:recv(0) end,
+  waiters = function(self)
+    self.from.receiving = true
+    return self.from.receivers, self.from
+  end,
+  woken = woken,
+}
 
 local function new_channel(capacity)
   return {
@@ -294,7 +291,7 @@ local function new_channel(capacity)
     capacity = capacity,
     room = capacity, -- below so many values, a send need not mind anything else; else 0
     open = 1,     -- senders
-    once = false, -- a oneshot
+    once = false, -- a oneshot: its sender is closed after a value
     deaf = false, -- the receiver is closed
     senders = queue "send",
     sending = false, -- there may be tasks in `senders`
@@ -321,11 +318,11 @@ end
 ---@return momo.Receiver rx
 function M.oneshot()
   local tx, rx = M.channel(1)
-  tx.once = true -- it is closed after a value
   tx.into.once, tx.into.room = true, 0
   return tx, rx
 end
 
-M.Sender, M.Receiver = Sender, Receiver
+names.objects(Sender, "tx")
+names.objects(Receiver, "rx")
 
 return M

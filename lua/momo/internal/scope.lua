@@ -4,6 +4,7 @@
 ---are tasks. Errors that pass through keep the traceback of where they happened.
 
 local check = require "momo.internal.check"
+local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 local task = require "momo.internal.task"
 
@@ -13,7 +14,7 @@ local is_cancelled, Cancelled = task.is_cancelled, task.Cancelled
 
 ---A scope, as `momo.scope` gives it to its function: it ends when every task that was spawned in it has ended.
 ---@class momo.Scope
-local Scope = { __name = "momo.Scope" }
+local Scope = { __name = "momo.Scope", cancelled = false, ended = false, left = false, deferred = false }
 Scope.__index = Scope
 
 local M = {}
@@ -77,6 +78,8 @@ function Scope:defer(fn, ...)
   end
   self.deferred = { fn = fn, n = select("#", ...), before = self.deferred, ... }
 end
+
+names.objects(Scope, "scope")
 
 local function unshield(raw, ok, ...)
   leave(raw)

@@ -2,37 +2,25 @@
 
 local check = require "momo.internal.check"
 local core = require "momo.internal.core"
-local sync = require "momo.sync"
-local thread_channel = require "momo.internal.thread_channel"
 local time = require "momo.time"
+local waitable = require "momo.internal.waitable"
 
 local native = core.native
 local Task = native.metatables.task
-local After = time.After
 
 local M = {}
 
--- What select asks of a waitable: whether it is ready, and then to consume it; where to wait for it, and (of the source
--- that `waiters` gives) what being woken there has brought.
-local waitable = {
-  [sync.classes.Receiver] = sync.classes.Receiver,
-  [sync.classes.Notify] = sync.classes.Notify,
-  [After] = After,
-  [thread_channel.Receiver] = thread_channel.Receiver,
-  [Task] = {
-    is_ready = function(self)
-      if self == native.current() then
-        check.fail "select: a task can't wait for itself"
-      end
-      local status = native.status(self)
-      return status == "done" or status == "failed" or status == "cancelled"
-    end,
-    consume = native.outcome,
-    waiters = function(self)
-      return self, self
-    end,
-    woken = native.outcome,
-  },
+waitable[Task] = {
+  is_ready = function(self)
+    if self == native.current() then
+      check.fail "select: a task can't wait for itself"
+    end
+    local status = native.status(self)
+    return status == "done" or status == "failed" or status == "cancelled"
+  end,
+  consume = native.outcome,
+  waiters = function(self) return self, self end,
+  woken = native.outcome,
 }
 
 ---Waits for the first of several things: receivers (of channels between threads too, and oneshots), tasks, a Notify,
@@ -80,13 +68,14 @@ function M.select(entries)
   local queues, sources, indices, deadline, last = {}, {}, {}, math.huge, nil
   for i = 1, n do
     local entry = entries[i]
-    if entry and getmetatable(entry) == After then
+    local methods = entry and waitable[getmetatable(entry)]
+    if entry and not methods.waiters then -- a time
       if entry.deadline < deadline then
         deadline, last = entry.deadline, i
       end
     elseif entry then
       local k = #indices + 1
-      indices[k], queues[k], sources[k] = i, waitable[getmetatable(entry)].waiters(entry)
+      indices[k], queues[k], sources[k] = i, methods.waiters(entry)
     end
   end
   local set = native.wait_set(#queues)

@@ -4,6 +4,7 @@
 ---waits for one thing at a time.
 
 local check = require "momo.internal.check"
+local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 
 local join, outcome = native.join, native.outcome
@@ -28,6 +29,7 @@ function Task:__index(key)
     native.has_locals(self)
     return fields.locals
   end
+  names.missing(methods, "task", key)
 end
 
 function Task:__tostring()

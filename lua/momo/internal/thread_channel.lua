@@ -7,6 +7,8 @@
 
 local check = require "momo.internal.check"
 local core = require "momo.internal.core"
+local names = require "momo.internal.names"
+local waitable = require "momo.internal.waitable"
 
 local C, native = core.C, core.native
 local iterate = require("momo.internal.channel").iterate
@@ -26,7 +28,7 @@ local Receiver = native.metatables.receiver
 Receiver.__name = "momo.thread.Receiver"
 Receiver.__index = Receiver
 
-local M = { Receiver = Receiver }
+local M = {}
 
 ---Sends a copy of a value; waits while the channel is full, its thread does not.
 ---
@@ -106,18 +108,6 @@ end
 ---@type fun(self: momo.thread.Receiver)
 Receiver.close = native.end_close
 
--- What select asks (see select.lua).
-
-Receiver.is_ready = native.channel_ready
-
-function Receiver:consume()
-  return self:recv(0)
-end
-
-function Receiver:waiters()
-  return self, self
-end
-
 local function woken(ok, ...)
   if ok then
     return ...
@@ -125,9 +115,12 @@ local function woken(ok, ...)
   return nil, ...
 end
 
-function Receiver.woken(receiver)
-  return woken(native.channel_woken(receiver))
-end
+waitable[Receiver] = {
+  is_ready = native.channel_ready,
+  consume = function(self) return self:recv(0) end,
+  waiters = function(self) return self, self end,
+  woken = function(receiver) return woken(native.channel_woken(receiver)) end,
+}
 
 ---A channel between threads: many senders (`tx:clone()`), one receiving end, bounded. Its ends are given to other
 ---threads as arguments of `momo.thread.spawn`, in values of other channels, or as results. A thread's end, however it
@@ -140,5 +133,8 @@ function M.channel(capacity)
     "channel: the capacity of a channel between threads must be a whole number from 1 to 2^31", capacity)
   return native.thread_channel(capacity)
 end
+
+names.objects(Sender, "tx")
+names.objects(Receiver, "rx")
 
 return M

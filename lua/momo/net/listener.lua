@@ -1,6 +1,7 @@
 ---Listeners: what those of TCP and of Unix sockets can do.
 
 local check = require "momo.internal.check"
+local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 local socket = require "momo.net.socket"
 
@@ -31,5 +32,7 @@ function Listener:accept(timeout)
   end
   return nil, peer, code
 end
+
+names.objects(Listener, "listener")
 
 return Listener

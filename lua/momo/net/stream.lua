@@ -4,6 +4,7 @@
 
 local check = require "momo.internal.check"
 local core = require "momo.internal.core"
+local names = require "momo.internal.names"
 local socket = require "momo.net.socket"
 
 local C, executor, native = core.C, core.executor, core.native
@@ -241,5 +242,7 @@ function Stream:set_keepalive(seconds)
   end
   return ok, err, code
 end
+
+names.objects(Stream, "stream")
 
 return Stream

@@ -5,6 +5,7 @@ local Stream = require "momo.net.stream"
 local check = require "momo.internal.check"
 local dial = require("momo.net.dial").dial
 local dns = require "momo.net.dns"
+local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 local now = require("momo.time").now
 local socket = require "momo.net.socket"
@@ -15,11 +16,11 @@ local socket = require "momo.net.socket"
 
 ---Makes TCP connections; they are streams.
 ---@class momo.net.TcpStream: momo.Stream
-local TcpStream = setmetatable({}, { __index = Stream })
+local TcpStream = names.class({}, Stream, "momo.net.TcpStream")
 
 ---Makes listening TCP sockets.
 ---@class momo.net.TcpListener: momo.Listener
-local TcpListener = setmetatable({}, { __index = Listener })
+local TcpListener = names.class({}, Listener, "momo.net.TcpListener")
 
 ---Listens at an address; of a host name, at its first one.
 ---

@@ -3,6 +3,7 @@
 local check = require "momo.internal.check"
 local core = require "momo.internal.core"
 local dns = require "momo.net.dns"
+local names = require "momo.internal.names"
 local now = require("momo.time").now
 local socket = require "momo.net.socket"
 
@@ -262,5 +263,7 @@ end
 function UdpSocket:leave_multicast(group, interface)
   return set_member(self, "leave_multicast", group, interface, 0)
 end
+
+names.objects(UdpSocket, "socket")
 
 return M

@@ -3,6 +3,7 @@
 local Listener = require "momo.net.listener"
 local Stream = require "momo.net.stream"
 local check = require "momo.internal.check"
+local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 local socket = require "momo.net.socket"
 local time = require "momo.time"
@@ -13,11 +14,11 @@ local time = require "momo.time"
 
 ---Makes connections over Unix sockets; they are streams.
 ---@class momo.net.UnixStream: momo.Stream
-local UnixStream = setmetatable({}, { __index = Stream })
+local UnixStream = names.class({}, Stream, "momo.net.UnixStream")
 
 ---Makes listening Unix sockets.
 ---@class momo.net.UnixListener: momo.Listener
-local UnixListener = setmetatable({}, { __index = Listener })
+local UnixListener = names.class({}, Listener, "momo.net.UnixListener")
 
 local PATH_MAX = 107
 

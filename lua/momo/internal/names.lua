@@ -1,0 +1,48 @@
+---What a module or a class answers for a name that it does not have. A name that it has costs nothing: the metatable is
+---asked only where nothing is found.
+
+local M = {}
+
+---What such a name is told, if it is text that a program may have written: names that begin with "_" are Lua's, and of
+---those who look what an object is.
+---@param names table whose keys are the names that there are
+---@param shown string what has them: "momo.net", or "stream"
+---@param key any
+---@param more table? whose keys are names, too
+function M.missing(names, shown, key, more)
+  if type(key) == "string" and key:find "^%a" then
+    require("momo.internal.meant").answer(names, shown, key, more)
+  end
+end
+
+---@generic T: table
+---@param module T
+---@param name string such as "momo.net"
+---@return T module
+function M.module(module, name)
+  return setmetatable(module, { __index = function(_, key) M.missing(module, name, key) end })
+end
+
+---@param class table the metatable of objects, where their methods are found
+---@param object string such as "stream"
+function M.objects(class, object)
+  setmetatable(class, { __index = function(_, key) M.missing(class, object, key) end })
+end
+
+---A table of constructors of objects whose methods it has, too.
+---@generic T: table
+---@param class T
+---@param base table
+---@param name string such as "momo.net.TcpStream"
+---@return T class
+function M.class(class, base, name)
+  return setmetatable(class, { __index = function(_, key)
+    local method = rawget(base, key)
+    if method == nil then
+      M.missing(class, name, key, base)
+    end
+    return method
+  end })
+end
+
+return M

@@ -1,0 +1,170 @@
+-- Names that there are not: what a program that asks for one is told, at its own line.
+
+local momo = require "momo"
+
+local function told(fn)
+  local ok, err = pcall(fn)
+  assert.is_false(ok)
+  local place = ("spec/house/names_spec.lua:%d: "):format(debug.getinfo(fn, "S").linedefined)
+  assert.equal(place, tostring(err):sub(1, #place))
+  return err:sub(#place + 1)
+end
+
+describe("a module", function()
+  it("tells the name that was meant", function()
+    assert.equal("momo has no tme; did you mean time?", told(function() return momo.tme end))
+    assert.equal("momo has no spwan; did you mean spawn?", told(function() return momo.spwan end))
+    assert.equal("momo has no Spawn; did you mean spawn?", told(function() return momo.Spawn end))
+    assert.equal("momo has no yieldNow; did you mean yield_now?", told(function() return momo.yieldNow end))
+    assert.equal("momo.net has no TcpListner; did you mean TcpListener?",
+      told(function() return momo.net.TcpListner end))
+    assert.equal("momo.net has no tcp_stream; did you mean TcpStream?", told(function() return momo.net.tcp_stream end))
+    assert.equal("momo.time has no slep; did you mean sleep?", told(function() return momo.time.slep end))
+    assert.equal("momo.sync has no chanel; did you mean channel?", told(function() return momo.sync.chanel end))
+    assert.equal("momo.io has no coppy; did you mean copy?", told(function() return momo.io.coppy end))
+    assert.equal("momo.io has no stdot; did you mean stdout?", told(function() return momo.io.stdot end))
+    assert.equal("momo.signal has no rcv; did you mean recv?", told(function() return momo.signal.rcv end))
+    assert.equal("momo.thread has no spawm; did you mean spawn?", told(function() return momo.thread.spawm end))
+    assert.equal("momo.coroutine has no warp; did you mean wrap?", told(function() return momo.coroutine.warp end))
+  end)
+
+  it("tells where it is what another runtime calls so", function()
+    assert.equal("momo has no sleep; did you mean momo.time.sleep?", told(function() return momo.sleep end))
+    assert.equal("momo has no timeout; did you mean momo.time.timeout?", told(function() return momo.timeout end))
+    assert.equal("momo has no TcpListener; did you mean momo.net.TcpListener?",
+      told(function() return momo.TcpListener end))
+    assert.equal("momo has no channel; did you mean momo.sync.channel?", told(function() return momo.channel end))
+    assert.equal("momo has no go; did you mean momo.spawn?", told(function() return momo.go end))
+    assert.equal("momo has no setTimeout; did you mean momo.time.after?", told(function() return momo.setTimeout end))
+    assert.equal("momo has no JoinSet; did you mean momo.scope?", told(function() return momo.JoinSet end))
+    assert.equal("momo has no await; did you mean task:join?", told(function() return momo.await end))
+    assert.equal("momo has no gather; did you mean momo.all?", told(function() return momo.gather end))
+    assert.equal("momo.net has no listen; did you mean momo.net.TcpListener.bind?",
+      told(function() return momo.net.listen end))
+    assert.equal("momo.net has no connect; did you mean momo.net.TcpStream.connect?",
+      told(function() return momo.net.connect end))
+    assert.equal("momo.net has no copy; did you mean momo.io.copy?", told(function() return momo.net.copy end))
+    assert.equal("momo.net has no sleep; did you mean momo.time.sleep?", told(function() return momo.net.sleep end))
+  end)
+
+  it("tells what it has, where nothing is like it", function()
+    assert.equal("momo.signal has no frobnicate, but recv", told(function() return momo.signal.frobnicate end))
+    assert.matches("^momo.thread has no frobnicate, but available_parallelism, channel, current, pin, spawn$",
+      told(function() return momo.thread.frobnicate end))
+  end)
+
+  it("tells which module has to be required by itself", function()
+    assert.equal('momo has no busted; it is a module of its own: require "momo.busted"',
+      told(function() return momo.busted end))
+  end)
+
+  it("can be asked whether it has a name", function()
+    assert.is_nil(rawget(momo, "frobnicate"))
+    assert.is_nil(momo[1])
+    assert.is_nil(momo.__index)
+    assert.is_nil(momo.net.__name)
+  end)
+end)
+
+describe("a class of sockets", function()
+  it("tells the name that was meant", function()
+    assert.equal("momo.net.TcpStream has no conect; did you mean connect?",
+      told(function() return momo.net.TcpStream.conect end))
+    assert.equal("momo.net.TcpListener has no bnd; did you mean bind?",
+      told(function() return momo.net.TcpListener.bnd end))
+    assert.equal("momo.net.UnixStream has no par; did you mean pair?",
+      told(function() return momo.net.UnixStream.par end))
+    assert.equal("momo.net.TcpStream has no raed; did you mean read?",
+      told(function() return momo.net.TcpStream.raed end))
+    assert.equal("momo.net.TcpListener has no listen; did you mean momo.net.TcpListener.bind?",
+      told(function() return momo.net.TcpListener.listen end))
+  end)
+
+  it("has the methods of its objects", function()
+    local a, b = assert(momo.net.UnixStream.pair())
+    assert.equal(a.read, momo.net.UnixStream.read)
+    assert.equal(a.close, momo.net.TcpStream.close)
+    a:close()
+    b:close()
+  end)
+end)
+
+describe("an object", function()
+  local function with(make, fn)
+    return momo.run(function() return fn(make()) end)
+  end
+
+  it("tells the method that was meant", function()
+    local tx, rx = momo.sync.channel()
+    local far_tx, far_rx = momo.thread.channel(1)
+    local a, b = momo.net.UnixStream.pair()
+    assert.equal("stream has no raed; did you mean read?", told(function() return a:raed() end))
+    assert.equal("stream has no readUntil; did you mean read_until?", told(function() return a:readUntil "\n" end))
+    assert.equal("stream has no receive; did you mean read?", told(function() return a:receive() end))
+    assert.equal("stream has no send; did you mean write?", told(function() return a:send "x" end))
+    assert.equal("stream has no settimeout; did you mean set_timeout?", told(function() return a:settimeout(1) end))
+    assert.equal("tx has no sned; did you mean send?", told(function() return tx:sned(1) end))
+    assert.equal("tx has no push; did you mean send?", told(function() return far_tx:push(1) end))
+    assert.equal("rx has no receive; did you mean recv?", told(function() return rx:receive() end))
+    assert.equal("rx has no try_recv; did you mean recv?", told(function() return far_rx:try_recv() end))
+    assert.equal("mutex has no lokc; did you mean lock?", told(function() return momo.sync.Mutex():lokc() end))
+    assert.equal("mutex has no acquire; did you mean lock?", told(function() return momo.sync.Mutex():acquire() end))
+    assert.equal("semaphore has no lock; did you mean acquire?",
+      told(function() return momo.sync.Semaphore(1):lock() end))
+    assert.equal("notify has no notify_all; did you mean notify_waiters?",
+      told(function() return momo.sync.Notify():notify_all() end))
+    assert.equal("interval has no tik; did you mean tick?", told(function() return momo.time.interval(1):tik() end))
+    a:close()
+    b:close()
+  end)
+
+  it("of a running program does so too", function()
+    momo.run(function()
+      local listener = assert(momo.net.TcpListener.bind "127.0.0.1:0")
+      local udp = assert(momo.net.UdpSocket.bind "127.0.0.1:0")
+      local task = momo.spawn(momo.yield_now)
+      assert.equal("listener has no acept; did you mean accept?", told(function() return listener:acept() end))
+      assert.equal("socket has no sendto; did you mean send_to?", told(function() return udp:sendto("x", "y") end))
+      assert.equal("task has no jion; did you mean join?", told(function() return task:jion() end))
+      assert.equal("task has no await; did you mean join?", told(function() return task:await() end))
+      momo.scope(function(scope)
+        assert.equal("scope has no spwan; did you mean spawn?", told(function() return scope:spwan(print) end))
+      end)
+      listener:close()
+      udp:close()
+    end)
+  end)
+
+  it("may be asked what it is", function()
+    with(momo.net.UnixStream.pair, function(a, b)
+      assert.is_nil(a.pollfd)
+      assert.is_nil(a.__type)
+      assert.is_nil(a[1])
+      a:close()
+      b:close()
+    end)
+    assert.is_nil(momo.sync.channel().frobnicate)
+    assert.is_nil(momo.sync.Mutex().frobnicate)
+  end)
+end)
+
+describe("what is public", function()
+  it("has no names that are nobody's to call", function()
+    local own = { time = { "after", "interval", "now", "sleep", "sleep_until", "timeout", "wall" },
+      sync = { "Mutex", "Notify", "Semaphore", "channel", "oneshot" },
+      thread = { "available_parallelism", "channel", "current", "pin", "spawn" } }
+    for module, wanted in pairs(own) do
+      local names = {}
+      for name in pairs(momo[module]) do
+        names[#names + 1] = name
+      end
+      table.sort(names)
+      assert.same(wanted, names)
+    end
+    for _, object in ipairs { momo.sync.Notify(), select(2, momo.sync.channel()), momo.time.after(1) } do
+      for _, name in ipairs { "is_ready", "consume", "waiters", "woken" } do
+        assert.is_nil(getmetatable(object)[name])
+      end
+    end
+  end)
+end)
