@@ -63,6 +63,29 @@ static inline int io_open(executor *executor, int fd, io **out) {
 static inline int io_last_error(void) {
     return uv_translate_sys_error(errno);
 }
+/* The same, for one in a direction: if it would have had to wait, so would all that follow, until an event says otherwise. */
+static inline int io_failed(io *o, int direction) {
+    int code = io_last_error();
+    if (code == UV_EAGAIN) {
+        o->ready &= (uint8_t)~direction;
+    }
+    return code;
+}
+/* A system call on the descriptor (an expression that is negative when it fails) in a direction, made again when a signal
+ * has interrupted it: its result, or a code. UV_EAGAIN: it has to wait for an event, or is known to and was not made. */
+#define io_try(o, direction, call)                     \
+    ({                                                 \
+        ssize_t result_ = UV_EAGAIN;                   \
+        if ((o)->ready & (direction)) {                \
+            do {                                       \
+                result_ = (call);                      \
+            } while (result_ < 0 && errno == EINTR);   \
+            if (result_ < 0) {                         \
+                result_ = io_failed((o), (direction)); \
+            }                                          \
+        }                                              \
+        result_;                                       \
+    })
 /* A signal whose action is the default does nothing from now on, such as SIGPIPE, since not every system call knows
  * MSG_NOSIGNAL. By a handler, which other programs do not inherit, unlike SIG_IGN. */
 void io_survive(int signal_number);

@@ -50,11 +50,7 @@ static size_t at_most(const copy *c, size_t n) {
 }
 
 static ssize_t move(int from, int to, size_t n) {
-    ssize_t moved;
-    do {
-        moved = splice(from, NULL, to, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-    } while (moved < 0 && errno == EINTR);
-    return moved < 0 ? io_last_error() : moved;
+    return splice(from, NULL, to, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 }
 
 ssize_t copy_take(copy *c, io *from, const io *to) {
@@ -67,11 +63,10 @@ ssize_t copy_take(copy *c, io *from, const io *to) {
         c->plain = true;
         return 0;
     }
-    ssize_t n = move(from->fd, c->pipe[1], at_most(c, PIPE_SIZE));
+    ssize_t n = io_try(from, UV_READABLE, move(from->fd, c->pipe[1], at_most(c, PIPE_SIZE)));
     if (n > 0) {
         c->piped = (size_t)n;
     } else if (n == UV_EAGAIN) {
-        from->ready &= (uint8_t)~UV_READABLE;
         release_pipe(c, from->executor); /* others may have use for it while this copy waits */
         return n;
     } else if (n == UV_EINVAL) {
@@ -104,15 +99,10 @@ ssize_t copy_give(copy *c, io *from, io *to) {
         }
         return n;
     }
-    if (!(to->ready & UV_WRITABLE)) {
-        return UV_EAGAIN;
-    }
-    n = move(c->pipe[0], to->fd, c->piped);
+    n = io_try(to, UV_WRITABLE, move(c->pipe[0], to->fd, c->piped));
     if (n > 0) {
         c->piped -= (size_t)n;
         given(c, (size_t)n);
-    } else if (n == UV_EAGAIN) {
-        to->ready &= (uint8_t)~UV_WRITABLE;
     } else if (n == UV_EINVAL) {
         c->plain = true;
         return put_back(c, from);

@@ -47,23 +47,14 @@ static int open_socket(executor *ex, int fd, int family, io **out) {
 
 int socket_accept(io *listener, io **out, address *peer) {
     *out = NULL;
-    if (!(listener->ready & UV_READABLE)) {
-        return UV_EAGAIN;
-    }
-    for (;;) {
+    ssize_t fd;
+    do {
         peer->length = sizeof peer->storage;
-        int fd = accept4(listener->fd, (struct sockaddr *)&peer->storage, &peer->length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            return open_socket(listener->executor, fd, peer->storage.ss_family, out);
-        }
-        if (errno == EAGAIN) {
-            listener->ready &= (uint8_t)~UV_READABLE;
-            return UV_EAGAIN;
-        }
-        if (errno != EINTR && errno != ECONNABORTED) { /* a peer that left the queue is nobody's failure */
-            return io_last_error();
-        }
-    }
+        fd = io_try(
+            listener, UV_READABLE,
+            accept4(listener->fd, (struct sockaddr *)&peer->storage, &peer->length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    } while (fd == UV_ECONNABORTED); /* a peer that left the queue is nobody's failure */
+    return fd < 0 ? (int)fd : open_socket(listener->executor, (int)fd, peer->storage.ss_family, out);
 }
 
 int socket_connect(executor *ex, const address *a, io **out) {

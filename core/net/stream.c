@@ -130,10 +130,7 @@ ssize_t stream_fill(io *o, size_t want) {
         return status;
     }
     size_t room = o->capacity - o->end;
-    ssize_t n;
-    do {
-        n = receive(o, o->data + o->end, room);
-    } while (n < 0 && errno == EINTR);
+    ssize_t n = io_try(o, UV_READABLE, receive(o, o->data + o->end, room));
     if (n > 0) {
         o->end += (size_t)n;
         if ((size_t)n < room && o->drains) {
@@ -141,14 +138,10 @@ ssize_t stream_fill(io *o, size_t want) {
         }
         return n;
     }
-    int code = n == 0 ? UV_EOF : io_last_error();
-    if (code == UV_EAGAIN) {
-        o->ready &= (uint8_t)~UV_READABLE;
-    }
     if (stream_unread(o) == 0) {
         io_drop_data(o);
     }
-    return code;
+    return n == 0 ? UV_EOF : n;
 }
 
 int stream_put_back(io *o, int pipe, size_t n) {
@@ -235,19 +228,5 @@ void stream_wait_turn(io *o, task *t, uint64_t deadline_ms) {
 }
 
 ssize_t stream_write(io *o, const struct iovec *pieces, int count) {
-    if (!(o->ready & UV_WRITABLE)) {
-        return UV_EAGAIN;
-    }
-    ssize_t n;
-    do {
-        n = transmit(o, pieces, count);
-    } while (n < 0 && errno == EINTR);
-    if (n >= 0) {
-        return n;
-    }
-    int code = io_last_error();
-    if (code == UV_EAGAIN) {
-        o->ready &= (uint8_t)~UV_WRITABLE;
-    }
-    return code;
+    return io_try(o, UV_WRITABLE, transmit(o, pieces, count));
 }

@@ -103,17 +103,10 @@ static int receive_some(io *o) {
                                               .msg_iov = &pieces[i],
                                               .msg_iovlen = 1};
     }
-    int n;
-    do {
-        n = recvmmsg(o->fd, messages, EXECUTOR_BATCH, 0, NULL);
-    } while (n < 0 && errno == EINTR);
+    int n = (int)io_try(o, UV_READABLE, recvmmsg(o->fd, messages, EXECUTOR_BATCH, 0, NULL));
     if (n < 0) {
-        int code = io_last_error();
-        if (code == UV_EAGAIN) {
-            o->ready &= (uint8_t)~UV_READABLE;
-        }
         io_drop_data(o);
-        return code;
+        return n;
     }
     if (n < EXECUTOR_BATCH) {
         o->ready &= (uint8_t)~UV_READABLE; /* drained: the next one is an event, and so is an error */
@@ -152,20 +145,7 @@ void udp_consume(io *o) {
 }
 
 int udp_send(io *o, const void *bytes, size_t size, const address *to) {
-    if (!(o->ready & UV_WRITABLE)) {
-        return UV_EAGAIN;
-    }
-    ssize_t n;
-    do {
-        n = sendto(o->fd, bytes, size, MSG_NOSIGNAL, to ? (const struct sockaddr *)&to->storage : NULL,
-                   to ? to->length : 0);
-    } while (n < 0 && errno == EINTR);
-    if (n >= 0) {
-        return 0;
-    }
-    int code = io_last_error();
-    if (code == UV_EAGAIN) {
-        o->ready &= (uint8_t)~UV_WRITABLE;
-    }
-    return code;
+    const struct sockaddr *name = to ? (const struct sockaddr *)&to->storage : NULL;
+    ssize_t n = io_try(o, UV_WRITABLE, sendto(o->fd, bytes, size, MSG_NOSIGNAL, name, to ? to->length : 0));
+    return n < 0 ? (int)n : 0;
 }
