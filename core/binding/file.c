@@ -105,7 +105,7 @@ static int file_stream(lua_State *L) {
     file *f = lua_touserdata(L, 1);
     f->fd = -1;
     io *o;
-    int status = stream_open(ex, fd, IO_FILE, &o);
+    int status = stream_open(ex, fd, &layer_file, &o);
     if (status < 0) {
         return push_failure(L, status);
     }

@@ -16,18 +16,7 @@ int momo_close(executor *ex, const momo_token *token) {
 
 int momo_shutdown(executor *ex, const momo_token *token) {
     io *o = io_get(ex, *token);
-    if (!o) {
-        return UV_EBADF;
-    }
-    if (o->writer && task_get(ex, o->writer)) {
-        return UV_EBUSY;
-    }
-    if (o->kind != IO_SOCKET) { /* a pipe has no other end to keep */
-        io_close(o);
-        return 0;
-    }
-    o->broken = true;
-    return shutdown(o->fd, SHUT_WR) < 0 ? io_last_error() : 0;
+    return o ? stream_shutdown(o) : UV_EBADF;
 }
 
 int momo_set_timeout(executor *ex, const momo_token *token, double seconds) {

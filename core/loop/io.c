@@ -81,7 +81,16 @@ void io_survive(int signal_number) {
     }
 }
 
-int io_open_as(executor *ex, int fd, enum io_kind kind, io **out) {
+bool io_has_events(const executor *ex, int fd) {
+    int status = control(ex, EPOLL_CTL_ADD, fd, 0, 0);
+    if (status == 0) {
+        control(ex, EPOLL_CTL_DEL, fd, 0, 0);
+    }
+    return status != UV_EPERM; /* epoll's word for what is always ready */
+}
+
+int io_open(executor *ex, int fd, io **out) {
+    static const io_hooks none;
     *out = NULL;
     void *slot;
     int status = slab_take(&ex->ios, &slot);
@@ -90,21 +99,13 @@ int io_open_as(executor *ex, int fd, enum io_kind kind, io **out) {
         return UV_ENOMEM;
     }
     io *o = slot;
-    if (kind != IO_SOCKET) {
-        io_survive(SIGPIPE);
-        status = control(ex, EPOLL_CTL_ADD, fd, 0, 0);
-        if (status == UV_EPERM) { /* epoll's word for what is always ready */
-            kind = IO_READY;
-        } else if (status == 0) {
-            control(ex, EPOLL_CTL_DEL, fd, 0, 0);
-        }
-    }
     o->executor = ex;
     o->fd = fd;
-    o->kind = (uint8_t)kind;
-    o->armed = 0;
+    o->armed = o->waits = 0;
     o->ready = UV_READABLE | UV_WRITABLE;
-    o->listening = o->broken = o->drains = false;
+    o->read_waits = UV_READABLE;
+    o->write_waits = UV_WRITABLE;
+    o->listening = o->drains = o->broken = o->pending = false;
     o->end_code = 0;
     list_init(&o->readers);
     list_init(&o->writers);
@@ -112,7 +113,8 @@ int io_open_as(executor *ex, int fd, enum io_kind kind, io **out) {
     o->timeout = -1;
     o->data = NULL;
     o->start = o->end = o->capacity = 0;
-    o->settle = NULL;
+    o->hooks = &none;
+    o->layer = NULL;
     list_push(&ex->io_open, &o->open);
     *out = o;
     return 0;
@@ -121,7 +123,7 @@ int io_open_as(executor *ex, int fd, enum io_kind kind, io **out) {
 void io_claim_scratch(io *o) {
     executor *ex = o->executor;
     if (ex->scratch_holder) {
-        ex->scratch_holder->settle(ex->scratch_holder);
+        ex->scratch_holder->hooks->settle(ex->scratch_holder);
     }
     ex->scratch_holder = o;
     o->data = ex->scratch;
@@ -138,14 +140,10 @@ void io_drop_data(io *o) {
     o->start = o->end = o->capacity = 0;
 }
 
-/* From now on epoll tells, once each time, that something has come (and now, if it is there already). It also tells of hang-ups. */
-static int watch(io *o, int direction) {
-    int armed = o->armed | direction;
+int io_watch(io *o, int directions) {
+    int armed = o->armed | directions;
     if (armed == o->armed) {
         return 0;
-    }
-    if (o->kind == IO_READY) {
-        return UV_EAGAIN; /* it waits all the same, and nobody can say until when */
     }
     uint32_t events =
         EPOLLET | (armed & UV_READABLE ? EPOLLIN | EPOLLRDHUP | EPOLLPRI : 0u) | (armed & UV_WRITABLE ? EPOLLOUT : 0u);
@@ -153,11 +151,14 @@ static int watch(io *o, int direction) {
     if (status == 0) {
         o->armed = (uint8_t)armed;
     }
-    return status;
+    return status == UV_EPERM ? UV_EAGAIN : status;
 }
 
 void io_close(io *o) {
     executor *ex = o->executor;
+    if (o->hooks->closing) {
+        o->hooks->closing(o);
+    }
     if (o->armed) { /* closing alone would not end it where another process has the descriptor too */
         control(ex, EPOLL_CTL_DEL, o->fd, 0, 0);
     }
@@ -174,7 +175,7 @@ static list *waiters_of(io *o, int direction) {
 }
 
 int io_wait(io *o, task *t, int direction, const char *waits_for, uint64_t deadline_ms, bool first) {
-    int status = watch(o, direction);
+    int status = io_watch(o, direction == UV_READABLE ? o->read_waits : o->write_waits);
     if (status < 0) {
         return status;
     }
@@ -206,10 +207,14 @@ void io_event(executor *ex, uint64_t id, int events) {
     if (events & UV_DISCONNECT) {
         o->drains = false;
     }
-    for (int direction = UV_READABLE; direction <= UV_WRITABLE; direction <<= 1) {
-        if (events & direction) {
-            o->ready |= (uint8_t)direction;
-            io_wake_first(o, direction);
-        }
+    o->ready |= (uint8_t)(events & (UV_READABLE | UV_WRITABLE));
+    if (o->pending && (events & UV_WRITABLE)) {
+        o->hooks->writable(o);
+    }
+    if (events & o->read_waits) {
+        io_wake_first(o, UV_READABLE);
+    }
+    if (events & o->write_waits) {
+        io_wake_first(o, UV_WRITABLE);
     }
 }

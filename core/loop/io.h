@@ -16,35 +16,43 @@
 
 #include "loop/task.h"
 
-enum io_kind {
-    IO_SOCKET, /* recv(2) and send(2) */
-    IO_FILE,   /* read(2) and writev(2): a pipe, a terminal */
-    IO_SHARED, /* the same, but it has to stay blocking, as other processes have it too: poll(2) is asked first */
-    IO_READY,  /* the same, but it never waits, and can't be watched: a regular file, /dev/null */
-};
+typedef struct io io;
 
-typedef struct io {
+/* What an io asks of that which stands on it: a stream, a UDP socket. Each may be NULL. */
+typedef struct io_hooks {
+    void (*settle)(io *);   /* moves unread bytes out of the scratch; of those who claim it */
+    void (*writable)(io *); /* the descriptor is, while `pending` is set */
+    void (*closing)(io *);  /* the descriptor is about to be closed */
+} io_hooks;
+
+/* A direction is UV_READABLE or UV_WRITABLE. Tasks that read wait in `readers`, those that write in `writers`: for which events,
+ * is nearly always the direction itself (net/transport.h says when it is not). */
+struct io {
     slab_head head; /* the token; ended at close, while the slot is held a little longer */
     int fd;
-    uint8_t armed; /* UV_READABLE, UV_WRITABLE: what epoll watches for */
-    uint8_t ready; /* directions in which a system call may succeed: set by events, cleared by EAGAIN */
-    uint8_t kind;  /* enum io_kind */
-    bool listening;
-    bool drains;     /* a read that comes short has taken all: TCP, until its end or urgent bytes have come */
-    int end_code;    /* UV_ENOMEM: unread bytes were lost, and the next read says so; or 0 */
-    bool broken;     /* a write was cut short: nothing may follow it */
-    list open;       /* in executor.io_open; once closed, in executor.io_closed until no task runs */
-    list readers;    /* tasks that wait for UV_READABLE, first come first */
-    list writers;    /* the task whose write is under way, then those whose turn comes after it */
-    uint64_t reader; /* id of the task whose read is parked or about to go on, or 0 */
-    uint64_t writer; /* id of the task whose write is under way, or 0 */
-    ssize_t writing; /* its bytes in all */
-    double timeout;  /* seconds for each read and write, or negative */
-    char *data;      /* unread bytes: data[start..end) of capacity bytes; data is NULL when there are none */
+    uint8_t armed;       /* directions that epoll watches */
+    uint8_t ready;       /* those in which a system call may succeed: set by events, cleared by EAGAIN */
+    uint8_t read_waits;  /* those whose events wake a reader */
+    uint8_t write_waits; /* those whose events wake a writer */
+    uint8_t waits;       /* that in which the last system call that answered EAGAIN has to wait */
+    bool listening : 1;
+    bool drains : 1;  /* a read that comes short has taken all: TCP, until its end or urgent bytes have come */
+    bool broken : 1;  /* a write was cut short, or the stream was shut down: nothing may follow */
+    bool pending : 1; /* its layers have bytes for the descriptor (stream_pend) */
+    int end_code;     /* UV_ENOMEM: unread bytes were lost, and the next read says so; or 0 */
+    list open;        /* in executor.io_open; once closed, in executor.io_closed until no task runs */
+    list readers;     /* tasks that wait, first come first */
+    list writers;     /* the task whose write is under way, then those whose turn comes after it */
+    uint64_t reader;  /* id of the task whose read is parked or about to go on, or 0 */
+    uint64_t writer;  /* id of the task whose write is under way, or 0 */
+    ssize_t writing;  /* its bytes in all */
+    double timeout;   /* seconds for each read and write, or negative */
+    char *data;       /* unread bytes: data[start..end) of capacity bytes; data is NULL when there are none */
     size_t start, end, capacity;
-    void (*settle)(struct io *); /* moves unread bytes out of the scratch; of those who claim it */
+    const io_hooks *hooks;
+    const struct layer *layer; /* what a stream stands on */
     executor *executor;
-} io;
+};
 
 /* The executor's epoll, in which libuv's own and the inbox's eventfd are descriptors among the others. */
 int io_poll_init(executor *);
@@ -53,38 +61,34 @@ void io_poll(executor *, int timeout_ms);
 /* Gives back the slots and bytes of what was closed. No task may run: it may be about to push those bytes. */
 void io_release_closed(executor *);
 
-/* Takes the descriptor over: it is closed by io_close, and here if this fails. What is no socket and can't be watched
- * becomes IO_READY. */
-int io_open_as(executor *, int fd, enum io_kind, io **);
-static inline int io_open(executor *executor, int fd, io **out) {
-    return io_open_as(executor, fd, IO_SOCKET, out);
-}
+/* Takes the descriptor over: it is closed by io_close, and here if this fails. */
+int io_open(executor *, int fd, io **);
+/* Whether there are events for a descriptor. There are none for what is always ready: a regular file, /dev/null. */
+bool io_has_events(const executor *, int fd);
 /* The code of the system call that failed last. */
 static inline int io_last_error(void) {
     return uv_translate_sys_error(errno);
 }
-/* The same, for one in a direction: if it would have had to wait, so would all that follow, until an event says otherwise. */
-static inline int io_failed(io *o, int direction) {
-    int code = io_last_error();
-    if (code == UV_EAGAIN) {
-        o->ready &= (uint8_t)~direction;
-    }
-    return code;
+/* What io_try answers where the call has to wait, as do all that follow until an event says otherwise. */
+static inline ssize_t io_must_wait(io *o, int direction) {
+    o->ready &= (uint8_t)~direction;
+    o->waits = (uint8_t)direction;
+    return UV_EAGAIN;
 }
 /* A system call on the descriptor (an expression that is negative when it fails) in a direction, made again when a signal
  * has interrupted it: its result, or a code. UV_EAGAIN: it has to wait for an event, or is known to and was not made. */
-#define io_try(o, direction, call)                     \
-    ({                                                 \
-        ssize_t result_ = UV_EAGAIN;                   \
-        if ((o)->ready & (direction)) {                \
-            do {                                       \
-                result_ = (call);                      \
-            } while (result_ < 0 && errno == EINTR);   \
-            if (result_ < 0) {                         \
-                result_ = io_failed((o), (direction)); \
-            }                                          \
-        }                                              \
-        result_;                                       \
+#define io_try(o, direction, call)                                       \
+    ({                                                                   \
+        ssize_t result_ = UV_EAGAIN;                                     \
+        if ((o)->ready & (direction)) {                                  \
+            do {                                                         \
+                result_ = (call);                                        \
+            } while (result_ < 0 && errno == EINTR);                     \
+            if (result_ < 0) {                                           \
+                result_ = io_last_error();                               \
+            }                                                            \
+        }                                                                \
+        result_ == UV_EAGAIN ? io_must_wait((o), (direction)) : result_; \
     })
 /* A signal whose action is the default does nothing from now on, such as SIGPIPE, since not every system call knows
  * MSG_NOSIGNAL. By a handler, which other programs do not inherit, unlike SIG_IGN. */
@@ -102,10 +106,16 @@ static inline momo_token io_token(const io *io) {
     return (momo_token){io->head.index, io->head.generation};
 }
 
-/* Parks the task that runs until a system call in this direction (UV_READABLE or UV_WRITABLE) may succeed. first: it
- * is served before those who wait already, as it was woken for its turn and did not get what it came for. Negative: it
- * is not parked. */
+/* The next try in this direction makes its system call, whatever is known. */
+static inline void io_ask(io *o, int direction) {
+    o->ready |= direction == UV_READABLE ? o->read_waits : o->write_waits;
+}
+/* Parks the task that runs until a try in this direction may succeed. first: it is served before those who wait already, as
+ * it was woken for its turn and did not get what it came for. Negative: it is not parked. */
 int io_wait(io *, task *, int direction, const char *waits_for, uint64_t deadline_ms, bool first);
+/* From now on there are events for these directions, once each time that something has come; also now, if it is there
+ * already. Hang-ups are told too. UV_EAGAIN: such a descriptor has no events. */
+int io_watch(io *, int directions);
 /* The executor's scratch becomes the io's data, which must be empty; whoever has unread bytes there moves them out. */
 void io_claim_scratch(io *);
 /* Drops the unread bytes and their buffer. */

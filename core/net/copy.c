@@ -40,11 +40,6 @@ static void release_pipe(copy *c, executor *ex) {
     c->piped = 0;
 }
 
-/* splice(2) waits in a socket that may block, whatever its own flags say. */
-static bool may_block(const io *o) {
-    return o->kind == IO_SHARED || (o->kind == IO_SOCKET && !(fcntl(o->fd, F_GETFL) & O_NONBLOCK));
-}
-
 static size_t at_most(const copy *c, size_t n) {
     return c->left < n ? (size_t)c->left : n;
 }
@@ -59,7 +54,7 @@ ssize_t copy_take(copy *c, io *from, const io *to) {
         c->much = n > 0 ? n >= EXECUTOR_SCRATCH : c->much;
         return n;
     }
-    if (!c->has_pipe && (may_block(from) || may_block(to) || !take_pipe(c, from->executor))) {
+    if (!c->has_pipe && !(layer_raw(from->layer, from) && layer_raw(to->layer, to) && take_pipe(c, from->executor))) {
         c->plain = true;
         return 0;
     }

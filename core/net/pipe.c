@@ -15,7 +15,7 @@ int pipe_open(executor *ex, io **reader, io **writer) {
     if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0) {
         return io_last_error();
     }
-    return stream_open_two(ex, ends, IO_FILE, reader, writer);
+    return stream_open_two(ex, ends, &layer_file, reader, writer);
 }
 
 /* The same pipe or terminal once more, with flags of its own; negative where that is refused. */
@@ -28,6 +28,11 @@ static int reopen(int number, mode_t mode, int flags) {
     return open(path, (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
+/* The layer for a descriptor that others have too. */
+static const layer *layer_of(const executor *ex, int fd, mode_t mode) {
+    return S_ISSOCK(mode) ? &layer_socket : io_has_events(ex, fd) ? &layer_shared : &layer_file;
+}
+
 int pipe_open_standard(executor *ex, int number, io **out) {
     *out = NULL;
     struct stat status;
@@ -37,11 +42,11 @@ int pipe_open_standard(executor *ex, int number, io **out) {
     }
     int fd = reopen(number, status.st_mode, flags);
     if (fd >= 0) {
-        return stream_open(ex, fd, IO_FILE, out);
+        return stream_open(ex, fd, &layer_file, out);
     }
     fd = fcntl(number, F_DUPFD_CLOEXEC, 3);
     if (fd < 0) {
         return io_last_error();
     }
-    return stream_open(ex, fd, S_ISSOCK(status.st_mode) ? IO_SOCKET : IO_SHARED, out);
+    return stream_open(ex, fd, layer_of(ex, fd, status.st_mode), out);
 }

@@ -38,7 +38,7 @@ int socket_listen(executor *ex, int fd, int backlog, io **out) {
 }
 
 static int open_socket(executor *ex, int fd, int family, io **out) {
-    int status = stream_open(ex, fd, IO_SOCKET, out);
+    int status = stream_open(ex, fd, &layer_socket, out);
     if (status == 0) {
         (*out)->drains = family != AF_UNIX; /* where a message with descriptors, or of another process, ends a read */
     }

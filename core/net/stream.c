@@ -4,12 +4,9 @@
  */
 #include "net/stream.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 static bool holds_scratch(const io *o) {
@@ -42,13 +39,9 @@ void stream_consume(io *o, size_t n) {
     }
 }
 
-/* Makes room for at least one byte behind the unread ones, better for `want` in all. */
-static int reserve(io *o, size_t want) {
+/* Makes room for at least one byte behind the unread ones, in a buffer of the stream's own. */
+static __attribute__((noinline)) int reserve(io *o) {
     size_t unread = stream_unread(o);
-    if (!unread && want <= EXECUTOR_SCRATCH) {
-        io_claim_scratch(o);
-        return 0;
-    }
     if (holds_scratch(o)) {
         int status = stream_settle(o);
         if (status < 0) {
@@ -78,70 +71,26 @@ static int reserve(io *o, size_t want) {
     return 0;
 }
 
-/* Whether a system call would block in a descriptor that has to stay blocking. */
-static bool would_block(const io *o, short direction) {
-    struct pollfd pfd = {.fd = o->fd, .events = direction};
-    if (o->kind != IO_SHARED || poll(&pfd, 1, 0) == 1) {
-        return false;
-    }
-    errno = EAGAIN;
-    return true;
-}
-
-/* What is no socket; kept out of line, for the sake of what is. */
-static __attribute__((noinline)) ssize_t read_file(const io *o, char *into, size_t room) {
-    return would_block(o, POLLIN) ? -1 : read(o->fd, into, room);
-}
-
-static __attribute__((noinline)) ssize_t write_file(const io *o, const struct iovec *pieces, int count) {
-    if (would_block(o, POLLOUT)) {
-        return -1;
-    }
-    if (o->kind == IO_SHARED) { /* a pipe that poll(2) calls writable takes so much without blocking */
-        return write(o->fd, pieces->iov_base, pieces->iov_len < PIPE_BUF ? pieces->iov_len : PIPE_BUF);
-    }
-    return writev(o->fd, pieces, count);
-}
-
-static ssize_t receive(const io *o, char *into, size_t room) {
-    return o->kind == IO_SOCKET ? recv(o->fd, into, room, MSG_DONTWAIT) : read_file(o, into, room);
-}
-
-static ssize_t transmit(const io *o, const struct iovec *pieces, int count) {
-    if (o->kind != IO_SOCKET) {
-        return write_file(o, pieces, count);
-    }
-    if (count == 1) {
-        return send(o->fd, pieces->iov_base, pieces->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    }
-    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count};
-    return sendmsg(o->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-ssize_t stream_fill(io *o, size_t want) {
+ssize_t stream_fill_now(io *o, size_t want) {
     if (o->end_code) {
         return o->end_code;
     }
-    if (!(o->ready & UV_READABLE)) {
-        return UV_EAGAIN;
+    if (!stream_unread(o) && want <= EXECUTOR_SCRATCH) {
+        io_claim_scratch(o);
+    } else {
+        int status = reserve(o);
+        if (status < 0) {
+            return status;
+        }
     }
-    int status = reserve(o, want);
-    if (status < 0) {
-        return status;
-    }
-    size_t room = o->capacity - o->end;
-    ssize_t n = io_try(o, UV_READABLE, receive(o, o->data + o->end, room));
+    ssize_t n = layer_read(o->layer, o, o->data + o->end, o->capacity - o->end);
+    o->read_waits = n == UV_EAGAIN ? o->waits : UV_READABLE;
     if (n > 0) {
         o->end += (size_t)n;
-        if ((size_t)n < room && o->drains) {
-            o->ready &= (uint8_t)~UV_READABLE; /* the next bytes are an event */
-        }
-        return n;
-    }
-    if (stream_unread(o) == 0) {
+    } else if (stream_unread(o) == 0) {
         io_drop_data(o);
     }
-    return n == 0 ? UV_EOF : n;
+    return n;
 }
 
 int stream_put_back(io *o, int pipe, size_t n) {
@@ -165,36 +114,59 @@ int stream_put_back(io *o, int pipe, size_t n) {
     return 0;
 }
 
+/* ---- what the loop asks of a stream ---- */
+
 static void settle(io *o) {
     stream_settle(o);
 }
 
-void stream_init(io *o) {
-    o->settle = settle;
+/* If it fails, the next write is told. */
+static void on_writable(io *o) {
+    stream_flush(o);
 }
 
-int stream_open(executor *ex, int fd, enum io_kind kind, io **out) {
-    int status = io_open_as(ex, fd, kind, out);
+static void on_closing(io *o) {
+    layer_close(o->layer, o);
+}
+
+void stream_init(io *o, const layer *l) {
+    static const io_hooks hooks = {.settle = settle, .writable = on_writable, .closing = on_closing};
+    o->hooks = &hooks;
+    o->layer = l;
+}
+
+void stream_wrap(io *o, layer *l) {
+    l->below = o->layer;
+    o->layer = l;
+}
+
+int stream_open(executor *ex, int fd, const layer *l, io **out) {
+    if (l != &layer_socket) { /* write(2) knows no MSG_NOSIGNAL */
+        io_survive(SIGPIPE);
+    }
+    int status = io_open(ex, fd, out);
     if (status == 0) {
-        stream_init(*out);
+        stream_init(*out, l);
     }
     return status;
 }
 
-int stream_open_two(executor *ex, const int fds[2], enum io_kind kind, io **first, io **second) {
+int stream_open_two(executor *ex, const int fds[2], const layer *l, io **first, io **second) {
     *second = NULL;
-    int status = stream_open(ex, fds[0], kind, first);
+    int status = stream_open(ex, fds[0], l, first);
     if (status < 0) {
         close(fds[1]);
         return status;
     }
-    status = stream_open(ex, fds[1], kind, second);
+    status = stream_open(ex, fds[1], l, second);
     if (status < 0) {
         io_close(*first);
         *first = NULL;
     }
     return status;
 }
+
+/* ---- writing ---- */
 
 bool stream_begin_write(io *o, task *t) {
     if (o->writer && task_get(o->executor, o->writer)) {
@@ -227,6 +199,32 @@ void stream_wait_turn(io *o, task *t, uint64_t deadline_ms) {
     list_push(&o->writers, &t->place.link);
 }
 
+/* A try to write has answered: keeps for which event the next one waits. */
+static ssize_t wrote(io *o, ssize_t n) {
+    o->write_waits = n == UV_EAGAIN ? o->waits : UV_WRITABLE;
+    return n;
+}
+
 ssize_t stream_write(io *o, const struct iovec *pieces, int count) {
-    return io_try(o, UV_WRITABLE, transmit(o, pieces, count));
+    return wrote(o, layer_writev(o->layer, o, pieces, count));
+}
+
+int stream_pend(io *o) {
+    o->pending = true;
+    return io_watch(o, UV_WRITABLE);
+}
+
+int stream_flush(io *o) {
+    int status = layer_flush(o->layer, o);
+    o->pending = status < 0;
+    return (int)wrote(o, status);
+}
+
+int stream_shutdown(io *o) {
+    if (o->writer && task_get(o->executor, o->writer)) {
+        return UV_EBUSY;
+    }
+    o->broken = true;
+    int status = layer_shutdown(o->layer, o);
+    return status == UV_EAGAIN ? (int)wrote(o, status) : status; /* else it may be closed */
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A byte stream on an io of any kind: unread bytes, and writes that are whole.
+ * A byte stream on an io, whatever its transport: unread bytes, and writes that are whole.
  *
  * A read lands in the executor's scratch, which the stream then holds; what the reader leaves there moves into a buffer
  * of the stream's own as soon as the scratch is wanted by another. So a stream without unread bytes owns no buffer, and
@@ -11,16 +11,17 @@
  *                              +--settle: something left--> data of its own --taken--> freed
  */
 #pragma once
-#include <sys/uio.h>
-
-#include "loop/io.h"
+#include "net/transport.h"
 
 /* Makes an io a stream. */
-void stream_init(io *);
+void stream_init(io *, const layer *);
 /* Takes the descriptor over: it is closed when this fails. */
-int stream_open(executor *, int fd, enum io_kind, io **);
+int stream_open(executor *, int fd, const layer *, io **);
 /* Both, or none: when it fails both are closed. */
-int stream_open_two(executor *, const int fds[2], enum io_kind, io **first, io **second);
+int stream_open_two(executor *, const int fds[2], const layer *, io **first, io **second);
+/* From now on the stream goes through this layer, which stands on what it went through before. The unread bytes are the layer's
+ * to take: they came before. */
+void stream_wrap(io *, layer *);
 
 static inline size_t stream_unread(const io *o) {
     return o->end - o->start;
@@ -31,7 +32,11 @@ static inline const char *stream_bytes(const io *o) {
 
 /* Reads more bytes behind the unread ones, once: their number, or UV_EAGAIN, UV_EOF, UV_ENOMEM or what the system says.
  * want: how many unread bytes the caller hopes to see in the end. What is unread stays so, whatever is returned. */
-ssize_t stream_fill(io *, size_t want);
+ssize_t stream_fill_now(io *, size_t want);
+static inline ssize_t stream_fill(io *o, size_t want) {
+    bool may_tell = o->ready & o->read_waits || o->end_code || layer_holds(o->layer);
+    return may_tell ? stream_fill_now(o, want) : UV_EAGAIN;
+}
 /* Drops the first n unread bytes. */
 void stream_consume(io *, size_t n);
 /* Puts n bytes, which lie in a pipe, back before the unread ones. UV_ENOMEM: all are lost, and later reads say so. */
@@ -47,5 +52,12 @@ void stream_end_write(io *);
 void stream_cut_write(io *, task *);
 /* Parks the task behind the write under way. */
 void stream_wait_turn(io *, task *, uint64_t deadline_ms);
-/* One system call: bytes written, UV_EAGAIN or an error. */
+/* One try: bytes taken, which are one at least; UV_EAGAIN or an error. */
 ssize_t stream_write(io *, const struct iovec *, int count);
+/* What was taken and lies in the layers goes to the descriptor: 0, nothing is left there; UV_EAGAIN or an error. */
+int stream_flush(io *);
+/* A layer calls it when something is left there: it is flushed when the descriptor is writable, whoever writes then. */
+int stream_pend(io *);
+/* Nothing more will be written, and the peer is told: 0; UV_EAGAIN: call it again when a write may succeed; UV_EBUSY: a write is
+ * under way. What has but one end, as a pipe, is closed. */
+int stream_shutdown(io *);

@@ -50,7 +50,8 @@ static void settle(io *o) {
 }
 
 void udp_init(io *o) {
-    o->settle = settle;
+    static const io_hooks hooks = {.settle = settle};
+    o->hooks = &hooks;
 }
 
 static int take_over(executor *ex, int fd, int status, io **out) {

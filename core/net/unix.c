@@ -62,5 +62,5 @@ int unix_pair(executor *ex, io **one, io **other) {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
         return io_last_error();
     }
-    return stream_open_two(ex, ends, IO_SOCKET, one, other);
+    return stream_open_two(ex, ends, &layer_socket, one, other);
 }

@@ -141,7 +141,7 @@ static void lines_of_a_terminal(void) {
     CHECK(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
     io *o;
     int fd = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-    CHECK(fd >= 0 && stream_open(ex, fd, IO_FILE, &o) == 0);
+    CHECK(fd >= 0 && stream_open(ex, fd, &layer_file, &o) == 0);
     expect(o, "", false);
     say(terminal, "one\ntwo\n");
     while (!wait_readable(o)) {
@@ -155,7 +155,7 @@ static void pipes(void) {
     CHECK(executor_init(ex) == 0);
     int pair[2];
     io *o;
-    CHECK(pipe2(pair, O_NONBLOCK | O_CLOEXEC) == 0 && stream_open(ex, pair[0], IO_FILE, &o) == 0);
+    CHECK(pipe2(pair, O_NONBLOCK | O_CLOEXEC) == 0 && stream_open(ex, pair[0], &layer_file, &o) == 0);
     expect(o, "", false);
     say(pair[1], "one");
     CHECK(wait_readable(o));

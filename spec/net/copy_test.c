@@ -30,7 +30,7 @@ static void make_ends(unsigned kind, int ends[2]) {
 
 static io *open_end(unsigned kind, int fd) {
     io *o;
-    CHECK(stream_open(ex, fd, kind == 0 ? IO_SOCKET : IO_FILE, &o) == 0);
+    CHECK(stream_open(ex, fd, kind == 0 ? &layer_socket : &layer_file, &o) == 0);
     return o;
 }
 

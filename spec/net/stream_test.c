@@ -30,7 +30,7 @@ static io *open_stream(int *peer) {
     io *o;
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
     CHECK(io_open(ex, ends[0], &o) == 0);
-    stream_init(o);
+    stream_init(o, &layer_socket);
     *peer = ends[1];
     return o;
 }
@@ -349,7 +349,7 @@ static void shared_pipes_never_block(void) {
     int ends[2];
     CHECK(pipe(ends) == 0);
     io *reader, *writer;
-    CHECK(stream_open_two(ex, ends, IO_SHARED, &reader, &writer) == 0);
+    CHECK(stream_open_two(ex, ends, &layer_shared, &reader, &writer) == 0);
     static char bytes[EXECUTOR_SCRATCH];
     for (int round = 0; round < 3; round++) {
         CHECK(stream_fill(reader, 1) == UV_EAGAIN);

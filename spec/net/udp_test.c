@@ -33,7 +33,7 @@ static void open_pair(int type, io **o, int *peer) {
     if (type == SOCK_DGRAM) {
         udp_init(*o);
     } else {
-        stream_init(*o);
+        stream_init(*o, &layer_socket);
     }
 }
 

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The transports that are a descriptor's own: see transport.h.
+ */
+#include "net/transport.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- sockets ---- */
+
+static ssize_t socket_read(const layer *l, io *o, char *into, size_t room) {
+    (void)l;
+    ssize_t n = io_try(o, UV_READABLE, recv(o->fd, into, room, MSG_DONTWAIT));
+    if (n > 0 && (size_t)n < room && o->drains) {
+        o->ready &= (uint8_t)~UV_READABLE; /* the next bytes are an event */
+    }
+    return n == 0 ? UV_EOF : n;
+}
+
+static ssize_t socket_writev(const layer *l, io *o, const struct iovec *pieces, int count) {
+    (void)l;
+    if (count == 1) {
+        return io_try(o, UV_WRITABLE, send(o->fd, pieces->iov_base, pieces->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL));
+    }
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count};
+    return io_try(o, UV_WRITABLE, sendmsg(o->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+static int socket_shutdown(const layer *l, io *o) {
+    (void)l;
+    return shutdown(o->fd, SHUT_WR) < 0 ? io_last_error() : 0;
+}
+
+/* splice(2) waits in a socket that may block, whatever its own flags say. */
+static bool socket_raw(const io *o) {
+    return fcntl(o->fd, F_GETFL) & O_NONBLOCK;
+}
+
+/* ---- files ---- */
+
+static ssize_t file_read(const layer *l, io *o, char *into, size_t room) {
+    (void)l;
+    ssize_t n = io_try(o, UV_READABLE, read(o->fd, into, room));
+    return n == 0 ? UV_EOF : n;
+}
+
+static ssize_t file_writev(const layer *l, io *o, const struct iovec *pieces, int count) {
+    (void)l;
+    return io_try(o, UV_WRITABLE, writev(o->fd, pieces, count));
+}
+
+/* A pipe has no other end to keep. */
+static int file_shutdown(const layer *l, io *o) {
+    (void)l;
+    io_close(o);
+    return 0;
+}
+
+static bool file_raw(const io *o) {
+    (void)o;
+    return true;
+}
+
+/* ---- shared files ---- */
+
+/* Fails as a system call that would block. */
+static int look(const io *o, short direction) {
+    struct pollfd pfd = {.fd = o->fd, .events = direction};
+    if (poll(&pfd, 1, 0) == 1) {
+        return 0;
+    }
+    errno = EAGAIN;
+    return -1;
+}
+
+static ssize_t shared_read(const layer *l, io *o, char *into, size_t room) {
+    (void)l;
+    ssize_t n = io_try(o, UV_READABLE, look(o, POLLIN) < 0 ? -1 : read(o->fd, into, room));
+    return n == 0 ? UV_EOF : n;
+}
+
+/* A pipe that poll(2) calls writable takes PIPE_BUF bytes without blocking. */
+static ssize_t shared_writev(const layer *l, io *o, const struct iovec *pieces, int count) {
+    (void)l, (void)count;
+    size_t size = pieces->iov_len < PIPE_BUF ? pieces->iov_len : PIPE_BUF;
+    return io_try(o, UV_WRITABLE, look(o, POLLOUT) < 0 ? -1 : write(o->fd, pieces->iov_base, size));
+}
+
+static const transport socket_transport = {
+    .read = socket_read, .writev = socket_writev, .shutdown = socket_shutdown, .raw = socket_raw};
+static const transport file_transport = {
+    .read = file_read, .writev = file_writev, .shutdown = file_shutdown, .raw = file_raw};
+static const transport shared_transport = {.read = shared_read, .writev = shared_writev, .shutdown = file_shutdown};
+
+const layer layer_socket = {&socket_transport, NULL};
+const layer layer_file = {&file_transport, NULL};
+const layer layer_shared = {&shared_transport, NULL};
