@@ -39,10 +39,11 @@ local BELOW = {
   include = {}, -- plain types: every floor may know them
   base = {},
   loop = { "include", "base" },
-  net = { "include", "base", "loop" },
+  tls = { "base" }, -- a shared object of its own: the others know its table of functions, tls/tls.h
+  net = { "include", "base", "loop", "tls" },
   thread = { "include", "base", "loop" },
   ffi = { "include", "base", "loop", "net", "thread" },
-  binding = { "include", "base", "loop", "net", "thread", "ffi" },
+  binding = { "include", "base", "loop", "net", "thread", "ffi", "tls" },
 }
 
 -- What is wrong with an #include in a file of the core (a path from the source's top), or nil.
@@ -51,12 +52,17 @@ local function fault_of(path, open, include)
   local below = assert(BELOW[folder], path .. " is on no floor of the core")
   if open == "<" then
     local is_lua = include:match "^lua" or include:match "^lauxlib"
-    if is_lua and folder ~= "binding" or include == "uv.h" and folder == "base" then
+    local is_uv, is_ssl = include == "uv.h", include:match "^openssl/"
+    local pure = folder == "base" or folder == "tls"
+    if is_lua and folder ~= "binding" or is_uv and pure or is_ssl and folder ~= "tls" then
       return path .. " includes " .. include
     end
     return nil
   end
   local target = include:match "^([%w_]+)/[^/]+$"
+  if target == "tls" and folder ~= "tls" and include ~= "tls/tls.h" then
+    return path .. " includes " .. include .. ", which is tls.so's own"
+  end
   for _, allowed in ipairs { folder, unpack(below) } do
     if target == allowed then
       return nil
@@ -125,6 +131,11 @@ describe("the floors of the house", function()
     assert.matches("not below it", fault_of("core/net/tcp.c", '"', "task.h"))
     assert.matches("includes lua.h", fault_of("core/ffi/token.c", "<", "lua.h"))
     assert.matches("includes uv.h", fault_of("core/base/list.h", "<", "uv.h"))
+    assert.matches("includes uv.h", fault_of("core/tls/engine.c", "<", "uv.h"))
+    assert.matches("includes openssl/ssl.h", fault_of("core/net/sealed.c", "<", "openssl/ssl.h"))
+    assert.matches("tls.so's own", fault_of("core/net/sealed.c", '"', "tls/internal.h"))
+    assert.matches("not below it", fault_of("core/tls/engine.c", '"', "loop/io.h"))
+    assert.is_nil(fault_of("core/net/sealed.c", '"', "tls/tls.h"))
     assert.is_nil(fault_of("core/binding/init.c", '"', "net/stream.h"))
     assert.is_false((pcall(fault_of, "core/stray.c", '"', "base/list.h")))
   end)
@@ -317,6 +328,38 @@ describe("the object files", function()
     assert.equal(1, #variables(compile "int f(void); int (*table[])(void) = { f };"))
     assert.same({}, variables(compile "int f(void); int (*const table[])(void) = { f };"))
     assert.same({}, variables(compile "const int n = 1; int f(void) { return n; }"))
+  end)
+end)
+
+describe("what needs libssl", function()
+  local function needed(name)
+    local list = {}
+    for library in output_of("objdump -p " .. support.quote(BUILD .. "/lib/momo/" .. name)):gmatch "NEEDED%s+(%S+)" do
+      list[#list + 1] = library
+    end
+    return table.concat(list, " ")
+  end
+
+  it("is not native.so", function()
+    assert.not_matches("libssl", needed "native.so")
+    assert.not_matches("libcrypto", needed "native.so")
+    assert.matches("libuv", needed "native.so")
+  end)
+
+  it("is tls.so, which shows one symbol, a table, and takes nothing of native.so", function()
+    if not io.open(BUILD .. "/lib/momo/tls.so") then
+      return pending "it was built without libssl"
+    end
+    assert.matches("libssl", needed "tls.so")
+    assert.not_matches("native", needed "tls.so")
+    local shown = {}
+    for kind, name in output_of("nm -D --defined-only " .. support.quote(BUILD .. "/lib/momo/tls.so"))
+      :gmatch "(%u) ([%w_]+)" do
+      shown[#shown + 1] = kind .. " " .. name
+    end
+    if not SANITIZED then
+      assert.same({ "D momo_tls" }, shown)
+    end
   end)
 end)
 
