@@ -43,6 +43,7 @@ local BELOW = {
   net = { "include", "base", "loop", "tls" },
   thread = { "include", "base", "loop" },
   ffi = { "include", "base", "loop", "net", "thread" },
+  coding = {}, -- shared objects of their own
   binding = { "include", "base", "loop", "net", "thread", "ffi", "tls" },
 }
 
@@ -54,7 +55,7 @@ local function fault_of(path, open, include)
     local is_lua = include:match "^lua" or include:match "^lauxlib"
     local is_uv, is_ssl = include == "uv.h", include:match "^openssl/"
     local pure = folder == "base" or folder == "tls"
-    if is_lua and folder ~= "binding" or is_uv and pure or is_ssl and folder ~= "tls" then
+    if is_lua and folder ~= "binding" and folder ~= "coding" or is_uv and pure or is_ssl and folder ~= "tls" then
       return path .. " includes " .. include
     end
     return nil
