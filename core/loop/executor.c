@@ -105,7 +105,7 @@ void executor_deinit(executor *ex) {
         io_close(list_entry(list_first(&ex->io_open), io, open));
     }
     io_release_closed(ex);
-    close(ex->poll_fd);
+    poller_deinit(&ex->poller);
     pool_leave(ex->lookups);
     pool_leave(ex->blocking);
     close_loop(&ex->loop);
@@ -238,7 +238,7 @@ static void poll_events(executor *ex, bool wait) {
     ex->polls++;
     flush_dirty(ex);
     bool sleeps = wait && inbox_sleep(&ex->inbox);
-    io_poll(ex, sleeps ? wait_ms(ex) : 0);
+    poller_wait(&ex->poller, sleeps ? wait_ms(ex) : 0);
     if (sleeps) {
         inbox_awake(&ex->inbox);
     }

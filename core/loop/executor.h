@@ -5,7 +5,7 @@
  *   ready queue --first in, first out, 128 a window--> resume(task) --> parks | yields | ends
  *        ^                                                               |        |
  *        |  <---- expired deadlines ---- wheel <---- deadline -----------+        |
- *        |  <---- readiness ------------ epoll <---- descriptor ---------+        |
+ *        |  <---- readiness ----------- poller <---- descriptor ---------+        |
  *        +------------------------------------------------------------------------+
  *
  * It knows a task as a slot and one function that runs it, and so runs without Lua. Nothing here is shared: every
@@ -20,6 +20,7 @@
 
 #include "include/momo.h"
 #include "loop/inbox.h"
+#include "loop/poller.h"
 #include "base/list.h"
 #include "base/slab.h"
 #include "base/wheel.h"
@@ -101,7 +102,7 @@ struct momo_executor {
 
     cpu_set_t cpus; /* that the process may use; a pinned thread's own set is smaller */
 
-    int poll_fd; /* epoll: descriptors, the inbox's eventfd, and libuv's loop */
+    poller poller;
     /* For signals. No uv_timer_t (we have a wheel), no handle whose start would make it watch a further descriptor (that takes
      * effect in uv_run only), and none that is unreferenced (uv_run does nothing for those alone). */
     uv_loop_t loop;

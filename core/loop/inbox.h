@@ -39,7 +39,7 @@ typedef struct inbox {
     pthread_mutex_t lock;
     list mail;     /* guarded, as all below */
     bool sleeping; /* the owner polls, or is about to: a post must wake it */
-    int wake;      /* an eventfd that the owner polls */
+    int wake;      /* an eventfd that the owner polls and never reads: each write is an event */
 } inbox;
 
 /* 0, or a negative UV_E*. */
@@ -57,8 +57,6 @@ void inbox_take(inbox *);
 bool inbox_sleep(inbox *);
 /* The owner has polled. */
 void inbox_awake(inbox *);
-/* Empties the eventfd, which the owner's poll has found readable. */
-void inbox_quiet(inbox *);
 
 static inline bool inbox_has_mail(const inbox *i) {
     return atomic_load_explicit(&i->has_mail, memory_order_relaxed);

@@ -6,59 +6,36 @@
 
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 enum { LIBUV, INBOX }; /* in place of a token's id; neither is one */
 
-static int control(const executor *ex, int operation, int fd, uint32_t events, uint64_t id) {
-    struct epoll_event event = {.events = events, .data.u64 = id};
-    return epoll_ctl(ex->poll_fd, operation, fd, &event) < 0 ? io_last_error() : 0;
+/* What stands in the inbox is taken after the poll, whatever woke it. */
+static void tell(poller *p, uint64_t id, int events) {
+    executor *ex = list_entry(p, executor, poller);
+    if (id == LIBUV) {
+        uv_run(&ex->loop, UV_RUN_NOWAIT);
+    } else if (id != INBOX) {
+        io_event(ex, id, events);
+    }
 }
 
 int io_poll_init(executor *ex) {
     list_init(&ex->io_open);
     list_init(&ex->io_closed);
-    uv_run(&ex->loop, UV_RUN_NOWAIT); /* from here on its epoll knows what wakes it: see executor.loop */
-    ex->poll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (ex->poll_fd < 0) {
-        return io_last_error();
+    uv_run(&ex->loop, UV_RUN_NOWAIT); /* from here on its descriptor knows what wakes it: see executor.loop */
+    int status = poller_init(&ex->poller, tell);
+    if (status < 0) {
+        return status;
     }
-    int status = control(ex, EPOLL_CTL_ADD, uv_backend_fd(&ex->loop), EPOLLIN, LIBUV);
+    status = poller_arm(&ex->poller, uv_backend_fd(&ex->loop), LIBUV, UV_READABLE, &(uint8_t){0});
     if (status == 0) {
-        status = control(ex, EPOLL_CTL_ADD, ex->inbox.wake, EPOLLIN, INBOX);
+        status = poller_arm(&ex->poller, ex->inbox.wake, INBOX, UV_READABLE, &(uint8_t){0});
     }
     if (status < 0) {
-        close(ex->poll_fd);
+        poller_deinit(&ex->poller);
     }
     return status;
-}
-
-void io_poll(executor *ex, int timeout_ms) {
-    struct epoll_event events[EXECUTOR_WINDOW]; /* more could not run before the next poll */
-    bool libuv = uv_loop_alive(&ex->loop) && uv_backend_timeout(&ex->loop) == 0; /* it need not wait for an event */
-    int n = epoll_wait(ex->poll_fd, events, EXECUTOR_WINDOW, libuv ? 0 : timeout_ms);
-    for (int i = 0; i < n; i++) {
-        uint32_t mask = events[i].events;
-        int all = mask & (EPOLLRDHUP | EPOLLPRI) ? UV_DISCONNECT : 0;
-        if (events[i].data.u64 == LIBUV) {
-            libuv = true;
-            continue;
-        }
-        if (events[i].data.u64 == INBOX) { /* its mail is taken after the poll */
-            inbox_quiet(&ex->inbox);
-            continue;
-        }
-        if (mask & (EPOLLERR | EPOLLHUP)) { /* a system call will tell */
-            mask |= EPOLLIN | EPOLLOUT;
-            all = UV_DISCONNECT;
-        }
-        all |= (mask & EPOLLIN ? UV_READABLE : 0) | (mask & EPOLLOUT ? UV_WRITABLE : 0);
-        io_event(ex, events[i].data.u64, all);
-    }
-    if (libuv) {
-        uv_run(&ex->loop, UV_RUN_NOWAIT);
-    }
 }
 
 void io_release_closed(executor *ex) {
@@ -81,12 +58,13 @@ void io_survive(int signal_number) {
     }
 }
 
-bool io_has_events(const executor *ex, int fd) {
-    int status = control(ex, EPOLL_CTL_ADD, fd, 0, 0);
+bool io_has_events(executor *ex, int fd) {
+    uint8_t armed = 0;
+    int status = poller_arm(&ex->poller, fd, LIBUV, UV_READABLE, &armed);
     if (status == 0) {
-        control(ex, EPOLL_CTL_DEL, fd, 0, 0);
+        poller_disarm(&ex->poller, fd);
     }
-    return status != UV_EPERM; /* epoll's word for what is always ready */
+    return status != UV_EPERM;
 }
 
 int io_open(executor *ex, int fd, io **out) {
@@ -141,17 +119,8 @@ void io_drop_data(io *o) {
 }
 
 int io_watch(io *o, int directions) {
-    int armed = o->armed | directions;
-    if (armed == o->armed) {
-        return 0;
-    }
-    uint32_t events =
-        EPOLLET | (armed & UV_READABLE ? EPOLLIN | EPOLLRDHUP | EPOLLPRI : 0u) | (armed & UV_WRITABLE ? EPOLLOUT : 0u);
-    int status = control(o->executor, o->armed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, o->fd, events, slab_id(&o->head));
-    if (status == 0) {
-        o->armed = (uint8_t)armed;
-    }
-    return status == UV_EPERM ? UV_EAGAIN : status;
+    int status = poller_arm(&o->executor->poller, o->fd, slab_id(&o->head), directions, &o->armed);
+    return status == UV_EPERM ? UV_EAGAIN : status; /* it waits all the same, and nobody can say until when */
 }
 
 void io_close(io *o) {
@@ -159,8 +128,8 @@ void io_close(io *o) {
     if (o->hooks->closing) {
         o->hooks->closing(o);
     }
-    if (o->armed) { /* closing alone would not end it where another process has the descriptor too */
-        control(ex, EPOLL_CTL_DEL, o->fd, 0, 0);
+    if (o->armed) {
+        poller_disarm(&ex->poller, o->fd);
     }
     close(o->fd);
     slab_expire(&ex->ios, o);

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * An open descriptor: its token, who waits for it, and what epoll was asked to watch.
+ * An open descriptor: its token, who waits for it, and what the poller was asked to watch.
  *
  * Operations try their system call first and park on EAGAIN, so nothing is ever in flight when an operation is given
  * up, and no buffer of a task is lent to the kernel. An event only says "try again".
  *
  *   EAGAIN -> io_wait: parked in readers or writers, watched ---event--> first waiter READY -> tries again
  *
- * A direction is watched from the first wait to the close, and an event is told once (EPOLLET): `ready` keeps what it said
- * until a system call finds nothing left. So a steady reader costs no epoll_ctl, and one whose turn does not come for
- * long no further events.
+ * An event is told once (poller.h): `ready` keeps what it said until a system call finds nothing left. So a reader whose turn
+ * does not come for long costs no further events.
  */
 #pragma once
 #include <errno.h>
@@ -30,7 +29,7 @@ typedef struct io_hooks {
 struct io {
     slab_head head; /* the token; ended at close, while the slot is held a little longer */
     int fd;
-    uint8_t armed;       /* directions that epoll watches */
+    uint8_t armed;       /* directions that are armed: the poller keeps it */
     uint8_t ready;       /* those in which a system call may succeed: set by events, cleared by EAGAIN */
     uint8_t read_waits;  /* those whose events wake a reader */
     uint8_t write_waits; /* those whose events wake a writer */
@@ -54,17 +53,15 @@ struct io {
     executor *executor;
 };
 
-/* The executor's epoll, in which libuv's own and the inbox's eventfd are descriptors among the others. */
+/* The executor's poller, in which libuv's descriptor and the inbox's are two among the others. */
 int io_poll_init(executor *);
-/* Waits for events, at most so long (-1: without a limit), and tells them to whom they concern. */
-void io_poll(executor *, int timeout_ms);
 /* Gives back the slots and bytes of what was closed. No task may run: it may be about to push those bytes. */
 void io_release_closed(executor *);
 
 /* Takes the descriptor over: it is closed by io_close, and here if this fails. */
 int io_open(executor *, int fd, io **);
 /* Whether there are events for a descriptor. There are none for what is always ready: a regular file, /dev/null. */
-bool io_has_events(const executor *, int fd);
+bool io_has_events(executor *, int fd);
 /* The code of the system call that failed last. */
 static inline int io_last_error(void) {
     return uv_translate_sys_error(errno);
@@ -123,6 +120,5 @@ void io_drop_data(io *);
 /* The first who waits in that direction is to try. An event is told once and to one: where several may wait, who was served
  * passes on what is left. */
 void io_wake_first(io *, int direction);
-/* What epoll reports for a token: UV_READABLE, UV_WRITABLE, and UV_DISCONNECT for what makes short reads uncertain. Events
- * of a token that has ended are counted and dropped. */
+/* What the poller tells of a token (poller.h). Events of one that has ended are counted and dropped. */
 void io_event(executor *, uint64_t id, int events);

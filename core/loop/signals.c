@@ -34,6 +34,7 @@ int signals_take(executor *ex, uint64_t set) {
         int status = uv_signal_start(watcher, on_taken, number);
         if (status < 0) {
             uv_close((uv_handle_t *)watcher, NULL);
+            uv_run(&ex->loop, UV_RUN_NOWAIT);
             return status;
         }
         ex->signals_watched |= signal_bit(number);

@@ -29,7 +29,7 @@ static int reopen(int number, mode_t mode, int flags) {
 }
 
 /* The layer for a descriptor that others have too. */
-static const layer *layer_of(const executor *ex, int fd, mode_t mode) {
+static const layer *layer_of(executor *ex, int fd, mode_t mode) {
     return S_ISSOCK(mode) ? &layer_socket : io_has_events(ex, fd) ? &layer_shared : &layer_file;
 }
 

@@ -193,18 +193,18 @@ static void an_event_is_told_once(void) {
     end_task(t);
     o->ready = 0;
     CHECK(write(ends[1], "x", 1) == 1);
-    io_poll(ex, 0);
+    poller_wait(&ex->poller, 0);
     CHECK(o->ready == UV_READABLE);
     o->ready = 0;
-    io_poll(ex, 0);
+    poller_wait(&ex->poller, 0);
     CHECK(o->ready == 0);
     CHECK(write(ends[1], "x", 1) == 1);
     t = waiting_task(o, UV_READABLE, DEADLINE_NEVER);
-    io_poll(ex, 0);
+    poller_wait(&ex->poller, 0);
     CHECK(woken(t, WAKE_READY));
     end_task(t);
     t = waiting_task(o, UV_WRITABLE, DEADLINE_NEVER); /* what is there when a watch begins is told as well */
-    io_poll(ex, 0);
+    poller_wait(&ex->poller, 0);
     CHECK(woken(t, WAKE_READY));
     end_task(t);
     io_close(o);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Polling by epoll(7), edge-triggered: a descriptor stays armed, so that to arm it again costs nothing.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "loop/poller.h"
+
+enum { EVENTS = 128 }; /* in one wait; the rest comes with the next, as does whatever they wake */
+
+static int init(poller *p) {
+    p->fd = epoll_create1(EPOLL_CLOEXEC);
+    return p->fd < 0 ? uv_translate_sys_error(errno) : 0;
+}
+
+static void deinit(poller *p) {
+    close(p->fd);
+}
+
+static int arm(poller *p, int fd, uint64_t id, int directions, uint8_t *armed) {
+    int all = *armed | directions;
+    if (all == *armed) {
+        return 0;
+    }
+    struct epoll_event event = {.events = EPOLLET, .data.u64 = id};
+    event.events |= all & UV_READABLE ? EPOLLIN | EPOLLRDHUP | EPOLLPRI : 0u;
+    event.events |= all & UV_WRITABLE ? EPOLLOUT : 0u;
+    if (epoll_ctl(p->fd, *armed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) < 0) {
+        return uv_translate_sys_error(errno);
+    }
+    *armed = (uint8_t)all;
+    return 0;
+}
+
+static void disarm(poller *p, int fd) {
+    epoll_ctl(p->fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+static int translate(uint32_t mask) {
+    if (mask & (EPOLLERR | EPOLLHUP)) { /* a system call will tell */
+        return UV_READABLE | UV_WRITABLE | UV_DISCONNECT;
+    }
+    return (mask & EPOLLIN ? UV_READABLE : 0) | (mask & EPOLLOUT ? UV_WRITABLE : 0) |
+           (mask & (EPOLLRDHUP | EPOLLPRI) ? UV_DISCONNECT : 0);
+}
+
+static void wait(poller *p, int timeout_ms) {
+    struct epoll_event events[EVENTS];
+    int n = epoll_wait(p->fd, events, EVENTS, timeout_ms);
+    for (int i = 0; i < n; i++) {
+        p->tell(p, events[i].data.u64, translate(events[i].events));
+    }
+}
+
+const poller_driver poller_epoll = {"epoll", init, deinit, arm, disarm, wait};
