@@ -7,11 +7,13 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -54,6 +56,20 @@ int address_split(const char *text, size_t length, char *host) {
     return port;
 }
 
+int address_interface(const char *text) {
+    unsigned index = if_nametoindex(text);
+    if (index > 0) {
+        return (int)index;
+    }
+    int error = errno;
+    char *end, name[IF_NAMESIZE];
+    unsigned long number = strtoul(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || *end || number > INT_MAX) {
+        return -error;
+    }
+    return number == 0 || if_indextoname((unsigned)number, name) ? (int)number : errno == ENXIO ? -ENODEV : -errno;
+}
+
 int address_parse(const char *host, int port, address *out) {
     memset(out, 0, sizeof *out);
     struct sockaddr_in *v4 = (struct sockaddr_in *)&out->storage;
@@ -76,9 +92,10 @@ int address_parse(const char *host, int port, address *out) {
     }
     v6->sin6_family = AF_INET6;
     v6->sin6_port = htons((uint16_t)port);
-    v6->sin6_scope_id = host[length] ? if_nametoindex(host + length + 1) : 0;
     out->length = sizeof *v6;
-    return 0;
+    int zone = host[length] ? address_interface(host + length + 1) : 0;
+    v6->sin6_scope_id = zone > 0 ? (uint32_t)zone : 0;
+    return zone < 0 ? zone : 0;
 }
 
 int address_of_path(const char *path, size_t length, address *out) {

@@ -18,7 +18,9 @@ typedef struct address {
 
 /* Splits "host:port": host without brackets into host[ADDRESS_HOST_MAX], the port's number returned; or -EINVAL. */
 int address_split(const char *text, size_t length, char *host);
-/* An IPv4 or IPv6 literal: 0; -EINVAL: a name, which must be looked up. */
+/* An interface by its name or number: its number; 0 for "0", which leaves it to the system; -ENODEV: there is none. */
+int address_interface(const char *text);
+/* An IPv4 or IPv6 literal: 0; -EINVAL: a name, which must be looked up; -ENODEV: an IPv6 literal whose zone there is not. */
 int address_parse(const char *host, int port, address *);
 /* The path of a Unix socket, or "@name" for one that has no file: 0; -ENAMETOOLONG, -EINVAL. */
 int address_of_path(const char *path, size_t length, address *);

@@ -31,6 +31,9 @@ static int check_signal(lua_State *L, int index) {
               luaL_typename(L, index));
     }
     const char *name = lua_tostring(L, index);
+    if (strlen(name) != lua_objlen(L, index)) {
+        throw(L, "signal.recv: argument %d must be a signal's name, and has a zero byte", index);
+    }
     int number = number_of(name);
     switch (number) {
     case 0: throw(L, "signal.recv: there is no signal \"%s\"; write \"SIGHUP\"", name); break;

@@ -24,7 +24,7 @@ static int check_descriptor(lua_State *L) {
 static int check_events(lua_State *L) {
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     for (int events = UV_READABLE; events <= (UV_READABLE | UV_WRITABLE); events++) {
-        if (strcmp(name, names[events]) == 0) {
+        if (strcmp(name, names[events]) == 0 && strlen(name) == lua_objlen(L, 2)) {
             return events;
         }
     }

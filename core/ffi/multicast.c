@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the border offers for UDP sockets besides: multicast of both families. An interface is named, or NULL: the system
- * chooses.
+ * What the border offers for UDP sockets besides: multicast of both families. An interface is given by its name or number, or
+ * NULL: the system chooses.
  */
-#include <net/if.h>
 #include <netinet/in.h>
 
 #include "base/address.h"
@@ -32,8 +31,12 @@ static int set_by_family(executor *ex, const momo_token *token, int name4, int n
 
 /* The number of an interface, 0 for NULL, or negative. */
 static int interface_number(const char *interface) {
-    unsigned number = interface ? if_nametoindex(interface) : 0;
-    return interface && number == 0 ? io_last_error() : (int)number;
+    return interface ? address_interface(interface) : 0;
+}
+
+/* The interface that a group's zone names, 0 without one. */
+static uint32_t zone_of(const address *a) {
+    return a->storage.ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)&a->storage)->sin6_scope_id : 0;
 }
 
 int momo_set_multicast_member(executor *ex, const momo_token *token, const char *group, const char *interface,
@@ -48,7 +51,10 @@ int momo_set_multicast_member(executor *ex, const momo_token *token, const char 
     if (status < 0 || number < 0) {
         return status < 0 ? status : number;
     }
-    struct group_req request = {.gr_interface = (uint32_t)number, .gr_group = a.storage};
+    if (number > 0 && zone_of(&a) > 0 && zone_of(&a) != (uint32_t)number) {
+        return UV_EINVAL;
+    }
+    struct group_req request = {.gr_interface = number > 0 ? (uint32_t)number : zone_of(&a), .gr_group = a.storage};
     return set(o, a.storage.ss_family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
                join ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP, &request, sizeof request);
 }

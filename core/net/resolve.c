@@ -39,7 +39,9 @@ static void discard(job *j) {
 static void look_up(job *j, void **state) {
     (void)state;
     resolve *r = list_entry(j, resolve, job);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+    /* Not AI_ADDRCONFIG: it does not count loopback, and so withholds localhost's address of one family where the host has
+     * the other. What can't be reached comes last (RFC 6724), and connecting tries on (dial.lua). */
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     r->status = translate(getaddrinfo(r->host, NULL, &hints, &r->answer));
 }
 
@@ -56,6 +58,11 @@ static void on_answer(job *j) {
 
 int resolve_start(executor *ex, const char *host, resolve **out) {
     *out = NULL;
+    address literal;
+    int parsed = address_parse(host, 0, &literal);
+    if (parsed < 0 && parsed != UV_EINVAL) {
+        return parsed; /* an address, of a zone that there is not */
+    }
     if (!ex->lookups) {
         ex->lookups = pool_new(ex, RESOLVE_THREADS, NULL);
     }

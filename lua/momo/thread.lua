@@ -37,6 +37,8 @@ local function check_cpu(cpu, name)
   check.argument(check.is_whole(cpu) and cpu >= 0 and cpu < 1024, name .. " must be the number of a CPU", cpu)
 end
 
+local NAME_MAX = 63 -- see core/binding/thread.c
+
 local function not_usable(cpu)
   return nil, ("EINVAL: this process can't use CPU %d"):format(cpu), "EINVAL"
 end
@@ -46,6 +48,8 @@ local function start(options, fn, ...)
   if options.cpu then
     check_cpu(options.cpu, "thread.spawn: option cpu")
   end
+  check.argument(options.name == nil or (check.is_text(options.name) and #options.name <= NAME_MAX),
+    ("thread.spawn: option name must be a string of at most %d bytes, none of them 0"):format(NAME_MAX), options.name)
   if not task.current() then
     check.fail("thread.spawn: needs a runtime: call it inside momo.run(main), or run the file with the momo command")
   end

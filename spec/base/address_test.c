@@ -30,6 +30,9 @@ static const struct good {
     {"[::ffff:127.0.0.1]:9", "::ffff:127.0.0.1", 9, "[::ffff:127.0.0.1]:9"},
     {"[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:65535", "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255", 65535,
      "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"},
+    {"[fe80::1%lo]:1", "fe80::1%lo", 1, "[fe80::1%lo]:1"},
+    {"[fe80::1%1]:1", "fe80::1%1", 1, "[fe80::1%lo]:1"},
+    {"[fe80::1%0]:1", "fe80::1%0", 1, "[fe80::1]:1"},
     {"localhost:80", "localhost", 80, NULL},
     {"a:1", "a", 1, NULL},
     {"example.org:8443", "example.org", 8443, NULL},
@@ -110,6 +113,22 @@ static void length_counts(void) {
     CHECK(split("a\0:80", 5, host) == UV_EINVAL);
 }
 
+static void zones(void) {
+    static const char *const absent[] = {"",   "nosuch", "lo0", "999999", "2147483648", "18446744073709551617",
+                                         "-1", "+1",     "1x",  " 1"};
+    CHECK(address_interface("lo") == 1 && address_interface("1") == 1 && address_interface("01") == 1);
+    CHECK(address_interface("0") == 0);
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) {
+        char host[ADDRESS_HOST_MAX];
+        address a;
+        CHECK(address_interface(absent[i]) == UV_ENODEV);
+        snprintf(host, sizeof host, "fe80::1%%%s", absent[i]);
+        CHECK(address_parse(host, 1, &a) == UV_ENODEV);
+        snprintf(host, sizeof host, "fe80::x%%%s", absent[i]);
+        CHECK(address_parse(host, 1, &a) == UV_EINVAL);
+    }
+}
+
 static void short_buffer(void) {
     char host[ADDRESS_HOST_MAX], text[ADDRESS_TEXT_MAX];
     const char *whole = "127.0.0.1:8080";
@@ -187,6 +206,7 @@ int main(void) {
     good_ones();
     bad_ones();
     length_counts();
+    zones();
     short_buffer();
     paths();
     random_literals();

@@ -72,7 +72,7 @@ describe("set_option and get_option", function()
         "set_option: user_timeout must be a number of seconds, 0 or more, got -1",
       ["stream:set_option('linger', true)"] =
         "set_option: linger must be a number of seconds, 0 or more, or false, got true",
-      ["stream:set_option('congestion')"] = "set_option: congestion must be a string, got nil",
+      ["stream:set_option('congestion')"] = "set_option: congestion must be a string without a zero byte, got nil",
       ["stream.set_option('nodelay', true)"] = "set_option: call it with a colon: stream:set_option()",
     } do
       assert.matches("app.lua:2: " .. text, tcp.mistake(code), 1, true)

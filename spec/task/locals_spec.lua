@@ -152,7 +152,7 @@ describe("set_name", function()
   end)
 
   it("takes a string, on a task", on(function()
-    assert.equal("app.lua:1: set_name: argument 1 must be a string, got number",
+    assert.equal("app.lua:1: set_name: argument 1 must be a string without a zero byte, got 5",
       virtual.mistake "momo.current():set_name(5)")
     assert.equal("app.lua:1: set_name: call it with a colon: task:set_name()",
       virtual.mistake "momo.current().set_name('x')")

@@ -83,6 +83,13 @@ function M.options(options, allowed, name)
   return options
 end
 
+---Whether it is a string that C takes whole: one without a zero byte.
+---@param value any
+---@return boolean
+function M.is_text(value)
+  return type(value) == "string" and not value:find "%z"
+end
+
 ---@param value any
 ---@return boolean
 function M.is_whole(value)

@@ -51,19 +51,21 @@ M.new = ffi.new
 
 ---A failure as Momo's functions return it.
 ---@param code integer a negative UV_E*
+---@param subject string? what it failed with
 ---@return nil, string err "CODE: text", string code
-function M.failure(code)
+function M.failure(code, subject)
   local name = ffi.string(M.C.momo_error_name(code))
-  return nil, name .. ": " .. ffi.string(M.C.momo_error_text(code)), name
+  return nil, name .. ": " .. ffi.string(M.C.momo_error_text(code)) .. (subject and ": " .. subject or ""), name
 end
 
 ---@param code integer 0, or a negative UV_E*
+---@param subject string? what it failed with
 ---@return true? ok
 ---@return string? err
 ---@return string? code
-function M.status(code)
+function M.status(code, subject)
   if code < 0 then
-    return M.failure(code)
+    return M.failure(code, subject)
   end
   return true
 end

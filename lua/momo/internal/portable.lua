@@ -20,6 +20,9 @@ end
 ---@return string[]? modules the name of each upvalue's; nil: code is the name of a module
 function M.dump(fn, name)
   local check = require "momo.internal.check"
+  for _, path in ipairs { "path", "cpath" } do
+    check.argument(check.is_text(package[path]), ("%s: package.%s must be a string"):format(name, path), package[path])
+  end
   if type(fn) == "string" then
     return fn
   elseif type(fn) ~= "function" then

@@ -41,9 +41,7 @@ end
 ---@param name string
 function methods:set_name(name)
   check.self(self, Task, "task", "set_name")
-  if type(name) ~= "string" then
-    check.fail("set_name: argument 1 must be a string, got " .. type(name))
-  end
+  check.argument(check.is_text(name), "set_name: argument 1 must be a string without a zero byte", name)
   native.fields(self).name = name
 end
 

@@ -51,7 +51,8 @@ end
 ---The addresses that a host name stands for, as the system prefers them. It is looked up on a pool of threads: other
 ---tasks go on, and so do other look-ups, up to 32 at a time.
 ---
----Codes: EAI_NONAME there is no such host; EAI_AGAIN; EINVAL it has no byte, more than 253, or one that is 0.
+---Codes: EAI_NONAME there is no such host; EAI_AGAIN; ENODEV it is of a zone that there is not; EINVAL it has no byte,
+---more than 253, or one that is 0.
 ---@async
 ---@param host string a name, or an address, which stands for itself
 ---@param port integer? with it, the results can be given to connect

@@ -42,7 +42,7 @@ local values = {
     "a number of seconds, 0 or more" },
   [C.MOMO_SECONDS_OR_OFF] = { function(value) return value == false or (type(value) == "number" and value >= 0) end,
     "a number of seconds, 0 or more, or false" },
-  [C.MOMO_TEXT] = { function(value) return type(value) == "string" end, "a string" },
+  [C.MOMO_TEXT] = { check.is_text, "a string without a zero byte" },
 }
 
 local function find(name, method)

@@ -24,7 +24,8 @@ local TcpListener = names.class({}, Listener, "momo.net.TcpListener")
 
 ---Listens at an address; of a host name, at its first one.
 ---
----Codes: EADDRINUSE; EACCES; EADDRNOTAVAIL; EMFILE; EAI_NONAME there is no such host; EAI_AGAIN.
+---Codes: EADDRINUSE; EACCES; EADDRNOTAVAIL; EMFILE; EAI_NONAME there is no such host; EAI_AGAIN; ENODEV it is of a
+---zone that there is not.
 ---@async for a host name
 ---@param address string "127.0.0.1:8080", "[::]:8080", "localhost:8080"; port 0: any free one
 ---@param options momo.net.TcpListenerOptions?
@@ -63,7 +64,8 @@ end
 ---Connects. The addresses of a host name are tried as RFC 8305 says (Happy Eyeballs), within one timeout: IPv6 and IPv4
 ---in turn, the next one after a quarter of a second or at a failure; the first to connect is returned.
 ---
----Codes: ECONNREFUSED; ETIMEDOUT; ENETUNREACH; EHOSTUNREACH; EMFILE; EAI_NONAME there is no such host; EAI_AGAIN.
+---Codes: ECONNREFUSED; ETIMEDOUT; ENETUNREACH; EHOSTUNREACH; EMFILE; EAI_NONAME there is no such host; EAI_AGAIN;
+---ENODEV it is of a zone that there is not.
 ---@async
 ---@param address string "127.0.0.1:8080", "[::1]:8080", "localhost:8080"
 ---@param timeout number? seconds

@@ -44,7 +44,8 @@ end
 
 ---A socket at an address. Of what is sent to a group, each socket that shares the address gets a copy.
 ---
----Codes: EADDRINUSE; EACCES; EADDRNOTAVAIL; EMFILE; EAI_NONAME there is no such host; EAI_AGAIN.
+---Codes: EADDRINUSE; EACCES; EADDRNOTAVAIL; EMFILE; EAI_NONAME there is no such host; EAI_AGAIN; ENODEV it is of a
+---zone that there is not.
 ---@async for a host name
 ---@param address string "127.0.0.1:8080", "[::]:8080"; port 0: any free one
 ---@param options momo.net.UdpSocketOptions?
@@ -61,7 +62,7 @@ end
 ---From now on it sends there, and receives from there only. `UdpSocket.connect(address)`: a new socket does.
 ---
 ---Codes: ENETUNREACH; EAFNOSUPPORT the address is IPv6, and the socket is not, or the other way round; EMFILE;
----EAI_NONAME there is no such host; EAI_AGAIN; EBADF it is closed.
+---EAI_NONAME there is no such host; EAI_AGAIN; ENODEV it is of a zone that there is not; EBADF it is closed.
 ---@async for a host name
 ---@overload fun(address: string): momo.net.UdpSocket?, string?, string?
 ---@param address string "127.0.0.1:8080"
@@ -81,8 +82,8 @@ end
 ---Sends one datagram. It hardly ever waits.
 ---
 ---Codes: EMSGSIZE it is too large; ENETUNREACH; EAFNOSUPPORT the address is IPv6, and the socket is not, or the other
----way round; ETIMEDOUT; EAI_NONAME there is no such host; EAI_AGAIN; ECANCELED it was closed meanwhile; EBADF it is
----closed.
+---way round; ETIMEDOUT; EAI_NONAME there is no such host; EAI_AGAIN; ENODEV it is of a zone that there is not;
+---ECANCELED it was closed meanwhile; EBADF it is closed.
 ---@async
 ---@param data string of at most 65507 bytes (IPv4)
 ---@param address string "127.0.0.1:8080"
@@ -218,32 +219,32 @@ end
 ---The interface on which it sends to groups.
 ---
 ---Codes: ENODEV there is no such interface; EBADF it is closed.
----@param interface string its name
+---@param interface string its name, or its number as digits
 ---@return true? ok
 ---@return string? err
 ---@return string? code
 function UdpSocket:set_multicast_interface(interface)
   check.self(self, UdpSocket, "socket", "set_multicast_interface")
-  check.argument(type(interface) == "string", "set_multicast_interface: argument 1 must be an interface's name",
+  check.argument(check.is_text(interface), "set_multicast_interface: argument 1 must be an interface's name",
     interface)
-  return status(C.momo_set_multicast_interface(executor, self, interface))
+  return status(C.momo_set_multicast_interface(executor, self, interface), interface)
 end
 
 local function set_member(self, name, group, interface, join)
   check.self(self, UdpSocket, "socket", name)
-  check.argument(type(group) == "string", name .. ": argument 1 must be a group's address, such as \"239.1.2.3\"",
-    group)
-  check.argument(interface == nil or type(interface) == "string", name .. ": argument 2 must be an interface's name",
+  check.argument(check.is_text(group), name .. ": argument 1 must be a group's address, such as \"239.1.2.3\"", group)
+  check.argument(interface == nil or check.is_text(interface), name .. ": argument 2 must be an interface's name",
     interface)
-  return status(C.momo_set_multicast_member(executor, self, group, interface, join))
+  return status(C.momo_set_multicast_member(executor, self, group, interface, join),
+    interface and group .. " on " .. interface or group)
 end
 
 ---From now on it receives what is sent to the group, on its own port.
 ---
 ---Codes: EINVAL it is no group's address; ENODEV there is no such interface; EADDRINUSE it is a member; EBADF it is
 ---closed.
----@param group string an address without a port: "239.1.2.3", "ff02::1234"
----@param interface string? its name; without one, the system chooses
+---@param group string an address without a port: "239.1.2.3", "ff02::1234", "ff02::1234%eth0"
+---@param interface string? its name, or its number as digits; without one, the zone's, or what the system chooses
 ---@return true? ok
 ---@return string? err
 ---@return string? code
