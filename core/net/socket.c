@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -91,8 +92,9 @@ const char *socket_kind(int fd) {
     if (type < 0) {
         return NULL;
     }
-    bool is_unix = family == AF_UNIX;
-    if (type != SOCK_STREAM || !(is_unix || family == AF_INET || family == AF_INET6)) {
+    int protocol = get_int(fd, SO_PROTOCOL);
+    bool is_unix = family == AF_UNIX, is_tcp = protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
+    if (type != SOCK_STREAM || !(is_unix || is_tcp)) {
         return "a socket of another kind";
     }
     if (get_int(fd, SO_ACCEPTCONN) > 0) {
