@@ -79,6 +79,14 @@ int momo_set_timeout(momo_executor *executor, const momo_token *token, double se
 int momo_descriptor(momo_executor *executor, const momo_token *token);
 /* The unread bytes of a stream, until the next call that may read from any stream of this executor, or suspends. */
 const char *momo_unread(momo_executor *executor, const momo_token *token, size_t *length);
+/* Nobody uses the stream for now, as a connection that is kept for a further request: the loop closes it when its peer says
+ * anything, when so many seconds have passed, or when the run ends. Negative: something has come already, or it is in use,
+ * and it is closed. */
+int momo_begin_idle(momo_executor *executor, const momo_token *token, double seconds);
+/* It is in use again: 0; negative: it was closed, or has to be, and is. */
+int momo_end_idle(momo_executor *executor, const momo_token *token);
+/* 1 while it is open and idle, else 0. */
+int momo_is_idle(const momo_executor *executor, const momo_token *token);
 /* Drops unread bytes: UV_EINVAL if there are not so many, UV_EBUSY while another task reads. */
 int momo_consume(momo_executor *executor, const momo_token *token, size_t length);
 

@@ -303,6 +303,8 @@ bool executor_run(executor *ex) {
         io_release_closed(ex);
         ended = !ex->tasks.live && !ex->thread_count;
         if (ended) {
+            io_close_idle(ex);
+            io_release_closed(ex);
             break;
         }
         bool timers_done = expire_timers(ex);

@@ -59,6 +59,7 @@ struct momo_executor {
     wheel wheel;
     list io_open;   /* every io that is not closed */
     list io_closed; /* those that were closed while a task ran */
+    list io_idle;   /* those that nobody uses for now (io.h) */
 
     struct task *cancel_first, **cancel_last; /* tasks whose cancellation reaches them next, while `reaching` */
     bool reaching;

@@ -23,6 +23,7 @@ static void tell(poller *p, uint64_t id, int events) {
 int io_poll_init(executor *ex) {
     list_init(&ex->io_open);
     list_init(&ex->io_closed);
+    list_init(&ex->io_idle);
     uv_run(&ex->loop, UV_RUN_NOWAIT); /* from here on its descriptor knows what wakes it: see executor.loop */
     int status = poller_init(&ex->poller, tell);
     if (status < 0) {
@@ -93,6 +94,7 @@ int io_open(executor *ex, int fd, io **out) {
     o->start = o->end = o->capacity = 0;
     o->hooks = &none;
     o->layer = NULL;
+    o->idle = NULL;
     list_push(&ex->io_open, &o->open);
     *out = o;
     return 0;
@@ -123,8 +125,44 @@ int io_watch(io *o, int directions) {
     return status == UV_EPERM ? UV_EAGAIN : status; /* it waits all the same, and nobody can say until when */
 }
 
+static void on_idle_expired(timer *timer) {
+    io_close(list_entry(timer, io_idle, timer)->io);
+}
+
+int io_begin_idle(io *o, uint64_t deadline_ms, void (*came)(io *)) {
+    io_idle *idle = o->idle = malloc(sizeof *idle);
+    if (!idle) {
+        return UV_ENOMEM;
+    }
+    idle->io = o;
+    idle->came = came;
+    list_push(&o->executor->io_idle, &idle->link);
+    wheel_timer_init(&idle->timer.wheel);
+    idle->timer.expired = on_idle_expired;
+    if (deadline_ms != DEADLINE_NEVER) {
+        wheel_insert(&o->executor->wheel, &idle->timer.wheel, deadline_ms);
+    }
+    return 0;
+}
+
+void io_end_idle(io *o) {
+    if (o->idle) {
+        wheel_remove(&o->executor->wheel, &o->idle->timer.wheel);
+        list_remove(&o->idle->link);
+        free(o->idle);
+        o->idle = NULL;
+    }
+}
+
+void io_close_idle(executor *ex) {
+    while (!list_empty(&ex->io_idle)) {
+        io_close(list_entry(list_first(&ex->io_idle), io_idle, link)->io);
+    }
+}
+
 void io_close(io *o) {
     executor *ex = o->executor;
+    io_end_idle(o);
     if (o->hooks->closing) {
         o->hooks->closing(o);
     }
@@ -177,6 +215,10 @@ void io_event(executor *ex, uint64_t id, int events) {
         o->drains = false;
     }
     o->ready |= (uint8_t)(events & (UV_READABLE | UV_WRITABLE));
+    if (o->idle) {
+        o->idle->came(o);
+        return;
+    }
     if (o->pending && (events & UV_WRITABLE)) {
         o->hooks->writable(o);
     }

@@ -24,6 +24,14 @@ typedef struct io_hooks {
     void (*closing)(io *);  /* the descriptor is about to be closed */
 } io_hooks;
 
+/* An io that nobody uses for now: it is closed when its time is over, or the run ends. */
+typedef struct io_idle {
+    io *io;
+    list link; /* in executor.io_idle */
+    timer timer;
+    void (*came)(io *); /* there may be something to read */
+} io_idle;
+
 /* A direction is UV_READABLE or UV_WRITABLE. Tasks that read wait in `readers`, those that write in `writers`: for which events,
  * is nearly always the direction itself (net/transport.h says when it is not). */
 struct io {
@@ -50,6 +58,7 @@ struct io {
     size_t start, end, capacity;
     const io_hooks *hooks;
     const struct layer *layer; /* what a stream stands on */
+    io_idle *idle;             /* owned; or NULL */
     executor *executor;
 };
 
@@ -90,6 +99,10 @@ static inline ssize_t io_must_wait(io *o, int direction) {
 /* A signal whose action is the default does nothing from now on, such as SIGPIPE, since not every system call knows
  * MSG_NOSIGNAL. By a handler, which other programs do not inherit, unlike SIG_IGN. */
 void io_survive(int signal_number);
+/* From now on nobody uses it, no task waits in it, and it has no unread bytes: 0, or UV_ENOMEM. */
+int io_begin_idle(io *, uint64_t deadline_ms, void (*came)(io *));
+void io_end_idle(io *);
+void io_close_idle(executor *);
 /* Every waiter is woken with WAKE_CLOSED; the token ends at once. */
 void io_close(io *);
 
