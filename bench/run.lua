@@ -5,8 +5,8 @@
 --        run.lua --absent                   the Debian packages of the contenders that are not installed
 --
 -- A figure is the best of the rounds, the minimum where less is better, and in brackets their median. A run of all
--- parts writes into bench/results: results.json, table.md (all rows and goals), performance.md (those of the chart and
--- what falls short, for the README) and chart.svg.
+-- parts writes into bench/results: results.json, table.md (all rows and goals) and chart.svg. `./dev docs` takes the
+-- figures in the pages from there.
 
 local SOURCE, BUILD = os.getenv "MOMO_SOURCE_DIR", os.getenv "MOMO_BUILD_DIR"
 if not (SOURCE and BUILD and os.getenv "MOMO_BIN") then
@@ -97,8 +97,9 @@ end
 
 local function write_results(about)
   local rows, verdicts, parts = {}, {}, {}
-  local text = { ("Commit %s%s, %s; %s, %d CPUs, %s. The best of %d interleaved rounds.\n"):format(about.commit,
-    about.modified and ", modified" or "", about.date, about.cpu, about.cpus, about.kernel, measure.rounds) }
+  local text = { "# All figures\n\n", ("Commit %s%s, %s; %s, %d CPUs, %s. The best of %d interleaved rounds.\n"):format(
+    about.commit, about.modified and ", modified" or "", about.date, about.cpu, about.cpus, about.kernel,
+    measure.rounds) }
   local function add(list)
     for _, verdict in ipairs(list) do
       verdicts[#verdicts + 1] = verdict
@@ -112,7 +113,8 @@ local function write_results(about)
     for _, entry in ipairs(entries) do
       local row = entry.row
       rows[#rows + 1] = { part = part, key = row.key, title = row.full_title or row.title, unit = row.unit,
-        more_is_better = row.more or false, figures = entry.figures, goals = add(goals.of_row(entry, entries)) }
+        chart = row.chart or false, more_is_better = row.more or false, figures = entry.figures,
+        goals = add(goals.of_row(entry, entries)) }
     end
   end
   for _, name in ipairs(c_benches) do
@@ -120,10 +122,13 @@ local function write_results(about)
     add(goals.of_program(name, programs[name]))
   end
   text[#text + 1] = "\n## Goals\n\n" .. report.goals(verdicts)
-  write("results.json", report.json { about = about, rounds = measure.rounds, rows = rows, goals = verdicts,
-    c_benches = programs })
+  local names = {}
+  for i, contender in ipairs(contenders.list) do
+    names[i] = { name = contender.name, title = contender.title, floor = contender.floor or false }
+  end
+  write("results.json", report.json { about = about, contenders = names, rounds = measure.rounds, rows = rows,
+    goals = verdicts, c_benches = programs })
   write("table.md", table.concat(text))
-  write("performance.md", report.short(parts) .. "\nWhat falls short:\n\n" .. report.short_falls(parts, verdicts))
   write("chart.svg", require "harness.chart"(parts, about))
 end
 

@@ -18,6 +18,7 @@ build = {
         LUADIR = "$(LUADIR)",
         LIBDIR = "$(LIBDIR)",
         BINDIR = "$(BINDIR)",
+        MANDIR = "$(PREFIX)/../../../../../share/man", -- the tree's, where man looks beside bin
         LUA_INCDIR = "$(LUA_INCDIR)",
         LUA_LIBDIR = "$(LUA_LIBDIR)",
         UV_INCDIR = "$(UV_INCDIR)",

@@ -210,51 +210,6 @@ function M.goals(verdicts)
   return markdown(lines)
 end
 
-local function named(winner, figure)
-  return winner and ("%s %s"):format(winner.title, M.number(figure.best)) or "–"
-end
-
----The rows of the chart as one small Markdown table: Momo, the best peer, the floor.
----@param parts table[][] the entries of each part
----@return string
-function M.short(parts)
-  local lines = { { "what", "unit", "Momo", "best peer", "floor" }, { "---", "---", "--:", "---", "---" } }
-  for _, entries in ipairs(parts) do
-    for _, entry in ipairs(entries) do
-      if entry.row.chart then
-        lines[#lines + 1] = { title_of(entry) .. (entry.row.more and " (more is better)" or ""), entry.row.unit,
-          "**" .. cell(entry.figures.momo) .. "**", named(best_of(entry, false)), named(best_of(entry, true)) }
-      end
-    end
-  end
-  return markdown(lines)
-end
-
----Where Momo falls short, as a Markdown list: of its goals, and in the rows of the chart of the best peer.
----@param parts table[][] the entries of each part
----@param verdicts bench.Verdict[]
----@return string
-function M.short_falls(parts, verdicts)
-  local lines = {}
-  for _, verdict in ipairs(verdicts) do
-    if verdict.reached == false then
-      lines[#lines + 1] = ("* %s: %s, and the goal is %s.\n"):format(verdict.title:gsub("^%s+", ""),
-        M.number(verdict.value), verdict.goal)
-    end
-  end
-  for _, entries in ipairs(parts) do
-    for _, entry in ipairs(entries) do
-      local winner, figure = best_of(entry, false)
-      local value = ratio(entry, figure)
-      if entry.row.chart and value and value > 1 then
-        lines[#lines + 1] = ("* %s: %s is ahead, %s %s to %s.\n"):format(title_of(entry), winner.title,
-          M.number(figure.best), entry.row.unit, M.number(entry.figures.momo.best))
-      end
-    end
-  end
-  return table.concat(lines)
-end
-
 local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\t"] = "\\t" }
 
 ---Plain values as JSON; tables with a first item are arrays, keys are sorted.

@@ -68,6 +68,11 @@ describe("luarocks make", function()
       .. [[/tree/bin/momo -e 'print(type(require("momo").spawn))']]))
   end)
 
+  it("installs the manual page where man looks", function()
+    assert.equal(run("cat " .. quote(SOURCE) .. "/docs/man/momo.1"),
+      run("cat " .. top .. "/tree/share/man/man1/momo.1"))
+  end)
+
   it("installs the examples beside it", function()
     assert.equal(run("ls " .. quote(SOURCE) .. "/examples"),
       run("ls " .. top .. "/tree/lib/luarocks/rocks-5.1/momo/*/examples"))

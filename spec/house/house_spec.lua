@@ -212,7 +212,7 @@ describe("the core", function()
 end)
 
 describe("every Lua file", function()
-  for _, path in ipairs(files("lua examples bench", "*.lua")) do
+  for _, path in ipairs(files("lua examples bench docs", "*.lua")) do
     it(path .. " compiles", function()
       assert(loadfile(SOURCE .. "/" .. path))
     end)
