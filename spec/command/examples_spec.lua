@@ -24,15 +24,15 @@ end
 describe("examples", function()
   after_each(process.stop_all)
 
-  it("hello.lua is what the README shows", function()
+  it("hello.lua is what the guide shows", function()
     local function text(path)
       local file = assert(io.open(path, "rb"))
       local content = file:read "*a"
       file:close()
       return content
     end
-    local readme = text(examples .. "../README.md")
-    assert.equal(text(examples .. "hello.lua"):match "local momo = .*", readme:match "```lua\n(.-)```")
+    local guide = text(examples .. "../docs/guide/start.md")
+    assert.equal(text(examples .. "hello.lua"):match "local momo = .*", guide:match "```lua\n(.-)```")
   end)
 
   it("hello.lua asks, greets, counts down and says bye, to several at once", function()

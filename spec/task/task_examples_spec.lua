@@ -141,34 +141,3 @@ describe("retry.lua", function()
     assert.truthy(err:find "^momo: [^\n]*retry%.lua:%d+: ETIMEDOUT: not done within 0.1 s\n")
   end)
 end)
-
-describe("the README", function()
-  local file = assert(io.open(examples .. "../README.md", "rb"))
-  local snippets = file:read("*a"):match "\n## Tasks\n(.-)\n## "
-  file:close()
-
-  ---Runs the n-th snippet about tasks.
-  local function run_snippet(n)
-    for code in snippets:gmatch "```lua\n(.-)```" do
-      n = n - 1
-      if n == 0 then
-        local status, out, err = support.momo("--virtual", "-", { stdin = code })
-        assert.equal("", err)
-        assert.equal(0, status)
-        return out
-      end
-    end
-  end
-
-  it("shows a fan-out with a deadline", function()
-    assert.equal("ada took 0.1 s\tbob took 0.2 s\n"
-      .. "nil\tETIMEDOUT: not done within 0.5 s\tETIMEDOUT\n"
-      .. "false\tstdin:3: sleep: argument 1 must be a number of seconds, got string\n", run_snippet(1))
-  end)
-
-  it("shows tasks of no scope, and a channel", function()
-    assert.equal("true\t3\nnil\tETIMEDOUT: operation timed out\tETIMEDOUT\nfalse\tcancelled: not needed\n"
-      .. "false\tno luck\n", run_snippet(2))
-    assert.equal("1\n2\n3\nEOF: end of file\n", run_snippet(3))
-  end)
-end)
