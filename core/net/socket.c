@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -92,9 +91,8 @@ const char *socket_kind(int fd) {
     if (type < 0) {
         return NULL;
     }
-    int protocol = get_int(fd, SO_PROTOCOL);
-    bool is_unix = family == AF_UNIX, is_tcp = protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
-    if (type != SOCK_STREAM || !(is_unix || is_tcp)) {
+    bool is_unix = family == AF_UNIX;
+    if (type != SOCK_STREAM || !(is_unix || family == AF_INET || family == AF_INET6)) {
         return "a socket of another kind";
     }
     if (get_int(fd, SO_ACCEPTCONN) > 0) {
