@@ -64,7 +64,7 @@ local files, problems = make(root)
 for path, text in pairs(files) do
   if (read(root .. "/" .. path) or "") ~= text then
     if check then
-      problems[#problems + 1] = path .. " is stale: ./dev docs mends this"
+      problems[#problems + 1] = path .. " is stale: ./dev docs --made mends this"
     else
       write(root, path, text)
     end

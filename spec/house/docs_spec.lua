@@ -66,20 +66,20 @@ describe("a copy of the source", function()
 
   it("is refused with a page that was changed", function()
     change("docs/reference/momo.Task.md", "Waits", "Wait")
-    assert_refused "docs: docs/reference/momo.Task.md is stale: ./dev docs mends this\n"
+    assert_refused "docs: docs/reference/momo.Task.md is stale: ./dev docs --made mends this\n"
   end)
 
   it("is refused with a page of what is no more, and without one of what is", function()
     os.rename(top .. "/docs/reference/momo.Task.md", top .. "/docs/reference/momo.Job.md")
-    assert_refused("docs: docs/reference/momo.Job.md is stale: ./dev docs mends this\n"
-      .. "docs: docs/reference/momo.Task.md is stale: ./dev docs mends this\n")
+    assert_refused("docs: docs/reference/momo.Job.md is stale: ./dev docs --made mends this\n"
+      .. "docs: docs/reference/momo.Task.md is stale: ./dev docs --made mends this\n")
   end)
 
   it("is refused with another usage text or figure than its pages have", function()
     change("docs/man/momo.1", "cancels the tasks", "ends the tasks")
     change("ARCHITECTURE.md", "128(<!%-%-= const)", "100%1")
-    assert_refused("docs: ARCHITECTURE.md is stale: ./dev docs mends this\n"
-      .. "docs: docs/man/momo.1 is stale: ./dev docs mends this\n")
+    assert_refused("docs: ARCHITECTURE.md is stale: ./dev docs --made mends this\n"
+      .. "docs: docs/man/momo.1 is stale: ./dev docs --made mends this\n")
   end)
 
   it("is refused with a public function that is not annotated as it must be", function()
@@ -114,10 +114,10 @@ function M.hidden() end
 return M
 ]])
     assert_refused([[
-docs: docs/design/files.md is stale: ./dev docs mends this
-docs: docs/reference/README.md is stale: ./dev docs mends this
-docs: docs/reference/momo.planted.Thing.md is stale: ./dev docs mends this
-docs: docs/reference/momo.planted.md is stale: ./dev docs mends this
+docs: docs/design/files.md is stale: ./dev docs --made mends this
+docs: docs/reference/README.md is stale: ./dev docs --made mends this
+docs: docs/reference/momo.planted.Thing.md is stale: ./dev docs --made mends this
+docs: docs/reference/momo.planted.md is stale: ./dev docs --made mends this
 docs: momo.planted.Thing has no description
 docs: momo.planted.Thing.method has no annotation
 docs: momo.planted.bare has no annotation
