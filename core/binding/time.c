@@ -50,25 +50,23 @@ static int sleep_for(lua_State *L) {
     return sleep_to(L, t, wake, executor_deadline_ms(t->executor, seconds), seconds == 0);
 }
 
-/* sleep_until(t): t is of momo.time.now */
+/* sleep_until(t, is_tick): t is of momo.time.now; a tick may be as far ahead as an interval's period */
 static int sleep_until(lua_State *L) {
-    double at = check_time(L, "sleep_until");
+    bool is_tick = lua_toboolean(L, 2);
+    const char *operation = is_tick ? "tick" : "sleep_until";
+    double at = check_time(L, operation);
     enum wake wake;
-    task *t = suspend_enter(L, "sleep_until", &wake);
+    task *t = suspend_enter(L, operation, &wake);
     if (!t) {
         return lua_yield(L, 0);
     }
-    double ahead = at - momo_now(t->executor);
+    double ahead = at - executor_now(t->executor);
     double years = ahead / YEAR_SECONDS;
-    if (years > FAR_AHEAD_YEARS && !isinf(at)) {
+    if (years > FAR_AHEAD_YEARS && !isinf(at) && !is_tick) {
         return throw(L, "sleep_until: %d years ahead; pass momo.time.now() + seconds, not os.time()",
                      (int)fmin(years, 1e9));
     }
-    return sleep_to(L, t, wake,
-                    isinf(at) ? DEADLINE_NEVER
-                    : at > 0  ? ((uint64_t)llround(at * 1e9) + t->executor->origin_ns + 999999) / 1000000
-                              : 0,
-                    ahead <= 0);
+    return sleep_to(L, t, wake, executor_tick_ms(t->executor, at), ahead <= 0);
 }
 
 static const function functions[] = {

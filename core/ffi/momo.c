@@ -36,7 +36,7 @@ const char *momo_error_text(int code) {
 }
 
 double momo_now(const momo_executor *ex) {
-    return (double)(executor_now_ns(ex) - ex->origin_ns) / 1e9;
+    return executor_now(ex);
 }
 
 double momo_wall(const momo_executor *ex) {

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -19,6 +20,10 @@
 
 /* A poll that nothing but a signal or another thread could use is made once in so many windows. */
 enum { IDLE_WINDOWS = 16 };
+
+enum { NS_PER_MS = 1000000 };
+/* Times below are reckoned in ns, which 64 bits hold; those above in ms. */
+#define FINE_SECONDS 9e9
 
 /* The first window of a run is short: nobody knows yet how long its tasks compute. */
 enum { FIRST_WINDOW = 8 };
@@ -96,7 +101,7 @@ int executor_init(executor *ex) {
     list_init(&ex->signal_waiters);
     slab_init(&ex->tasks, sizeof(task));
     slab_init(&ex->ios, sizeof(io));
-    wheel_init(&ex->wheel, executor_now_ns(ex) / 1000000);
+    wheel_init(&ex->wheel, executor_now_ms(ex));
     return 0;
 }
 
@@ -123,8 +128,12 @@ void executor_deinit(executor *ex) {
     ex->closed = true;
 }
 
-uint64_t executor_now_ns(const executor *ex) {
-    return ex->virtual ? ex->virtual_ns : uv_hrtime();
+uint64_t executor_now_ms(const executor *ex) {
+    return ex->virtual ? ex->virtual_ms : uv_hrtime() / NS_PER_MS;
+}
+
+double executor_now(const executor *ex) {
+    return ex->virtual ? (double)(ex->virtual_ms - ex->origin_ms) / 1e3 : (double)uv_hrtime() / 1e9;
 }
 
 double executor_wall(void) {
@@ -137,18 +146,34 @@ void executor_set_virtual(executor *ex, bool on) {
     ex->virtual = on;
     slab_sort(&ex->tasks); /* a run of which nothing depends on those before */
     slab_sort(&ex->ios);
-    ex->origin_ns = on ? 1000000 : 0; /* the wheel's time begins at 1 ms */
-    ex->virtual_ns = ex->origin_ns;
+    ex->origin_ms = on; /* the wheel's time begins at 1 */
+    ex->virtual_ms = ex->origin_ms;
     ex->virtual_wall = executor_wall();
-    wheel_init(&ex->wheel, executor_now_ns(ex) / 1000000);
+    wheel_init(&ex->wheel, executor_now_ms(ex));
+}
+
+static uint64_t in_ms(uint64_t ns) {
+    return (ns + NS_PER_MS - 1) / NS_PER_MS;
 }
 
 uint64_t executor_deadline_ms(const executor *ex, double seconds) {
-    if (!(seconds < 1e9)) { /* 31 years */
-        return DEADLINE_NEVER;
+    if (!(seconds < FINE_SECONDS)) {
+        return executor_now(ex) + seconds < EXECUTOR_NEVER_SECONDS
+                   ? executor_now_ms(ex) + !ex->virtual + (uint64_t)ceil(seconds * 1e3)
+                   : DEADLINE_NEVER;
     }
     uint64_t duration_ns = (uint64_t)(seconds * 1e9 + 0.5); /* 0.067 s is a little more than 67 ms; nobody means that */
-    return (executor_now_ns(ex) + duration_ns + 999999) / 1000000;
+    return ex->virtual ? ex->virtual_ms + in_ms(duration_ns) : in_ms(uv_hrtime() + duration_ns);
+}
+
+uint64_t executor_tick_ms(const executor *ex, double at) {
+    if (!(at < EXECUTOR_NEVER_SECONDS)) {
+        return DEADLINE_NEVER;
+    }
+    if (!(at < FINE_SECONDS)) {
+        return ex->origin_ms + (uint64_t)ceil(at * 1e3);
+    }
+    return ex->origin_ms + (at > 0 ? in_ms((uint64_t)(at * 1e9 + 0.5)) : 0);
 }
 
 /* What the tasks that ran have written for other threads is told them. */
@@ -215,7 +240,7 @@ static bool expire_timers(executor *ex) {
     }
     list expired;
     list_init(&expired);
-    bool done = wheel_advance(&ex->wheel, executor_now_ns(ex) / 1000000, EXECUTOR_TIMER_BUDGET, &expired);
+    bool done = wheel_advance(&ex->wheel, executor_now_ms(ex), EXECUTOR_TIMER_BUDGET, &expired);
     while (!list_empty(&expired)) {
         timer *t = list_entry(list_pop_front(&expired), timer, wheel.link);
         t->expired(t);
@@ -228,8 +253,8 @@ static int wait_ms(const executor *ex) {
     if (!ex->wheel.count) {
         return -1;
     }
-    uint64_t due_ns = wheel_next_ms(&ex->wheel) * 1000000, now_ns = executor_now_ns(ex);
-    uint64_t ms = due_ns > now_ns ? (due_ns - now_ns + 999999) / 1000000 : 0;
+    uint64_t due_ms = wheel_next_ms(&ex->wheel), now_ms = executor_now_ms(ex);
+    uint64_t ms = due_ms > now_ms ? due_ms - now_ms : 0;
     return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
@@ -253,7 +278,7 @@ static void skip_time(executor *ex) {
         poll_events(ex, false);
     }
     if (list_empty(&ex->ready)) {
-        ex->virtual_ns = wheel_next_ms(&ex->wheel) * 1000000;
+        ex->virtual_ms = wheel_next_ms(&ex->wheel);
     }
 }
 

@@ -71,8 +71,8 @@ struct momo_executor {
     unsigned window;     /* resumes in the next one */
     unsigned external;   /* tasks that wait for what comes from outside: descriptors, look-ups */
     unsigned skipped;    /* windows since the last poll */
-    uint64_t virtual_ns; /* the time, if it is virtual */
-    uint64_t origin_ns;  /* the time that is shown as 0 */
+    uint64_t virtual_ms; /* the time, if it is virtual */
+    uint64_t origin_ms;  /* the time that is shown as 0 */
     double virtual_wall; /* seconds since 1970 when that was 0 */
     uint64_t spawned;
     uint64_t resumes;
@@ -132,8 +132,14 @@ bool executor_run(executor *);
 
 void executor_stop(executor *);
 
-uint64_t executor_now_ns(const executor *);
+uint64_t executor_now_ms(const executor *);
+/* The time that tasks are told, in seconds. */
+double executor_now(const executor *);
 /* Seconds since 1970, of the real clock. */
 double executor_wall(void);
-/* The tick at which `seconds` from now have passed, never earlier; DEADLINE_NEVER for what is too far to matter. */
+/* What lasts until this time (30 million years), or longer, has no end: DEADLINE_NEVER. */
+#define EXECUTOR_NEVER_SECONDS 1e15
+/* The tick at which `seconds` from now have passed, never earlier. */
 uint64_t executor_deadline_ms(const executor *, double seconds);
+/* The tick at which executor_now is `at`, or a little more. */
+uint64_t executor_tick_ms(const executor *, double at);

@@ -23,7 +23,8 @@ function M.wall()
   return C.momo_wall(executor)
 end
 
----Suspends the task for some time. It never ends early. 0 yields; `math.huge` sleeps until the task is cancelled.
+---Suspends the task for some time. It never ends early; timers go by milliseconds, so it ends within one after that, if
+---the thread is free. 0 yields; `math.huge` sleeps until the task is cancelled.
 ---@async
 ---@param seconds number 0 or more
 function M.sleep(seconds)
@@ -37,17 +38,20 @@ function M.sleep_until(t)
   while sleep_until(t) do end
 end
 
+local PERIOD_MIN = 1e-9 -- seconds
+
 ---A clock that ticks; see `interval`.
 ---@class momo.time.Interval
 local Interval = { __name = "momo.time.Interval" }
 Interval.__index = Interval
 
 ---Ticks without drift: the n-th is n periods after the call, so the first after one period.
----@param period number seconds, more than 0
+---@param period number seconds, from 1e-9
 ---@return momo.time.Interval interval
 function M.interval(period)
   check.argument(type(period) == "number" and period > 0 and period < math.huge,
     "interval: argument 1 must be a number of seconds, more than 0", period)
+  check.argument(period >= PERIOD_MIN, "interval: argument 1 must be at least 1e-9 seconds", period)
   return setmetatable({ period = period, start = M.now(), n = 0 }, Interval)
 end
 
@@ -61,7 +65,7 @@ function Interval:tick()
   local passed = math.floor((M.now() - self.start) / self.period)
   local missed = math.max(0, passed - due)
   local scheduled = self.start + (due + missed) * self.period
-  M.sleep_until(scheduled)
+  while sleep_until(scheduled, true) do end
   self.n = due + missed -- a tick that was given up is still to come
   return scheduled, missed
 end

@@ -108,7 +108,7 @@ static void park(struct record *r) {
 /* Those whose deadline has passed are ready, in the order of their deadlines. None is early; none that was due when the
  * last window ended is missing. */
 static void see_expired(void) {
-    uint64_t now_ms = executor_now_ns(ex) / 1000000;
+    uint64_t now_ms = executor_now_ms(ex);
     timers_due = false;
     for (;;) {
         struct record *first = NULL;
@@ -199,7 +199,7 @@ static void random_resume(task *t) {
 static void random_turn_end(executor *of) {
     CHECK(of == ex && ex->current == NULL && (in_window > 0 || queued == 0));
     in_window = 0;
-    turn_end_ms = executor_now_ns(ex) / 1000000;
+    turn_end_ms = executor_now_ms(ex);
     timers_due = true;
 }
 

@@ -35,7 +35,7 @@ static uint64_t deadlines_ms[8];
 static void resume_and_sleep(task *t) {
     uint64_t *deadline_ms = t->user;
     if (*deadline_ms) {
-        CHECK(executor_now_ns(ex) / 1000000 >= *deadline_ms);
+        CHECK(executor_now_ms(ex) >= *deadline_ms);
         task_end(t);
         return;
     }
@@ -57,12 +57,12 @@ static void deadlines_round_up(void) {
     begin(resume_and_end);
     for (int i = 0; i < 10000; i++) {
         double seconds = (double)check_any_size(40) / 1e9;
-        uint64_t before_ns = executor_now_ns(ex);
+        uint64_t before_ns = uv_hrtime();
         uint64_t deadline_ms = executor_deadline_ms(ex, seconds);
         CHECK((double)deadline_ms * 1e6 + 1 >= (double)before_ns + seconds * 1e9);
-        CHECK((double)deadline_ms * 1e6 <= (double)executor_now_ns(ex) + seconds * 1e9 + 1e6 + 1);
+        CHECK((double)deadline_ms * 1e6 <= (double)uv_hrtime() + seconds * 1e9 + 1e6 + 1);
     }
-    CHECK(executor_deadline_ms(ex, 1e9) == DEADLINE_NEVER && executor_deadline_ms(ex, 1e300) == DEADLINE_NEVER);
+    CHECK(executor_deadline_ms(ex, 1e15) == DEADLINE_NEVER && executor_deadline_ms(ex, 1e300) == DEADLINE_NEVER);
     CHECK(executor_deadline_ms(ex, INFINITY) == DEADLINE_NEVER);
     finish();
 }
@@ -119,7 +119,7 @@ static void resume_at_the_edge(task *t) {
     }
     uint64_t deadline_ms = executor_deadline_ms(ex, 0.0001);
     uint64_t before_ns = check_below(20000);
-    while (executor_now_ns(ex) + before_ns < deadline_ms * 1000000) {
+    while (uv_hrtime() + before_ns < deadline_ms * 1000000) {
     }
     task_park(t, "sleep", deadline_ms, WAKE_NONE);
 }
@@ -174,7 +174,7 @@ static void mail_from_another_thread(void) {
 /* More timers than one turn has a budget for, all due at once. */
 static void resume_many(task *t) {
     if (t->deadline_ms) {
-        CHECK(executor_now_ns(ex) / 1000000 >= t->deadline_ms);
+        CHECK(executor_now_ms(ex) >= t->deadline_ms);
         task_end(t);
     } else {
         task_park(t, "sleep", *(uint64_t *)ex->user, WAKE_NONE);
