@@ -25,6 +25,9 @@
     _(net)            \
     _(open)           \
     _(file)           \
+    _(http)           \
+    _(http_build)     \
+    _(http_answer)    \
     _(copy)           \
     _(udp)            \
     _(signal)         \

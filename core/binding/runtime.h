@@ -32,18 +32,19 @@ enum upvalue {
 #define UP(name) lua_upvalueindex(UP_##name)
 
 typedef struct runtime {
-    executor executor;         /* a state that closes may still run finalizers that ask for it: see its `closed` */
-    lua_State *L;              /* that called run, while it runs */
-    task *main;                /* the run's first task, until it ends */
-    const void *globals;       /* the state's environment */
-    const char *own;           /* how the sources of Momo's own Lua modules begin; a string of the registry */
-    const char *why;           /* why the executor is stopping */
-    struct own_code *own_code; /* of Momo's modules, for threads; NULL until the first */
-    unsigned idle;             /* coroutines that wait for a task */
-    unsigned failed;           /* entries of UP_FAILURES */
-    unsigned unjoined;         /* tasks and threads that failed and that nobody has joined */
-    uint32_t random;           /* where select begins; the same in every run */
-    bool stopped;              /* the run was stopped before main ended */
+    executor executor;             /* a state that closes may still run finalizers that ask for it: see its `closed` */
+    lua_State *L;                  /* that called run, while it runs */
+    task *main;                    /* the run's first task, until it ends */
+    const void *globals;           /* the state's environment */
+    const char *own;               /* how the sources of Momo's own Lua modules begin; a string of the registry */
+    const char *why;               /* why the executor is stopping */
+    struct http_build *http_build; /* where heads are built, or NULL (http_build.c) */
+    struct own_code *own_code;     /* of Momo's modules, for threads; NULL until the first */
+    unsigned idle;                 /* coroutines that wait for a task */
+    unsigned failed;               /* entries of UP_FAILURES */
+    unsigned unjoined;             /* tasks and threads that failed and that nobody has joined */
+    uint32_t random;               /* where select begins; the same in every run */
+    bool stopped;                  /* the run was stopped before main ended */
 } runtime;
 
 static inline runtime *runtime_of(lua_State *L) {

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Answers: their heads, and those that leave at once, in one send(2).
+ */
+#include <math.h>
+
+#include "base/http_status.h"
+#include "binding/http_build.h"
+#include "net/stream.h"
+
+enum { SMALL = 16 * 1024 }; /* bytes of a body that is copied behind its head, so that both are one send(2) */
+
+/* What Lua says of an answer. */
+enum flag {
+    KEEP_ALIVE = 1,  /* the client must be told, as it speaks HTTP/1.0 */
+    CLOSE = 2,       /* it is the last one on its connection */
+    HEAD_ONLY = 4,   /* it answers HEAD */
+    UNTIL_CLOSE = 8, /* the client knows no chunks */
+    DEFER = 16,      /* it waits for others, and is made a string */
+    DEFER_SOME = 32, /* the same, if a whole request is unread */
+};
+
+/* Statuses whose answers have no body: RFC 9110, 6.4.1. */
+static bool is_bodiless(int status) {
+    return status < 200 || status == 204 || status == 304;
+}
+
+static int check_status(lua_State *L, int index, const char *operation) {
+    double status = lua_tonumber(L, index);
+    if (lua_type(L, index) != LUA_TNUMBER || !(status >= 100 && status <= 599) || status != floor(status)) {
+        throw(L, "%s: the status must be a whole number from 100 to 599, got %s", operation,
+              lua_type(L, index) == LUA_TNUMBER ? lua_tostring(L, index) : luaL_typename(L, index));
+    }
+    return (int)status;
+}
+
+/* The head of a response, but for what it says about its body. Its headers are those at this index, and those at the next one
+ * that it does not name. */
+static void append_response(lua_State *L, http_build *b, int status, unsigned flags, int headers) {
+    if (status == 200) {
+        APPEND(L, b, "HTTP/1.1 200 OK\r\n");
+    } else {
+        const char *reason = http_status_reason(status);
+        APPEND(L, b, "HTTP/1.1 ");
+        append_whole(L, b, (uint64_t)status);
+        APPEND(L, b, " ");
+        append(L, b, reason, strlen(reason));
+        APPEND(L, b, "\r\n");
+    }
+    append_headers(L, b, headers, 0);
+    append_headers(L, b, headers + 1, headers);
+    if (!b->has_date && status >= 200) {
+        append_date(L, b);
+    }
+    if (b->closes) {
+        return;
+    } else if (flags & CLOSE) {
+        APPEND(L, b, "Connection: close\r\n");
+    } else if (flags & KEEP_ALIVE) {
+        APPEND(L, b, "Connection: keep-alive\r\n");
+    }
+}
+
+/* The bytes of a body: of nothing, of a string or of an array of strings. */
+static size_t measure(lua_State *L, int index) {
+    if (lua_isnoneornil(L, index)) {
+        return 0;
+    }
+    if (lua_type(L, index) == LUA_TSTRING) {
+        return lua_objlen(L, index);
+    }
+    if (lua_type(L, index) != LUA_TTABLE) {
+        throw(L, "send: the body must be a string or an array of strings, got %s", luaL_typename(L, index));
+    }
+    size_t total = 0;
+    for (int i = 1, n = (int)lua_objlen(L, index); i <= n; i++) {
+        lua_rawgeti(L, index, i);
+        if (lua_type(L, -1) != LUA_TSTRING) {
+            throw(L, "send: piece %d of the body must be a string, got %s", i, luaL_typename(L, -1));
+        }
+        total += lua_objlen(L, -1);
+        lua_pop(L, 1);
+    }
+    return total;
+}
+
+static void append_body(lua_State *L, http_build *b, int index) {
+    size_t n;
+    if (lua_type(L, index) == LUA_TSTRING) {
+        const char *bytes = lua_tolstring(L, index, &n);
+        append(L, b, bytes, n);
+        return;
+    }
+    for (int i = 1, pieces = (int)lua_objlen(L, index); i <= pieces; i++) {
+        lua_rawgeti(L, index, i);
+        const char *bytes = lua_tolstring(L, -1, &n);
+        append(L, b, bytes, n);
+        lua_pop(L, 1);
+    }
+}
+
+/* What the head says about the body, and its end. Whether the body, if there is one, follows. */
+static bool append_framing(lua_State *L, http_build *b, int status, unsigned flags, int body, size_t size) {
+    bool bodiless = is_bodiless(status), silent = bodiless || flags & HEAD_ONLY;
+    if (silent && lua_isnil(L, body)) {
+        if (b->length >= 0 && status >= 200 && status != 204) {
+            append_length(L, b, (uint64_t)b->length);
+        }
+    } else if (b->length >= 0 && (uint64_t)b->length != size) {
+        throw(L, "send: the header Content-Length is %f, and the body has %f bytes", (double)b->length, (double)size);
+    } else if (!bodiless) {
+        append_length(L, b, size);
+    }
+    APPEND(L, b, "\r\n");
+    return !silent && size > 0;
+}
+
+static bool has_whole_request(const io *o) {
+    return stream_unread(o) && memmem(stream_bytes(o), stream_unread(o), "\r\n\r\n", 4);
+}
+
+/* Whether a write can be tried here and now. */
+static bool is_writable(const io *o) {
+    return o->ready & UV_WRITABLE && !o->broken && !o->writer && !o->executor->current->cancelled;
+}
+
+/* Sends what was built, or makes a string of what is left of it. whole: the body is in it. */
+static int leave(lua_State *L, http_build *b, io *o, unsigned flags, bool whole) {
+    bool deferred = flags & DEFER || (flags & DEFER_SOME && o && has_whole_request(o));
+    size_t sent = 0;
+    if (o && whole && !deferred && is_writable(o)) {
+        ssize_t n = stream_write(o, &(struct iovec){b->bytes, b->size}, 1);
+        if (n < 0 && n != UV_EAGAIN) {
+            return push_failure(L, (int)n);
+        }
+        sent = n < 0 ? 0 : (size_t)n;
+    }
+    if (sent == b->size) {
+        lua_pushboolean(L, true);
+    } else {
+        lua_pushlstring(L, b->bytes + sent, b->size - sent);
+    }
+    lua_pushboolean(L, b->closes);
+    lua_pushboolean(L, whole);
+    lua_pushboolean(L, deferred);
+    http_build_end(b);
+    return 4;
+}
+
+/* http_send(stream, flags, status, headers, more, body): a whole answer. `headers` stand in for those of their names in
+ * `more`.
+ * -> true: it has left | a string: what is left of it
+ *    closes: a header says that the connection ends with it; whole: the body is in it; deferred: others wait with it
+ * | nil, err, code */
+static int http_send(lua_State *L) {
+    lua_settop(L, 6);
+    const unsigned flags = (unsigned)lua_tointeger(L, 2);
+    const int status = check_status(L, 3, "send");
+    const size_t size = measure(L, 6);
+    http_build *b = http_build_begin(L, "send");
+    append_response(L, b, status, flags, 4);
+    bool follows = append_framing(L, b, status, flags, 6, size);
+    if (follows && size <= SMALL) {
+        append_body(L, b, 6);
+    }
+    io *o = io_get(&runtime_of_task(L)->executor, *(const momo_token *)lua_touserdata(L, 1));
+    return leave(L, b, o, flags, !follows || size <= SMALL);
+}
+
+/* http_start(flags, status, headers, more) -> the head of an answer whose body comes piece by piece, whether a header says
+ * that the connection ends with it, and the length that a header says, or nil: the body is chunked, or lasts until the
+ * close. */
+static int http_start(lua_State *L) {
+    lua_settop(L, 4);
+    const unsigned flags = (unsigned)lua_tointeger(L, 1);
+    const int status = check_status(L, 2, "start");
+    http_build *b = http_build_begin(L, "start");
+    append_response(L, b, status, flags, 3);
+    bool bodiless = is_bodiless(status);
+    if (b->length >= 0 && (!bodiless || status == 304)) {
+        append_length(L, b, (uint64_t)b->length);
+    } else if (!bodiless && !(flags & UNTIL_CLOSE)) {
+        APPEND(L, b, "Transfer-Encoding: chunked\r\n");
+    }
+    APPEND(L, b, "\r\n");
+    lua_pushlstring(L, b->bytes, b->size);
+    http_build_end(b);
+    lua_pushboolean(L, b->closes);
+    if (b->length < 0 || bodiless) {
+        return 2;
+    }
+    lua_pushnumber(L, (lua_Number)b->length);
+    return 3;
+}
+
+/* http_head(operation, line, headers, more) -> a head that begins with this line, or trailers, if that is empty. What it says
+ * about a body is the caller's affair. */
+static int http_head(lua_State *L) {
+    lua_settop(L, 4);
+    size_t n;
+    const char *operation = luaL_checkstring(L, 1), *line = luaL_checklstring(L, 2, &n);
+    http_build *b = http_build_begin(L, operation);
+    b->takes_coding = true;
+    if (n) {
+        append(L, b, line, n);
+        APPEND(L, b, "\r\n");
+    }
+    append_headers(L, b, 3, 0);
+    append_headers(L, b, 4, 3);
+    if (b->length >= 0) {
+        append_length(L, b, (uint64_t)b->length);
+    }
+    APPEND(L, b, "\r\n");
+    lua_pushlstring(L, b->bytes, b->size);
+    http_build_end(b);
+    return 1;
+}
+
+static const function functions[] = {
+    {"http_send", http_send},
+    {"http_start", http_start},
+    {"http_head", http_head},
+    {NULL, NULL},
+};
+
+const module http_answer_module = {.functions = functions};
