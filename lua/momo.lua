@@ -63,4 +63,4 @@ function M.metrics()
   }
 end
 
-return names.module(M, "momo")
+return names.module(M, "momo", { http = function() return require "momo.http" end })

@@ -34,6 +34,7 @@ static const char *take_bytes(lua_State *L, io *o, size_t n) {
     return lua_tostring(L, -1);
 }
 
+/* nil for what there is not: only a method can be at 0. */
 static void push_span(lua_State *L, const char *bytes, http_span span) {
     if (span.at) {
         lua_pushlstring(L, bytes + span.at, span.length);
@@ -94,7 +95,7 @@ static int http_request(lua_State *L) {
     }
     luaL_checkstack(L, 10, "too many values");
     const char *bytes = take_bytes(L, o, h.size);
-    push_span(L, bytes, h.method);
+    lua_pushlstring(L, bytes + h.method.at, h.method.length);
     if (h.path.length) {
         push_span(L, bytes, h.path);
     } else {

@@ -54,6 +54,13 @@ int momo_consume(executor *ex, const momo_token *token, size_t length) {
     return 0;
 }
 
+void momo_expire_read(executor *ex, const momo_token *token) {
+    io *o = io_get(ex, *token);
+    if (o && !list_empty(&o->readers)) {
+        task_wake(list_entry(list_first(&o->readers), task, place.link), WAKE_TIMEOUT);
+    }
+}
+
 static int socket_address(executor *ex, const momo_token *token, int (*name)(int, struct sockaddr *, socklen_t *),
                           char *text, size_t size) {
     io *o = io_get(ex, *token);

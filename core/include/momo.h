@@ -89,6 +89,8 @@ int momo_end_idle(momo_executor *executor, const momo_token *token);
 int momo_is_idle(const momo_executor *executor, const momo_token *token);
 /* Drops unread bytes: UV_EINVAL if there are not so many, UV_EBUSY while another task reads. */
 int momo_consume(momo_executor *executor, const momo_token *token, size_t length);
+/* The read that waits on this stream times out now. */
+void momo_expire_read(momo_executor *executor, const momo_token *token);
 
 enum momo_option_kind {
     MOMO_FLAG,           /* 0 or 1 */

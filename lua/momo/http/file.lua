@@ -45,6 +45,17 @@ function M.copy(fd)
   return opened(native.file_copy(fd))
 end
 
+---@param path string|integer a path, or the descriptor of a regular file, which stays the caller's
+---@return momo.http.File? file
+---@return string? err
+---@return string? code
+function M.of(path)
+  if type(path) == "string" then
+    return M.open(nil, path)
+  end
+  return M.copy(path)
+end
+
 ---@param file momo.http.File
 function M.close(file)
   native.file_close(file.handle)

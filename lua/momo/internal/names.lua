@@ -18,9 +18,17 @@ end
 ---@generic T: table
 ---@param module T
 ---@param name string such as "momo.net"
+---@param later table<string, fun(): any>? what is loaded when it is first asked for
 ---@return T module
-function M.module(module, name)
-  return setmetatable(module, { __index = function(_, key) M.missing(module, name, key) end })
+function M.module(module, name, later)
+  return setmetatable(module, { __index = function(_, key)
+    local load = later and later[key]
+    if not load then
+      return M.missing(module, name, key, later)
+    end
+    module[key] = load()
+    return module[key]
+  end })
 end
 
 ---@param class table the metatable of objects, where their methods are found

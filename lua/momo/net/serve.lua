@@ -30,12 +30,14 @@ local PAUSE_SECONDS = 0.1
 ---@field max_connections integer? connections at a time; when there are so many, it accepts no more
 ---@field drain number? seconds that the handlers are given at the end; 0
 ---@field on_error fun(err: any, peer: string)? is called for a handler that failed, in place of the report on stderr
+---@field on_drain fun()? is called when no more is accepted, and may suspend: `drain` has begun
 
 ---@class momo.net.Server
 ---@private
 ---@field listener momo.net.TcpListener
 ---@field handler fun(stream: momo.net.TcpStream, peer: string)
 ---@field on_error fun(err: any, peer: string)?
+---@field on_drain fun()?
 ---@field max integer connections at a time
 ---@field active integer connections now
 ---@field changed momo.Notify a connection has ended, or the listener is closed
@@ -95,6 +97,9 @@ local function run(server, drain)
       err, code = select(2, scope:spawn(accept_all, server, connections):join())
       watcher:cancel()
       local deadline = now() + drain
+      if server.on_drain then
+        server.on_drain()
+      end
       while server.active > 0 and now() < deadline do
         server.changed:notified(deadline - now())
       end
@@ -133,7 +138,8 @@ function M.serve(listener, handler, options)
   local class = type(listener) == "userdata" and getmetatable(listener)
   check.argument(type(class) == "table" and rawget(class, "accept"), "serve: argument 1 must be a listener", listener)
   check.argument(type(handler) == "function", "serve: argument 2 must be a function", handler)
-  options = check.options(options, { max_connections = "number", on_error = "function", drain = "number" }, "serve")
+  options = check.options(options, { max_connections = "number", on_error = "function", drain = "number",
+    on_drain = "function" }, "serve")
   local max, drain = options.max_connections or math.huge, options.drain or 0
   check.argument(max == math.huge or (check.is_whole(max) and max >= 1),
     "serve: max_connections must be a whole number from 1", max)
@@ -142,6 +148,7 @@ function M.serve(listener, handler, options)
     listener = listener,
     handler = handler,
     on_error = options.on_error,
+    on_drain = options.on_drain,
     max = max,
     active = 0,
     changed = sync.Notify(),

@@ -1,0 +1,20 @@
+---HTTP/1.1: servers, clients and WebSocket, in sequential code. What is not used is not loaded.
+---
+---What fails returns nil, "CODE: text", "CODE" with libuv's names; a wrong argument throws. A timeout is in seconds.
+
+local names = require "momo.internal.names"
+
+-- Name -> the module that has it.
+local PLACES = {
+  serve = "server",
+  Router = "router",
+  files = "files",
+  client_ip = "network",
+}
+
+local later = {}
+for name, place in pairs(PLACES) do
+  later[name] = function() return require("momo.http." .. place)[name] end
+end
+
+return names.module({}, "momo.http", later)

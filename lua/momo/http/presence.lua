@@ -1,0 +1,81 @@
+---Whether the client is still there while a handler works. The stream tells: once the body has been read, nothing comes
+---there but the next request, or the end.
+
+local scopes = require "momo.internal.scope"
+local sync = require "momo.sync"
+local task = require "momo.internal.task"
+
+local UNREAD_MAX = 64 * 1024 -- bytes of later requests that are let in to see what is behind them
+
+local M = {}
+
+---@async
+local function watch(stream, gone)
+  local have = 0
+  while have < UNREAD_MAX do
+    stream:set_timeout(nil)
+    local bytes, n, code = stream:peek_ptr(have + 1)
+    if not bytes then
+      if code ~= "EBADF" and code ~= "ECANCELED" then
+        gone()
+      end
+      return
+    end
+    have = n
+  end
+end
+
+-- Calls gone once the client has left; to be stopped before anybody else reads.
+local function start(request, gone)
+  local content = request.content
+  local function begin()
+    request.watcher = task.spawn(watch, request.connection.stream, gone)
+  end
+  if content.done then
+    begin()
+  else
+    content.on_end = begin
+  end
+end
+
+---@async
+---@param request momo.http.Request
+function M.stop(request)
+  request.content.on_end = nil
+  local watcher = request.watcher
+  if watcher then
+    request.watcher = nil
+    watcher:cancel()
+    scopes.shield(function() watcher:join() end)
+  end
+end
+
+---@param request momo.http.Request
+---@return momo.Notify
+function M.notify(request)
+  local notify = sync.Notify()
+  if not request.watched and request.connection then
+    request.watched = true
+    start(request, function() notify:notify_one() end)
+  end
+  return notify
+end
+
+---A way to handle requests that cancels the handler when its client has gone.
+---@param handle async fun(connection: momo.http.Connection, request: momo.http.Request, response: momo.http.Response)
+---@return async fun(connection: momo.http.Connection, request: momo.http.Request, response: momo.http.Response)
+function M.cancelling(handle)
+  return function(connection, request, response)
+    local ok = scopes.scope(function(scope)
+      request.watched = true
+      start(request, function() scope:cancel "the client has gone" end)
+      handle(connection, request, response)
+      return true
+    end)
+    if not ok then
+      connection.closing, connection.failed = true, true
+    end
+  end
+end
+
+return M

@@ -1,0 +1,250 @@
+---What came: the request that a handler gets. Strings are made when they are asked for.
+
+local bodies = require "momo.http.body"
+local check = require "momo.internal.check"
+local native = require("momo.internal.core").native
+
+local header, headers, next_field = native.http_header, native.http_headers, native.http_field
+
+---@class momo.http.Request
+---@field method string as it came, such as "GET"
+---@field target string as it came: path and query, or a URL, or "*"
+---@field path string still percent-encoded
+---@field query string? what stands behind "?"
+---@field host string? that of the target if it has one, else the field Host
+---@field minor integer of HTTP/1.minor: 0 or 1
+---@field peer string the address of the other end of the connection
+---@field params table<string, string>? what the router has found in the path
+---@field headers table<string, string> names in lower case
+---@field trailers table<string, string>? after the end of the body
+---@field closed momo.Notify is notified when the client has gone: for `select`
+---@field head string private: the bytes of the head, in which the fields begin at first_field
+---@field first_field integer
+---@field connection momo.http.Connection?
+---@field content momo.http.Body
+---@field failure string? the code of a failure that is not the content's
+---@field flags integer
+---@field max_body number
+local Request = { __name = "momo.http.Request" }
+
+-- Trailers that would say how the message is to be read, routed, or who sent it: RFC 9110, 6.5.1.
+local FORBIDDEN = {}
+for name in ([[transfer-encoding content-length host trailer te connection upgrade content-encoding content-type
+    content-range authorization proxy-authorization cookie set-cookie expect cache-control max-forwards range
+    keep-alive proxy-connection]]):gmatch "%S+" do
+  FORBIDDEN[name] = true
+end
+
+-- Fields that are made when they are first asked for.
+local later = {}
+
+function later.target(self)
+  return self.query and self.path .. "?" .. self.query or self.path
+end
+
+function later.host(self)
+  return header(self.head, self.first_field, "host")
+end
+
+function later.headers(self)
+  return headers(self.head, self.first_field)
+end
+
+function later.trailers(self)
+  local fields = self.content.fields
+  if not fields then
+    return nil
+  end
+  local trailers = headers(fields, 0)
+  for name in pairs(trailers) do
+    if FORBIDDEN[name] then
+      trailers[name] = nil
+    end
+  end
+  return trailers
+end
+
+function later.closed(self)
+  return require("momo.http.presence").notify(self)
+end
+
+function Request.__index(self, key)
+  local method = Request[key]
+  if method ~= nil then
+    return method
+  end
+  local make = later[key]
+  if make then
+    local value = make(self)
+    self[key] = value
+    return value
+  end
+end
+
+---The value of a field; several of its name are joined by ", ", those of Cookie by "; ".
+---@param name string in any case
+---@return string? value
+function Request:header(name)
+  check.argument(type(name) == "string", "header: the name must be a string", name)
+  return header(self.head, self.first_field, name)
+end
+
+---All fields as they were sent.
+---@return fun(): string?, string? iterator of names and values
+function Request:fields()
+  local at = self.first_field
+  return function()
+    local name, value
+    at, name, value = next_field(self.head, at)
+    at = at or #self.head
+    return name, value
+  end
+end
+
+---What the query says, decoded: of several values the first; all are in the array `args[name .. "[]"]`.
+---@return table<string, string|string[]> args
+function Request:query_args()
+  return (require("momo.http.form").decode(self.query or ""))
+end
+
+---The cookies, in the same way.
+---@return table<string, string|string[]> cookies
+function Request:cookies()
+  return require("momo.http.cookie").parse(self:header "cookie")
+end
+
+local REFUSALS = { EMSGSIZE = 413, EPROTO = 400, ETIMEDOUT = 408 }
+
+---The status that a handler's silence is answered with after a failure, if any.
+---@return integer?
+function Request:refusal()
+  local code = self.failure or (self.content.failure and self.content.failure.code)
+  return REFUSALS[code]
+end
+
+-- Hands a result on, and remembers a failure.
+local function told(self, value, err, code)
+  if value ~= nil then
+    return value
+  end
+  self.failure = code
+  return nil, err, code
+end
+
+local function check_max(max, method)
+  check.argument(max == nil or (type(max) == "number" and max >= 0),
+    method .. ": max must be a number of bytes, 0 or more", max)
+end
+
+---The next bytes of the body, decoded from chunks, as soon as there are any.
+---
+---Codes: EOF at its end; EPROTO, ECONNRESET: it is malformed, or cut short; ETIMEDOUT; EMSGSIZE: it is longer than the
+---server's `max_stream`.
+---@async
+---@param max integer? bytes; 64 KiB, of which more is never returned at once
+---@return string? bytes
+---@return string? err
+---@return string? code
+function Request:read(max)
+  check.self(self, Request, "request", "read")
+  check.argument(max == nil or (check.is_whole(max) and max >= 1), "read: max must be a whole number from 1", max)
+  return self.content:read(max)
+end
+
+---Iterates over the pieces of the body. A body that is malformed or cut short raises, as io.lines does.
+---@async
+---@return fun(): string?
+function Request:pieces()
+  check.self(self, Request, "request", "pieces")
+  return function()
+    local bytes, err, code = self:read()
+    if not bytes and code ~= "EOF" then
+      check.fail(err)
+    end
+    return bytes
+  end
+end
+
+---All of the body.
+---
+---Codes: EMSGSIZE: it is too large, and the answer is 413 if nothing else is sent; and those of `read`.
+---@async
+---@param max integer? bytes; the server's `max_body`, 1 MiB
+---@return string? body
+---@return string? err
+---@return string? code
+function Request:body(max)
+  check.self(self, Request, "request", "body")
+  check_max(max, "body")
+  return self.content:all(max or self.max_body)
+end
+
+---A form: urlencoded or multipart, all of it in memory; files of a multipart one are strings, too. Values as in
+---`query_args`.
+---
+---Codes: EPROTO: it is no form, or malformed, and the answer is 400 if nothing else is sent; and those of `body`.
+---@async
+---@param max integer? bytes; the server's `max_body`, 1 MiB
+---@return table<string, string|string[]>? args
+---@return string? err
+---@return string? code
+function Request:form(max)
+  check.self(self, Request, "request", "form")
+  check_max(max, "form")
+  return told(self, require("momo.http.forms").read(self, max or self.max_body))
+end
+
+---Iterates over the parts of a multipart body, which are read one after the other: `part.name`, `part.filename`,
+---`part.headers`, `part:read()`, `part:body(max)`. A malformed body raises.
+---@async
+---@param limits {max_parts: integer?, max_head: integer?}? 1000 parts; 16 KiB for the fields of one
+---@return fun(): momo.http.Part?
+function Request:parts(limits)
+  check.self(self, Request, "request", "parts")
+  return require("momo.http.forms").parts(self, limits)
+end
+
+---The value that the body is, by lua-cjson.
+---
+---Codes: EPROTO: it is malformed, and the answer is 400 if nothing else is sent; and those of `body`.
+---@async
+---@param max integer? bytes; the server's `max_body`, 1 MiB
+---@return any value
+---@return string? err
+---@return string? code
+function Request:json(max)
+  check.self(self, Request, "request", "json")
+  check_max(max, "json")
+  local text, err, code = self:body(max)
+  if not text then
+    return nil, err, code
+  end
+  return told(self, require("momo.http.json").decode(text))
+end
+
+local M = { Request = Request }
+
+M.KEEP_ALIVE, M.EXPECTS, M.UPGRADE, M.HTTP_1_1 = 1, 2, 4, 8 -- the flags of http_request
+
+---Makes the request that http_request has told.
+---@param connection momo.http.Connection
+---@return momo.http.Request
+function M.new(connection, method, path, query, head, first_field, flags, framing, target, host)
+  return setmetatable({
+    method = method,
+    path = path,
+    query = query,
+    minor = flags >= M.HTTP_1_1 and 1 or 0,
+    flags = flags,
+    peer = connection.peer,
+    head = head,
+    first_field = first_field,
+    target = target,
+    host = host,
+    connection = connection,
+    max_body = connection.server.max_body,
+    content = bodies.new(connection.stream, framing),
+  }, Request)
+end
+
+return M

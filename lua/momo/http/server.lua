@@ -1,0 +1,145 @@
+---serve: HTTP on net.serve, and the limits of each phase.
+
+local C, executor = require("momo.internal.core").C, require("momo.internal.core").executor
+local check = require "momo.internal.check"
+local connection = require "momo.http.connection"
+local net = require "momo.net"
+local presence = require "momo.http.presence"
+local time = require "momo.time"
+
+local GRACE_SECONDS = 0.05 -- before idle connections are closed: a request may be on its way there
+
+local M = {}
+
+---@class momo.http.ServerOptions 0 or false: no limit
+---@field header_timeout number? seconds from the first byte, or the accept, to the whole head; 30
+---@field idle_timeout number? seconds between requests; 75
+---@field request_timeout number? seconds from the head to the end of the body; 300
+---@field read_timeout number? seconds of the client's silence within a body; 60
+---@field write_timeout number? seconds in which the client reads nothing; 60
+---@field max_head integer? bytes of the request line and the fields; 16 KiB
+---@field max_target integer? bytes; 8 KiB
+---@field max_fields integer? 100
+---@field max_body integer? bytes that `request:body` and `form` take; 1 MiB
+---@field max_stream integer? bytes of a body, however it is read; none
+---@field max_connections integer? at a time; none
+---@field drain number? seconds that running requests are given in the end; 0
+---@field tls momo.tls.Server?
+---@field on_error fun(err: any, request: momo.http.Request)? is told of what handlers raise; else it is reported
+---@field access_log fun(request: momo.http.Request, response: momo.http.Response, seconds: number)?
+---@field cancel_on_close boolean? a handler whose client has gone is cancelled
+---@field server string? for a field Server
+
+local DEFAULTS = {
+  header_timeout = 30, idle_timeout = 75, request_timeout = 300, read_timeout = 60, write_timeout = 60,
+  max_head = 16 * 1024, max_target = 8 * 1024, max_fields = 100, max_body = 1024 * 1024, max_stream = false,
+}
+local MOST = 2 ^ 31 - 1 -- of the limits that the parser of heads has
+
+local TYPES = { drain = "number", on_error = "function", access_log = "function", cancel_on_close = "boolean",
+  server = "string", tls = "any", max_connections = "any" }
+for name in pairs(DEFAULTS) do
+  TYPES[name] = "any"
+end
+
+-- A limit as the server has it: a number, or nil, or for what C is told, the most.
+local function limit_of(options, name)
+  local value = options[name]
+  if value == nil then
+    value = DEFAULTS[name]
+  end
+  check.argument(value == false or (type(value) == "number" and value >= 0 and (name:find "timeout" or value % 1 == 0)),
+    ("serve: option %s must be a %s, or false"):format(name, name:find "timeout" and "number of seconds" or
+      "whole number"), value)
+  if value and value > 0 then
+    return name:find "^max_[htf]" and math.min(value, MOST) or value
+  end
+  return name:find "^max_[htf]" and MOST or name:find "^max_b" and math.huge or nil
+end
+
+---@class momo.http.Server
+---@field handler fun(request: momo.http.Request, response: momo.http.Response)
+---@field connections table<momo.http.Connection, true> that are open
+---@field listener momo.net.TcpListener? of its own, to be closed
+---@field draining boolean no further request is waited for
+---@field handle async fun(connection: momo.http.Connection, request: momo.http.Request, response: momo.http.Response)
+
+local function server_of(handler, options)
+  local server = {
+    handler = handler, connections = {}, draining = false,
+    handle = options.cancel_on_close and presence.cancelling(connection.handle) or connection.handle,
+    on_error = options.on_error, access_log = options.access_log, name = options.server,
+  }
+  for name in pairs(DEFAULTS) do
+    server[name] = limit_of(options, name)
+  end
+  return server
+end
+
+-- No further connection comes. Those that are idle end, those with a request when that is answered.
+---@async
+local function on_drain(server, seconds)
+  server.draining = true
+  if server.listener then
+    server.listener:close()
+  end
+  for each in pairs(server.connections) do
+    if each.websocket then
+      each.websocket:leave()
+    end
+  end
+  if next(server.connections) then
+    time.sleep(math.min(GRACE_SECONDS, seconds))
+  end
+  for each in pairs(server.connections) do
+    if each.idle then
+      C.momo_expire_read(executor, each.stream)
+    end
+  end
+end
+
+local function is_callable(value)
+  local metatable = getmetatable(value)
+  return type(value) == "function" or (type(metatable) == "table" and type(metatable.__call) == "function")
+end
+
+---Serves HTTP: calls `handler(request, response)` for each request, in the task of its connection.
+---
+---Ends when the listener is closed, or the calling task is cancelled, as Ctrl-C does: idle connections are closed,
+---running requests are answered with `Connection: close`; after `drain` seconds the rest is cancelled.
+---Returns, or raises its cancellation, when all have ended.
+---@async
+---@param address string|momo.Listener "127.0.0.1:8080", which is bound, and closed in the end; or a listener, which
+---stays the caller's
+---@param handler momo.http.Router|fun(request: momo.http.Request, response: momo.http.Response)
+---@param options momo.http.ServerOptions?
+---@return true? ok
+---@return string? err
+---@return string? code
+function M.serve(address, handler, options)
+  check.argument(type(address) == "string" or type(address) == "userdata",
+    "serve: argument 1 must be an address such as \"127.0.0.1:8080\", or a listener", address)
+  check.argument(is_callable(handler), "serve: argument 2 must be a function or a router", handler)
+  options = check.options(options, TYPES, "serve")
+  local server = server_of(handler, options)
+  local listener = address
+  if type(address) == "string" then
+    local err, code
+    listener, err, code = net.TcpListener.bind(address)
+    if not listener then
+      return nil, err, code
+    end
+    server.listener = listener
+  end
+  local function serve_connection(stream, peer)
+    return connection.serve(server, stream, peer)
+  end
+  return net.serve(listener, serve_connection, {
+    max_connections = options.max_connections or nil,
+    drain = options.drain,
+    tls = options.tls,
+    on_drain = function() on_drain(server, options.drain or 0) end,
+  })
+end
+
+return M

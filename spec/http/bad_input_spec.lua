@@ -1,0 +1,158 @@
+-- What the server does with bad input: each row at every split of its bytes, over each transport.
+
+local http = require "spec.support.http"
+local momo = require "momo"
+local tcp = require "spec.support.tcp"
+
+local LINE, HOST, END = "GET / HTTP/1.1\r\n", "Host: a\r\n", "Connection: close\r\n\r\n"
+local POST = "POST / HTTP/1.1\r\nHost: a\r\n"
+local CHUNKED = POST .. "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+local function times(text, n)
+  return text:rep(n)
+end
+
+-- The statuses of all answers to bytes. A row is followed by a request that must not be seen where it was refused.
+local ROWS = {
+  { "200", LINE .. HOST .. END },
+  { "400", LINE .. HOST .. "A: b\rc\r\n" .. END },
+  { "400", LINE .. HOST .. "A: b\0c\r\n" .. END },
+  { "200 400", LINE .. HOST .. "\r\n\rx" },
+  { "400", LINE .. "Host: a\n" .. END },
+  { "400", "GET / HTTP/1.1\n" .. HOST .. END },
+  { "400", LINE .. HOST .. "A: b\1c\r\n" .. END },
+  { "400", LINE .. HOST .. "X[]: b\r\n" .. END },
+  { "400", LINE .. HOST .. "nocolon\r\n" .. END },
+  { "400", LINE .. HOST .. "A: b\r\n c\r\n" .. END },
+  { "400", LINE .. HOST .. ": b\r\n" .. END },
+  { "400", LINE .. HOST .. "A : b\r\n" .. END },
+  { "400", LINE .. " " .. HOST .. END },
+  { "400", LINE .. END },
+  { "400", LINE .. HOST .. HOST .. END },
+  { "400", LINE .. "Host: a/b\r\n" .. END },
+  { "400", LINE .. "Host: u@a\r\n" .. END },
+  { "400", LINE .. "Host: a:99999\r\n" .. END },
+  { "400", POST .. "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" },
+  { "400", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" },
+  { "400", POST .. "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" },
+  { "501", POST .. "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" },
+  { "501", POST .. "Transfer-Encoding: identity\r\n\r\n" },
+  { "400", POST .. "Content-Length: 2\r\nContent-Length: 2\r\n\r\nab" },
+  { "400", POST .. "Content-Length: 2, 2\r\n\r\nab" },
+  { "400", POST .. "Content-Length: +2\r\n\r\nab" },
+  { "400", POST .. "Content-Length: 0x2\r\n\r\nab" },
+  { "400", POST .. "Content-Length:\r\n\r\nab" },
+  { "400", POST .. "Content-Length: 0000000000000000002\r\n\r\nab" },
+  { "200", POST .. "Connection: close\r\nContent-Length: 2\r\n\r\nab" },
+  { "200", CHUNKED .. "2\r\nab\r\n00\r\n\r\n" },
+  { "200", CHUNKED .. "2;a=b\r\nab\r\n0;c\r\nT: d\r\n\r\n" },
+  { "400", CHUNKED .. "0x2\r\nab\r\n0\r\n\r\n" },
+  { "400", CHUNKED .. "+2\r\nab\r\n0\r\n\r\n" },
+  { "400", CHUNKED .. " 2\r\nab\r\n0\r\n\r\n" },
+  { "400", CHUNKED .. "2 \r\nab\r\n0\r\n\r\n" },
+  { "400", CHUNKED .. "0000000000000002\r\nab\r\n0\r\n\r\n" },
+  { "400", CHUNKED .. "2\nab\r\n0\r\n\r\n" },
+  { "400", CHUNKED .. "2\r\nabc0\r\n\r\n" },
+  { "400", CHUNKED .. "2\r\nab\n0\r\n\r\n" },
+  { "400", CHUNKED .. "\r\nab\r\n0\r\n\r\n" },
+  { "400", CHUNKED .. "2\r\nab\r\n0\r\nT : d\r\n\r\n" },
+  { "400", CHUNKED .. "2\r\nab\r\n0\r\nT: d\n\r\n" },
+  { "505", "GET / HTTP/1.2\r\n" .. HOST .. END },
+  { "505", "GET / HTTP/2.0\r\n" .. HOST .. END },
+  { "400", "GET / HTTP/0.9\r\n" .. HOST .. END },
+  { "400", "GET / http/1.1\r\n" .. HOST .. END },
+  { "400", "GET /\r\n" },
+  { "200", "FOO / HTTP/1.1\r\n" .. HOST .. END },
+  { "405", "TRACE / HTTP/1.1\r\n" .. HOST .. END },
+  { "501", "CONNECT a:1 HTTP/1.1\r\n" .. HOST .. END },
+  { "400", "G T / HTTP/1.1\r\n" .. HOST .. END },
+  { "200", "GET http://b/c HTTP/1.1\r\n" .. HOST .. END },
+  { "200", "OPTIONS * HTTP/1.1\r\n" .. HOST .. END },
+  { "400", "GET * HTTP/1.1\r\n" .. HOST .. END },
+  { "400", "GET x HTTP/1.1\r\n" .. HOST .. END },
+  { "400", "GET /#a HTTP/1.1\r\n" .. HOST .. END },
+  { "400", "GET /a b HTTP/1.1\r\n" .. HOST .. END },
+  { "400", "GET /\195\188 HTTP/1.1\r\n" .. HOST .. END },
+  { "417", LINE .. HOST .. "Expect: x\r\n" .. END },
+  { "200", "\r\n\r\n" .. LINE .. HOST .. END },
+  { "400", "\r\n\r\n\r\n" .. LINE .. HOST .. END },
+  { "200 200", LINE .. HOST .. "\r\n" .. LINE .. HOST .. END },
+  { "200 400", LINE .. HOST .. "\r\n" .. LINE .. END },
+}
+
+-- Of their size: not at every split.
+local LARGE = {
+  { "431", LINE .. HOST .. "A: " .. times("x", 17000) },
+  { "431", LINE .. HOST .. times("A: b\r\n", 100) .. END },
+  { "200", LINE .. HOST .. times("A: b\r\n", 98) .. END },
+  { "414", "GET /" .. times("x", 8192) .. " HTTP/1.1\r\n" .. HOST .. END },
+  { "200", "GET /" .. times("x", 8191) .. " HTTP/1.1\r\n" .. HOST .. END },
+  { "400", CHUNKED .. "1;" .. times("x", 17000) .. "\r\na\r\n0\r\n\r\n" },
+  { "400", CHUNKED .. times("1;" .. times("x", 99) .. "\r\na\r\n", 200) .. "0\r\n\r\n" },
+  { "200", CHUNKED .. times("1;" .. times("x", 99) .. "\r\na\r\n", 150) .. "0\r\n\r\n" },
+  { "400", CHUNKED .. "0\r\nA: " .. times("x", 17000) .. "\r\n\r\n" },
+}
+
+local function handler(request, response)
+  local body = request:body()
+  if body then
+    response:send(200, body)
+  end
+end
+
+local function show(bytes)
+  return #bytes > 200 and bytes:sub(1, 60) .. "... of " .. #bytes .. " bytes" or bytes
+end
+
+describe("bad input", function()
+  after_each(tcp.check_nothing_left)
+
+  for transport in pairs(http.transports) do
+    it("gets the same over " .. transport .. ", however it is split", function()
+      http.with_server(handler, nil, function(connect)
+        for _, row in ipairs(ROWS) do
+          local status, bytes = row[1], row[2]
+          momo.scope(function(scope)
+            for split = 1, #bytes do
+              scope:spawn(function()
+                local got = http.statuses(http.ask(connect, bytes, split))
+                assert(got == status, ("%q split behind %d: %s, not %s"):format(bytes, split, got, status))
+              end)
+            end
+          end)
+        end
+      end, transport)
+    end)
+  end
+
+  it("is refused where it is too large", function()
+    http.with_server(handler, nil, function(connect)
+      for _, row in ipairs(LARGE) do
+        local status, bytes = row[1], row[2]
+        for _, split in ipairs { 1, 100, #bytes / 2, #bytes - 1 } do
+          local got = http.statuses(http.ask(connect, bytes, split))
+          assert(got == status, ("%q split behind %d: %s, not %s"):format(show(bytes), split, got, status))
+        end
+      end
+    end)
+  end)
+
+  it("closes the connection with its answer, whatever comes behind", function()
+    http.with_server(handler, nil, function(connect)
+      for _, row in ipairs(ROWS) do
+        if row[1]:find "^[45]" then
+          local answer = http.answer(connect, row[2] .. "\r\n\r\n" .. LINE .. HOST .. END)
+          assert.equal("close", answer.headers.connection)
+          assert.truthy(answer.headers.date)
+          assert.equal("text/plain; charset=utf-8", answer.headers["content-type"])
+        end
+      end
+    end)
+  end)
+
+  it("names methods with a 405", function()
+    http.with_server(handler, nil, function(connect)
+      assert.matches("GET", http.answer(connect, "TRACE / HTTP/1.1\r\n" .. HOST .. END).headers.allow)
+    end)
+  end)
+end)
