@@ -22,12 +22,25 @@ static bool libuv_knows(int code) {
     }
 }
 
+/* Of failures that have words of their own, the last one is told: who asks has just got it. */
+static const executor *teller_of(int code) {
+    return code == IO_FAILURE && executor_running && executor_running->failure_name ? executor_running : NULL;
+}
+
 const char *momo_error_name(int code) {
+    const executor *teller = teller_of(code);
+    if (teller) {
+        return teller->failure_name;
+    }
     const char *name = libuv_knows(code) ? uv_err_name(code) : strerrorname_np(-code);
     return name ? name : "EUNKNOWN";
 }
 
 const char *momo_error_text(int code) {
+    const executor *teller = teller_of(code);
+    if (teller) {
+        return teller->failure;
+    }
     if (code == UV_ETIMEDOUT) { /* not only connections do */
         return "operation timed out";
     }

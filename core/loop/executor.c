@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "loop/heavy.h"
 #include "loop/io.h"
 #include "loop/pool.h"
 #include "loop/scope.h"
@@ -94,6 +95,7 @@ int executor_init(executor *ex) {
         CPU_SET(0, &ex->cpus);
     }
     list_init(&ex->ready);
+    list_init(&ex->heavy_waiters);
     list_init(&ex->dirty);
     list_init(&ex->ends);
     list_init(&ex->threads);
@@ -322,6 +324,7 @@ bool executor_run(executor *ex) {
     ex->window = FIRST_WINDOW;
     for (;;) {
         bool took_long = run_window(ex);
+        heavy_turn(ex);
         if (ex->turn_end) {
             ex->turn_end(ex);
         }

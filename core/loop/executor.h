@@ -31,6 +31,7 @@ enum {
     EXECUTOR_TIMER_BUDGET = 4096,               /* timers moved in one turn */
     EXECUTOR_SIGNALS = 31,                      /* that there are; no real-time ones */
     EXECUTOR_SCRATCH = 64 * 1024,               /* the most that one read takes */
+    EXECUTOR_FAILURE = 1024,                    /* bytes of the text of a failure */
     EXECUTOR_BATCH = 16,                        /* datagrams that one call takes, */
     EXECUTOR_DATAGRAM = EXECUTOR_SCRATCH + 256, /* and the place of each: its bytes, and what is known of it */
 };
@@ -79,6 +80,12 @@ struct momo_executor {
     uint64_t polls;
     uint64_t stale_events;
     uint64_t collected;
+
+    list heavy_waiters;   /* tasks whose work takes long (heavy.h) */
+    unsigned heavy_steps; /* that were made in this window */
+
+    const char *failure_name; /* of the last failure that has words of its own (IO_FAILURE) */
+    char failure[EXECUTOR_FAILURE];
 
     int spare_pipe[2]; /* an empty one, for copies (copy.h), if has_spare_pipe */
     bool has_spare_pipe;

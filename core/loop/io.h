@@ -17,6 +17,8 @@
 
 typedef struct io io;
 
+enum { IO_FAILURE = -5000 }; /* a code of no system: name and words of what failed stand in the executor */
+
 /* What an io asks of that which stands on it: a stream, a UDP socket. Each may be NULL. */
 typedef struct io_hooks {
     void (*settle)(io *);   /* moves unread bytes out of the scratch; of those who claim it */
@@ -45,6 +47,7 @@ struct io {
     bool listening : 1;
     bool drains : 1;  /* a read that comes short has taken all: TCP, until its end or urgent bytes have come */
     bool broken : 1;  /* a write was cut short, or the stream was shut down: nothing may follow */
+    bool cut : 1;     /* a write was cut short */
     bool pending : 1; /* its layers have bytes for the descriptor (stream_pend) */
     int end_code;     /* UV_ENOMEM: unread bytes were lost, and the next read says so; or 0 */
     list open;        /* in executor.io_open; once closed, in executor.io_closed until no task runs */

@@ -189,7 +189,8 @@ void stream_end_write(io *o) {
 
 void stream_cut_write(io *o, task *t) {
     if (o->writer == slab_id(&t->head)) {
-        o->broken |= t->progress > 0;
+        o->cut |= t->progress > 0;
+        o->broken |= o->cut;
         stream_end_write(o);
     }
 }

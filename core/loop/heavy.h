@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Work that takes long for one step of a task, as a handshake of TLS: some of it in each window, so that a thousand such
+ * tasks, which all become ready at once, hold nobody else up for longer than a few of them take.
+ *
+ * Who does not get a turn waits in the order of coming, outside of the ready queue: there it would stand before others.
+ */
+#pragma once
+#include "loop/task.h"
+
+enum { HEAVY_STEPS = 8 }; /* in a window */
+
+/* A step is about to be made: true; false: wait with heavy_wait, and make it when woken. */
+static inline bool heavy_begin(executor *ex) {
+    if (ex->heavy_steps >= HEAVY_STEPS || !list_empty(&ex->heavy_waiters)) {
+        return false;
+    }
+    ex->heavy_steps++;
+    return true;
+}
+static inline void heavy_wait(task *t, const char *waits_for, uint64_t deadline_ms) {
+    task_park(t, waits_for, deadline_ms, WAKE_TIMEOUT);
+    list_push(&t->executor->heavy_waiters, &t->place.link);
+}
+/* After each window: the next ones have their turn. */
+static inline void heavy_turn(executor *ex) {
+    if (ex->heavy_steps || !list_empty(&ex->heavy_waiters)) {
+        for (ex->heavy_steps = 0; ex->heavy_steps < HEAVY_STEPS && !list_empty(&ex->heavy_waiters); ex->heavy_steps++) {
+            task_wake(list_entry(list_first(&ex->heavy_waiters), task, place.link), WAKE_READY);
+        }
+    }
+}
