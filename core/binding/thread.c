@@ -32,6 +32,7 @@ typedef struct lua_thread {
     own_code *own_code;
     packed input;
     packed output; /* of the child until its end was seen */
+    char *failure; /* what is reported of its error; NULL: the error's own text */
     bool failed;
     bool started;
     bool left_behind; /* what the child writes is not to be looked at */
@@ -148,8 +149,8 @@ static void on_seen(thread *base) {
     if (t->failed && list_empty(&base->joiners)) {
         t->unjoined = true;
         rt->unjoined++;
-        size_t size = 0;
-        const char *text = value_text(&t->output, &size);
+        size_t size = t->failure ? strlen(t->failure) : 0;
+        const char *text = t->failure ? t->failure : value_text(&t->output, &size);
         fprintf(stderr, "momo: thread %s failed: %.*s\n", t->name, (int)size, text);
     }
 }
@@ -171,6 +172,7 @@ static void free_thread(thread *base) {
     lua_thread *t = (lua_thread *)base;
     free(t->path);
     free(t->cpath);
+    free(t->failure);
     own_code_release(t->own_code);
     value_free(&t->input);
     value_free(&t->output);
@@ -308,6 +310,14 @@ static int thread_attach_child(lua_State *L) {
     return 0;
 }
 
+/* thread_describe_failure(text): on the child: its error as it is reported */
+static int thread_describe_failure(lua_State *L) {
+    lua_thread *t = lua_thread_of(L);
+    free(t->failure);
+    t->failure = strdup(luaL_checkstring(L, 1));
+    return 0;
+}
+
 /* thread_current() -> index, name, cpu | nothing on a thread that Momo did not start */
 static int thread_current(lua_State *L) {
     const lua_thread *t = lua_thread_of(L);
@@ -336,12 +346,9 @@ static void close_threads(runtime *rt) {
 
 static const metatable *const metatables[] = {&thread_metatable, NULL};
 static const function functions[] = {
-    {"thread_modules", thread_modules},
-    {"thread_start", thread_start_child},
-    {"thread_join", thread_join},
-    {"thread_outcome", thread_outcome},
-    {"thread_attach", thread_attach_child},
-    {"thread_current", thread_current},
-    {NULL, NULL},
+    {"thread_modules", thread_modules},     {"thread_start", thread_start_child},
+    {"thread_join", thread_join},           {"thread_outcome", thread_outcome},
+    {"thread_attach", thread_attach_child}, {"thread_describe_failure", thread_describe_failure},
+    {"thread_current", thread_current},     {NULL, NULL},
 };
 const module thread_module = {.functions = functions, .metatables = metatables, .close = close_threads};

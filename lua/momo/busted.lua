@@ -7,6 +7,7 @@
 ---cancelled. after_each and `finally` run last first, whatever happened before.
 
 local momo = require "momo"
+local show = require "momo.internal.show"
 
 ---@class momo.busted
 ---@field timeout number seconds that a test may take, and each after_each again
@@ -18,10 +19,11 @@ if not env.it or env == _G then
 end
 local own_files = debug.getinfo(1, "S").source:match "^@(.*)busted%.lua$"
 
----The error with the frames that led to it. What busted raises itself stays its own; other tables are not touched.
+---The error with the frames that led to it. What busted raises itself stays its own; other values become text.
 local function with_traceback(err, traceback)
-  err = momo.is_cancelled(err) and tostring(err) or err
-  local kind = type(err) == "table" and (getmetatable(err) or {}).__type
+  local metatable = debug.getmetatable(err)
+  local kind = type(err) == "table" and type(metatable) == "table" and rawget(metatable, "__type")
+  err = kind and err or show.text(err)
   local bearer = (kind == "failure" or kind == "pending") and err or { message = err }
   local text, frames = bearer.message, {}
   if type(text) == "string" then

@@ -90,5 +90,6 @@ waitable[After] = {
 }
 
 names.objects(Interval, "interval")
+names.objects(After, "waitable")
 
 return names.module(M, "momo.time")

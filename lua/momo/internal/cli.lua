@@ -129,7 +129,7 @@ local function run(options)
         end
         if not other_ok then
           failed = true
-          complain(other_err)
+          complain(require("momo.internal.show").text(other_err))
           task.stop()
         end
       end)

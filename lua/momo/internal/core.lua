@@ -6,6 +6,7 @@ if not rawget(_G, "jit") then
 end
 
 local ffi = require "ffi"
+local names = require "momo.internal.names"
 
 local path, problem = package.searchpath("momo.native", package.cpath)
 if not path then
@@ -27,12 +28,8 @@ end, function(is_unsigned)
 end)
 native.set_own((debug.getinfo(1, "S").source:gsub("internal/core%.lua$", "")))
 
--- As tostring of Lua 5.3 does by itself.
-local function show(object)
-  return ("%s: %p"):format(getmetatable(object).__name, object)
-end
 for _, metatable in pairs(native.metatables) do
-  metatable.__tostring = show
+  metatable.__tostring = names.tell_name
 end
 
 local M = {}

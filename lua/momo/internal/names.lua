@@ -3,6 +3,11 @@
 
 local M = {}
 
+---A __tostring, as that of Lua 5.3 by itself.
+function M.tell_name(object)
+  return ("%s: %p"):format(getmetatable(object).__name, object)
+end
+
 ---What such a name is told, if it is text that a program may have written: names that begin with "_" are Lua's, and of
 ---those who look what an object is.
 ---@param names table whose keys are the names that there are
@@ -34,6 +39,7 @@ end
 ---@param class table the metatable of objects, where their methods are found
 ---@param object string such as "stream"
 function M.objects(class, object)
+  class.__tostring = class.__tostring or M.tell_name
   setmetatable(class, { __index = function(_, key) M.missing(class, object, key) end })
 end
 

@@ -5,6 +5,7 @@
 
 local check = require "momo.internal.check"
 local names = require "momo.internal.names"
+local show = require "momo.internal.show"
 local native = require("momo.internal.core").native
 local task = require "momo.internal.task"
 
@@ -137,7 +138,7 @@ local function conclude(scope, ok, ...)
     rethrow(defer_err)
   elseif scope.cancelled and (ok or mine) then
     local reason = scope.cancelled.reason
-    return nil, "ECANCELED: " .. (reason == nil and "the scope was cancelled" or tostring(reason)), "ECANCELED"
+    return nil, "ECANCELED: " .. (reason == nil and "the scope was cancelled" or show.text(reason)), "ECANCELED"
   elseif not ok then
     rethrow(err)
   elseif interrupted then

@@ -5,6 +5,7 @@
 
 local check = require "momo.internal.check"
 local names = require "momo.internal.names"
+local show = require "momo.internal.show"
 local native = require("momo.internal.core").native
 
 local join, outcome = native.join, native.outcome
@@ -54,7 +55,7 @@ Cancelled.__name = "momo.Cancelled"
 Cancelled.__index = Cancelled
 
 function Cancelled:__tostring()
-  local text = self.reason == nil and "cancelled" or "cancelled: " .. tostring(self.reason)
+  local text = self.reason == nil and "cancelled" or "cancelled: " .. show.text(self.reason)
   return self.goes_on and text .. " (the blocking work that it waited for goes on)" or text
 end
 
@@ -139,10 +140,7 @@ end
 ---@param traceback string?
 ---@return string
 function M.describe(err, traceback)
-  local ok, text = pcall(tostring, err)
-  if not ok or type(text) ~= "string" then
-    text = "(error object whose __tostring failed)"
-  end
+  local text = show.text(err)
   if traceback and traceback ~= "" then
     text = text .. "\n" .. traceback
   end
@@ -188,7 +186,12 @@ end
 ---@return any ... what main returned, or its error and traceback
 function M.start(options, main, ...)
   local on_error = options.on_error
-  local report = on_error and function(err, _, task) on_error(err, task) end or report_on_stderr
+  local report = on_error and function(err, _, task)
+    local ok, problem = pcall(on_error, err, task)
+    if not ok then
+      io.stderr:write("momo: while a failed task was reported: ", show.text(problem), "\n")
+    end
+  end or report_on_stderr
   if options.clock == "virtual" then
     native.set_virtual(true)
   end
