@@ -1,7 +1,7 @@
 ---Figures in pages that a program can know. A comment of HTML, which readers do not see, says where one comes from:
 ---
----    128<!--= const core/loop/executor.c WINDOW -->        NAME = a number (C or Lua); `/ N` divides it
----    208<!--= sizeof loop/task.h struct momo_task -->      bytes of a C type
+---    128<!--= const core/loop EXECUTOR_WINDOW -->          NAME = a number, in a file or folder; `/ N` divides
+---    208<!--= sizeof loop/task.h struct task -->           bytes of a C type
 ---    337<!--= instructions yield, 1 task -->               counted, as bench/instructions.lua has them
 ---
 ---and around lines that are made as a whole: <!--: table KEY, KEY, ... --> ... <!--:-->, with the keys (or part/key) of
@@ -19,15 +19,53 @@ local function read(path)
   return text
 end
 
+---Where figures come from.
 ---@param root string the top of the source
-local function sources(root)
+function M.sources(root)
   local S, results = {}, nil
+  local cache = {} -- what was read, by path or command
+
+  local function once(key, make)
+    if cache[key] == nil then
+      cache[key] = make()
+    end
+    return cache[key]
+  end
+
+  local function output_of(command)
+    return once(command, function()
+      local pipe = assert(io.popen(command))
+      local text = pipe:read "*a"
+      pipe:close()
+      return text
+    end)
+  end
+
+  ---@param folders string
+  ---@return string[] paths in order; of a pair, the source comes first
+  function S.files(folders)
+    local list = {}
+    for path in output_of(("cd '%s' && find %s -name '*.[ch]' -o -name '*.lua' | LC_ALL=C sort"):format(root,
+      folders)):gmatch "[^\n]+" do
+      list[#list + 1] = path
+    end
+    return list
+  end
+
+  function S.read(path)
+    return once(path, function() return read(root .. "/" .. path) end)
+  end
 
   function S.const(words)
-    local path, name, divisor = words:match "^(%S+) (%S+) ?/? ?(%d*)$"
-    local expression = read(root .. "/" .. path):match("%f[%w_]" .. name .. "%f[^%w_] *=? *%(?([%d][%w. *<+-]*)")
-    assert(expression, path .. " has no constant " .. name)
-    local ok, value = pcall(assert(loadstring("return " .. expression:gsub("(%d)[uUlL]+", "%1"):gsub("<<.*$", ""))))
+    local folder, name, divisor = words:match "^(%S+) (%S+) ?/? ?(%d*)$"
+    local expression
+    for _, path in ipairs(S.files(folder)) do
+      local found = S.read(path):match("%f[%w_]" .. name .. "%f[^%w_] *=? *%(?(%d[%w. *]*)")
+      assert(not (found and expression), name .. " stands in several files")
+      expression = expression or found
+    end
+    assert(expression, folder .. " has no constant " .. name)
+    local ok, value = pcall(assert(loadstring("return " .. expression:gsub("(%d)[uUlL]+", "%1"))))
     assert(ok and type(value) == "number", name .. " is no number")
     return ("%.10g"):format(value / (tonumber(divisor) or 1))
   end
@@ -35,38 +73,19 @@ local function sources(root)
   function S.sizeof(words)
     local header, kind = words:match "^(%S+) (.+)$"
     local program = ("#include \"%s\"\nchar size[sizeof(%s)];\n"):format(header, kind)
-    local pipe = assert(io.popen(("printf '%%s' '%s' | cc -std=c11 -D_GNU_SOURCE -I '%s/core' -x c -S -o - -")
-      :format(program, root)))
-    local assembly = pipe:read "*a"
-    pipe:close()
+    local assembly = output_of(("printf '%%s' '%s' | cc -std=c11 -D_GNU_SOURCE -I '%s/core' -x c -S -o - -")
+      :format(program, root))
     return assert(assembly:match "%.comm%s+size,(%d+)" or assembly:match "size:%s+%.zero%s+(%d+)",
       "there is no type " .. words)
   end
 
   function S.instructions(words)
-    local list = assert(loadfile(root .. "/bench/instructions.lua"))()
+    local list = assert(loadstring(S.read "bench/instructions.lua"))()
     return ("%.0f"):format(assert(list[words], "bench/instructions.lua has no path " .. words))
   end
 
-  ---@param folders string
-  ---@return string[] paths in order; of a pair, the source comes first
-  function S.files(folders)
-    local pipe = assert(io.popen(("cd '%s' && find %s -name '*.[ch]' -o -name '*.lua' | LC_ALL=C sort"):format(root,
-      folders)))
-    local list = {}
-    for path in pipe:lines() do
-      list[#list + 1] = path
-    end
-    pipe:close()
-    return list
-  end
-
-  function S.read(path)
-    return read(root .. "/" .. path)
-  end
-
   function S.results()
-    results = results or json(read(root .. "/bench/results/results.json"))
+    results = results or json(S.read "bench/results/results.json")
     return results
   end
 
@@ -212,10 +231,9 @@ function blocks.files(source, words)
 end
 
 ---@param text string of a page
----@param root string the top of the source
+---@param source table of M.sources
 ---@return string text with the figures as they are
-function M.fill(text, root)
-  local source = sources(root)
+function M.fill(text, source)
   text = text:gsub("(%d[%d.,]*)(<!%-%-= (%a+) (.-) %-%->)", function(_, comment, kind, words)
     return assert(source[kind], "a figure comes from const, sizeof or instructions, not " .. kind)(words) .. comment
   end)

@@ -29,7 +29,7 @@ end
 ---@return table<string, string> files text by path
 ---@return string[] problems
 local function make(root)
-  local files = {}
+  local files, source = {}, figures.sources(root)
   local pages, problems = reference.make(root .. "/lua")
   for name, text in pairs(pages) do
     files["docs/reference/" .. name] = text
@@ -40,7 +40,7 @@ local function make(root)
     if path:find "^docs/reference/" then
       files[path] = files[path] or "" -- of something that is no more
     else
-      files[path] = figures.fill(read(root .. "/" .. path), root)
+      files[path] = figures.fill(read(root .. "/" .. path), source)
     end
   end
   return files, problems

@@ -127,6 +127,36 @@ docs: momo/planted.lua:12: momo.planted.codeless returns a code, and has no "Cod
   end)
 end)
 
+describe("figures in annotations", function()
+  -- The words of an annotation, with %d for the figure, and where that comes from (docs/tool/figures.lua).
+  local FIGURES = {
+    ["net/stream.lua"] = {
+      { "bytes; %d KiB, of which more is never returned at once", "core EXECUTOR_SCRATCH / 1024" },
+      { "bytes, the delimiter included; %d KiB", "core EXECUTOR_SCRATCH / 1024" },
+      { "bytes of a line; %d KiB", "core EXECUTOR_SCRATCH / 1024" },
+    },
+    ["net/unix.lua"] = { { "of at most %d bytes", "lua/momo/net PATH_MAX" } },
+    ["net/dns.lua"] = {
+      { "up to %d at a time", "core POOL_THREADS_MAX" },
+      { "more than %d, or one that is 0", "lua/momo/net HOST_MAX" },
+    },
+    ["internal/blocking.lua"] = { { "a pool of %d threads", "core BLOCKING_THREADS" } },
+    ["internal/task.lua"] = { { "given up after %d times", "core RAISES_MAX" } },
+    ["thread.lua"] = { { "has not heard of it for %d seconds", "core STOP_GRACE_SECONDS" } },
+  }
+
+  it("are those of the source", function()
+    local source = require("docs.tool.figures").sources(SOURCE)
+    for path, figures in pairs(FIGURES) do
+      local text = read(SOURCE .. "/lua/momo/" .. path):gsub("\n%-%-%-", " ")
+      for _, figure in ipairs(figures) do
+        local words = figure[1]:format(tonumber(source.const(figure[2])))
+        assert(text:find(words, 1, true), path .. " does not say: " .. words)
+      end
+    end
+  end)
+end)
+
 describe("the codes that annotations list", function()
   it("are names that there are", function()
     local core = require "momo.internal.core"
