@@ -38,6 +38,21 @@ local function module_name(path)
   return (path:gsub("%.lua$", ""):gsub("/", "."))
 end
 
+---Loads what a module would load when it is first asked for (lua/momo/internal/names.lua).
+local function load_all_of(module)
+  local index = (getmetatable(module) or {}).__index
+  for i = 1, type(index) == "function" and math.huge or 0 do
+    local name, later = debug.getupvalue(index, i)
+    if not name then
+      break
+    elseif name == "later" then
+      for key in pairs(later or {}) do
+        assert(module[key] ~= nil, key)
+      end
+    end
+  end
+end
+
 ---Requires a module as a spec that busted runs does, since one of them can't be had otherwise.
 local function load_module(name)
   local module
@@ -46,6 +61,7 @@ local function load_module(name)
   end
   setfenv(body, setmetatable({ it = function() end }, { __index = _G }))
   body()
+  load_all_of(module)
   return module
 end
 
