@@ -1,7 +1,7 @@
 ---Reads the annotations of a Lua file: the `---` comments of LuaLS, and what stands beneath each.
 ---
 ---Beyond LuaLS there is one convention: a paragraph that begins with "Codes:" lists the codes with which a call may
----fail, separated by semicolons, each with or without a few words: "Codes: EOF at the end; ECONNRESET; ETIMEDOUT."
+---fail, separated by semicolons, with or without a few words: "Codes: EOF at the end; EPIPE, ECONNRESET it has gone."
 
 local M = {}
 
@@ -21,7 +21,7 @@ local CLOSING = { ["("] = ")", ["{"] = "}", ["["] = "]", ["<"] = ">" }
 ---@field line integer of the definition
 ---@field arguments string[]? names in the source; nil: it is assigned, not defined
 ---@field text string[] paragraphs
----@field codes {code: string?, text: string}[]?
+---@field codes {codes: string[], text: string}[]?
 ---@field params docs.Field[]
 ---@field returns docs.Field[]
 ---@field overloads docs.Field[][] parameters
@@ -103,12 +103,17 @@ local function paragraphs(lines)
 end
 
 ---@param text string of a paragraph, without "Codes:"
----@return {code: string?, text: string}[]
+---@return {codes: string[], text: string}[]
 local function codes_of(text)
   local list = {}
   for entry in text:gsub("%.$", ""):gmatch "[^;]+" do
-    local code, rest = entry:match "^%s*([A-Z][A-Z0-9_]+)%s*(.-)%s*$"
-    list[#list + 1] = { code = code, text = rest or entry }
+    local codes, rest = {}, entry:match "^%s*(.-)%s*$"
+    local code, after = rest:match "^([A-Z][A-Z0-9_]+)()"
+    while code do
+      codes[#codes + 1], rest = code, rest:sub(after)
+      code, after = rest:match "^, ([A-Z][A-Z0-9_]+)()"
+    end
+    list[#list + 1] = { codes = codes, text = rest:gsub("^:? ", "") }
   end
   return list
 end
@@ -175,7 +180,7 @@ local function parse_block(lines)
       block.params[#block.params + 1] = field(argument, false)
     elseif tag == "return" then
       block.returns[#block.returns + 1] = field(argument, true)
-    elseif tag == "field" then
+    elseif tag == "field" and not argument:find "^private " then
       block.fields[#block.fields + 1] = field(argument, false)
     elseif tag == "overload" then
       local item = { type = argument, params = {}, returns = {} }

@@ -138,9 +138,11 @@ local function describe(pages, out, item)
   if can_fail(item) then
     local codes = {}
     for i, entry in ipairs(item.codes) do
-      local words = { entry.code and "`" .. entry.code .. "`" or nil }
-      words[#words + 1] = entry.text ~= "" and entry.text or nil
-      codes[i] = table.concat(words, " ")
+      local words = {}
+      for k, code in ipairs(entry.codes) do
+        words[k] = "`" .. code .. "`"
+      end
+      codes[i] = table.concat(words, ", ") .. (words[1] and entry.text ~= "" and " " or "") .. entry.text
     end
     add(out, "Or `nil, err, code`: " .. table.concat(codes, "; ") .. ".", "")
   end

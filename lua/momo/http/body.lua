@@ -13,6 +13,7 @@ local EXTRA = 16 * 1024 -- bytes that chunk extensions and trailers may have
 local M = {}
 
 ---@class momo.http.Body
+---@private
 ---@field stream momo.Stream
 ---@field left number? bytes that are still to come, where that is known
 ---@field chunks userdata? the state of a chunked body

@@ -12,6 +12,7 @@ local LIMITS = { max_parts = 1000, max_head = 16 * 1024 }
 local BODY_MAX = 1024 * 1024
 
 ---@class momo.http.Parts
+---@private
 ---@field source async fun(): string?, string?, string? the next bytes of the body; nil, err, "EOF" at its end
 ---@field delimiter string
 ---@field buffer string bytes that came, of which buffer[at..] are unread
@@ -26,11 +27,12 @@ local BODY_MAX = 1024 * 1024
 local Parts = { __name = "momo.http.Parts" }
 Parts.__index = Parts
 
+---A part of a multipart body, such as a field of a form, or a file; see `request:parts`.
 ---@class momo.http.Part
 ---@field name string? of the field
 ---@field filename string? without folders
 ---@field headers table<string, string> by name in lower case
----@field parts momo.http.Parts
+---@field private parts momo.http.Parts
 local Part = { __name = "momo.http.Part" }
 Part.__index = Part
 
@@ -190,11 +192,14 @@ function Parts:next()
   return self.part, err, code
 end
 
----1 to max bytes of the part's body.
+---1 to max bytes of the part's body, as soon as there are any.
+---
+---Codes: EOF at its end; EPROTO the body is malformed, or cut short; EBADF the next part was asked for; and those of
+---`request:read`.
 ---@async
----@param max integer?
+---@param max integer? bytes
 ---@return string? bytes
----@return string? err "EOF: end of file" at its end
+---@return string? err
 ---@return string? code
 function Part:read(max)
   check.self(self, Part, "part", "read")
@@ -214,11 +219,13 @@ function Part:read(max)
 end
 
 ---The rest of the part's body.
+---
+---Codes: EMSGSIZE there is more; and those of `read`.
 ---@async
 ---@param max integer? bytes; 1 MiB
 ---@return string? body
 ---@return string? err
----@return string? code EMSGSIZE: there is more
+---@return string? code
 function Part:body(max)
   check.self(self, Part, "part", "body")
   check.argument(max == nil or (check.is_whole(max) and max >= 0), "body: max must be a whole number from 0", max)

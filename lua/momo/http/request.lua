@@ -6,6 +6,7 @@ local native = require("momo.internal.core").native
 
 local header, headers, next_field = native.http_header, native.http_headers, native.http_field
 
+---The request that a handler gets. Its strings are made when they are asked for.
 ---@class momo.http.Request
 ---@field method string as it came, such as "GET"
 ---@field target string as it came: path and query, or a URL, or "*"
@@ -18,13 +19,13 @@ local header, headers, next_field = native.http_header, native.http_headers, nat
 ---@field headers table<string, string> names in lower case
 ---@field trailers table<string, string>? after the end of the body
 ---@field closed momo.Notify is notified when the client has gone: for `select`
----@field head string private: the bytes of the head, in which the fields begin at first_field
----@field first_field integer
----@field connection momo.http.Connection?
----@field content momo.http.Body
----@field failure string? the code of a failure that is not the content's
----@field flags integer
----@field max_body number
+---@field private head string the bytes of the head, in which the fields begin at first_field
+---@field private first_field integer
+---@field private connection momo.http.Connection?
+---@field private content momo.http.Body
+---@field private failure string? the code of a failure that is not the content's
+---@field private flags integer
+---@field private max_body number
 local Request = { __name = "momo.http.Request" }
 
 -- Trailers that would say how the message is to be read, routed, or who sent it: RFC 9110, 6.5.1.
@@ -116,6 +117,7 @@ end
 local REFUSALS = { EMSGSIZE = 413, EPROTO = 400, ETIMEDOUT = 408 }
 
 ---The status that a handler's silence is answered with after a failure, if any.
+---@private
 ---@return integer?
 function Request:refusal()
   local code = self.failure or (self.content.failure and self.content.failure.code)

@@ -13,19 +13,21 @@ local KEEP_ALIVE, CLOSE, HEAD_ONLY, UNTIL_CLOSE, DEFER, DEFER_SOME = 1, 2, 4, 8,
 local EXPECTS = 2 -- a flag of http_request
 local DISCARD = 256 * 1024 -- bytes of a request's body that are read for the sake of the next request
 
+---The answer that a handler gives. Nothing is kept back: what is written leaves, and waits while the client does not
+---read. One answer can be given: `send` gives it whole, `start` and `write` in pieces.
 ---@class momo.http.Response
 ---@field headers table<string, string|number|string[]> for whatever is sent later; an array is several fields
 ---@field status integer? what was answered
 ---@field sent boolean something of the answer has left, or is about to
 ---@field bytes integer of the body that were sent
----@field state "started"|"open"|"done"|"dead"|nil private, as are the following ones
----@field connection momo.http.Connection
----@field request momo.http.Request
----@field set table<string, any>? `headers`, if it was asked for
----@field head string? what is still to leave before the body
----@field left number? bytes that Content-Length has promised; nil: the body is chunked, or lasts until the close
----@field silent boolean? it has no body
----@field chunked boolean?
+---@field private state "started"|"open"|"done"|"dead"|nil
+---@field private connection momo.http.Connection
+---@field private request momo.http.Request
+---@field private set table<string, any>? `headers`, if it was asked for
+---@field private head string? what is still to leave before the body
+---@field private left number? bytes that Content-Length has promised; nil: it is chunked, or lasts until the close
+---@field private silent boolean? it has no body
+---@field private chunked boolean?
 local Response = { __name = "momo.http.Response", sent = false, bytes = 0 }
 
 function Response.__index(self, key)
@@ -115,9 +117,12 @@ local function send_rest(connection, left, whole, deferred, body)
 end
 
 ---The whole answer, in one write, with Content-Length and Date. For a HEAD, the body is only measured.
+---
+---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED the connection was closed; EBADF
+---the exchange is over.
 ---@async
----@param status integer
----@param body string|string[]|nil
+---@param status integer 200 to 599
+---@param body string|string[]|nil the pieces of an array are sent as one
 ---@param headers table<string, string|number|string[]>? stand in for those of `response.headers` of the same name
 ---@return true? ok
 ---@return string? err
@@ -146,7 +151,9 @@ end
 
 ---Opens an answer whose body is written piece by piece: chunked, or of the Content-Length given; for HTTP/1.0, until
 ---the close. The head leaves with the first piece, or with `flush`.
----@param status integer
+---
+---Codes: EBADF the exchange is over.
+---@param status integer 200 to 599
 ---@param headers table<string, string|number|string[]>?
 ---@return true? ok
 ---@return string? err
@@ -189,6 +196,9 @@ local function check_open(self, method)
 end
 
 ---Sends a piece of the body at once, and waits while the client does not read.
+---
+---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED the connection was closed; EBADF
+---the exchange is over.
 ---@async
 ---@param data string|string[]
 ---@return integer? bytes of data
@@ -223,6 +233,9 @@ function Response:write(data)
 end
 
 ---Sends the head, if it has not left yet.
+---
+---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED the connection was closed; EBADF
+---the exchange is over.
 ---@async
 ---@return true? ok
 ---@return string? err
@@ -238,6 +251,9 @@ function Response:flush()
 end
 
 ---Ends a streamed answer: otherwise done when the handler returns.
+---
+---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED the connection was closed; EBADF
+---the exchange is over.
 ---@async
 ---@param trailers table<string, string|number>? of a chunked one
 ---@return true? ok
@@ -263,6 +279,9 @@ function Response:finish(trailers)
 end
 
 ---Sends the client elsewhere.
+---
+---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED the connection was closed; EBADF
+---the exchange is over.
 ---@async
 ---@param location string
 ---@param status integer? 303: with GET, whatever the method was
@@ -275,6 +294,9 @@ function Response:redirect(location, status)
 end
 
 ---Sends a value as JSON, by lua-cjson.
+---
+---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED the connection was closed; EBADF
+---the exchange is over.
 ---@async
 ---@param status integer
 ---@param value any
@@ -301,11 +323,14 @@ function Response:set_cookie(name, value, options)
 end
 
 ---Sends a file, with conditions and ranges as http.files does. Its type is that of its name, unless headers say it.
+---
+---Codes: ENOENT, EACCES and others: the file can't be opened, and nothing was sent; EPIPE, ECONNRESET the client has
+---gone; ETIMEDOUT it does not read; ECANCELED the connection was closed; EBADF the exchange is over.
 ---@async
 ---@param path string|integer a path, or the descriptor of a file, which stays the caller's
 ---@param headers table<string, string|number|string[]>?
 ---@return true? ok
----@return string? err ENOENT and others: nothing was sent
+---@return string? err
 ---@return string? code
 function Response:file(path, headers)
   check_fresh(self, "file")
@@ -330,6 +355,9 @@ function Response:file(path, headers)
 end
 
 ---Sends an interim answer, such as 103 with early hints, before the answer itself.
+---
+---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED the connection was closed; EBADF
+---the exchange is over.
 ---@async
 ---@param status integer 100 to 199
 ---@param headers table<string, string|number|string[]>?
@@ -350,6 +378,9 @@ function Response:interim(status, headers)
 end
 
 ---Answers 101, and leaves HTTP: the stream is the program's, with what is unread, until the handler returns.
+---
+---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED the connection was closed; EBADF
+---the exchange is over.
 ---@async
 ---@param protocol string for the field Upgrade
 ---@param headers table<string, string|number|string[]>?

@@ -25,11 +25,13 @@ local M = {}
 ---@field leaf momo.http.Route? of a path that ends here
 ---@field slash momo.http.Route? of a path that ends here with a slash: {$}
 
+---Finds the handler for a request, and is a handler itself. Of the patterns that match, the most specific one wins,
+---whatever their order.
 ---@class momo.http.Router
----@field routes momo.http.Route[]
----@field hosts table<string, table<string, momo.http.Node>> the trees by host, then by method; "": any
----@field literal table<string, table<string, momo.http.Route>> by method, then path: routes without host and wildcards
----@field has_hosts boolean
+---@field private routes momo.http.Route[]
+---@field private hosts table<string, table<string, momo.http.Node>> the trees by host, then by method; "": any
+---@field private literal table<string, table<string, momo.http.Route>> by method, then path: without host and wildcards
+---@field private has_hosts boolean
 local Router = { __name = "momo.http.Router" }
 Router.__index = Router
 
@@ -71,8 +73,9 @@ local function caller()
   return info and info.short_src .. ":" .. info.currentline or "?"
 end
 
----Throws for what is no pattern, and where requests match this pattern and another one, and neither is more specific.
----@param text string "[METHOD ][HOST]/path", see pattern.lua
+---Has requests that match a pattern handled. Throws for what is no pattern, and where requests match this pattern and
+---another one, and neither is more specific.
+---@param text string "[METHOD ][HOST]/path": "GET /items/{id}", "/static/{path...}", "/exactly/{$}"
 ---@param handler fun(request: momo.http.Request, response: momo.http.Response)
 function Router:handle(text, handler)
   check.self(self, Router, "router", "handle")
@@ -259,7 +262,8 @@ function Router:__call(request, response)
   return route.handler(request, response)
 end
 
----@return momo.http.Router
+---A router without routes.
+---@return momo.http.Router router
 function M.Router()
   return setmetatable({ routes = {}, hosts = {}, literal = {}, has_hosts = false }, Router)
 end

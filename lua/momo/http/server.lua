@@ -11,7 +11,7 @@ local GRACE_SECONDS = 0.05 -- before idle connections are closed: a request may 
 
 local M = {}
 
----@class momo.http.ServerOptions 0 or false: no limit
+---@class momo.http.ServerOptions
 ---@field header_timeout number? seconds from the first byte, or the accept, to the whole head; 30
 ---@field idle_timeout number? seconds between requests; 75
 ---@field request_timeout number? seconds from the head to the end of the body; 300
@@ -107,12 +107,14 @@ end
 ---
 ---Ends when the listener is closed, or the calling task is cancelled, as Ctrl-C does: idle connections are closed,
 ---running requests are answered with `Connection: close`; after `drain` seconds the rest is cancelled.
----Returns, or raises its cancellation, when all have ended.
+---Returns, or raises its cancellation, when all have ended. A listener that was given stays the caller's; an address is
+---bound, and closed in the end.
+---
+---Codes: EADDRINUSE, EACCES and others of bind; those of accept that do not pass.
 ---@async
----@param address string|momo.Listener "127.0.0.1:8080", which is bound, and closed in the end; or a listener, which
----stays the caller's
----@param handler momo.http.Router|fun(request: momo.http.Request, response: momo.http.Response)
----@param options momo.http.ServerOptions?
+---@param address string|momo.Listener "127.0.0.1:8080", or a listener
+---@param handler momo.http.Router|fun(request: momo.http.Request, response: momo.http.Response) it may suspend
+---@param options momo.http.ServerOptions? 0 or false: no limit
 ---@return true? ok
 ---@return string? err
 ---@return string? code
