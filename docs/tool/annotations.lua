@@ -92,7 +92,7 @@ local function paragraphs(lines)
     local is_code = line:find "^    " ~= nil
     if line:find "^%s*$" then
       open = nil
-    elseif open and is_code == (list[#list]:find "^    " ~= nil) then
+    elseif open and not line:find "^Codes:" and is_code == (list[#list]:find "^    " ~= nil) then
       list[#list] = list[#list] .. (is_code and "\n" or " ") .. line
     else
       open = true

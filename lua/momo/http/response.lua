@@ -117,9 +117,7 @@ local function send_rest(connection, left, whole, deferred, body)
 end
 
 ---The whole answer, in one write, with Content-Length and Date. For a HEAD, the body is only measured.
----
----Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED the connection was closed; EBADF
----the exchange is over.
+---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED; EBADF the exchange is over.
 ---@async
 ---@param status integer 200 to 599
 ---@param body string|string[]|nil the pieces of an array are sent as one
@@ -151,7 +149,6 @@ end
 
 ---Opens an answer whose body is written piece by piece: chunked, or of the Content-Length given; for HTTP/1.0, until
 ---the close. The head leaves with the first piece, or with `flush`.
----
 ---Codes: EBADF the exchange is over.
 ---@param status integer 200 to 599
 ---@param headers table<string, string|number|string[]>?
@@ -196,9 +193,7 @@ local function check_open(self, method)
 end
 
 ---Sends a piece of the body at once, and waits while the client does not read.
----
----Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED the connection was closed; EBADF
----the exchange is over.
+---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED; EBADF the exchange is over.
 ---@async
 ---@param data string|string[]
 ---@return integer? bytes of data
@@ -233,9 +228,7 @@ function Response:write(data)
 end
 
 ---Sends the head, if it has not left yet.
----
----Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED the connection was closed; EBADF
----the exchange is over.
+---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED; EBADF the exchange is over.
 ---@async
 ---@return true? ok
 ---@return string? err
@@ -251,9 +244,7 @@ function Response:flush()
 end
 
 ---Ends a streamed answer: otherwise done when the handler returns.
----
----Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED the connection was closed; EBADF
----the exchange is over.
+---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED; EBADF the exchange is over.
 ---@async
 ---@param trailers table<string, string|number>? of a chunked one
 ---@return true? ok
@@ -279,9 +270,7 @@ function Response:finish(trailers)
 end
 
 ---Sends the client elsewhere.
----
----Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED the connection was closed; EBADF
----the exchange is over.
+---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED; EBADF the exchange is over.
 ---@async
 ---@param location string
 ---@param status integer? 303: with GET, whatever the method was
@@ -294,9 +283,7 @@ function Response:redirect(location, status)
 end
 
 ---Sends a value as JSON, by lua-cjson.
----
----Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED the connection was closed; EBADF
----the exchange is over.
+---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED; EBADF the exchange is over.
 ---@async
 ---@param status integer
 ---@param value any
@@ -355,9 +342,7 @@ function Response:file(path, headers)
 end
 
 ---Sends an interim answer, such as 103 with early hints, before the answer itself.
----
----Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED the connection was closed; EBADF
----the exchange is over.
+---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED; EBADF the exchange is over.
 ---@async
 ---@param status integer 100 to 199
 ---@param headers table<string, string|number|string[]>?
@@ -378,9 +363,7 @@ function Response:interim(status, headers)
 end
 
 ---Answers 101, and leaves HTTP: the stream is the program's, with what is unread, until the handler returns.
----
----Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED the connection was closed; EBADF
----the exchange is over.
+---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED; EBADF the exchange is over.
 ---@async
 ---@param protocol string for the field Upgrade
 ---@param headers table<string, string|number|string[]>?
