@@ -12,7 +12,8 @@
 #include <string.h>
 
 #include "binding/state.h"
-#include "binding/suspend.h"
+#include "binding/cancellation.h"
+#include "binding/op.h"
 #include "binding/value.h"
 
 enum { BLOCKING_THREADS = 8 }; /* of one executor */
@@ -198,12 +199,38 @@ static int submit(blocking *b) {
     return status;
 }
 
-/* The cancellation says that what was begun goes on. */
-static int cancelled(lua_State *L, task *t, handle *h) {
-    if (give_up(h)) {
-        return suspend_cancelled(L, t);
+static handle *handle_of(lua_State *L) {
+    return lua_touserdata(L, 1);
+}
+
+static int attempt(lua_State *L, op *o) {
+    (void)o;
+    handle *h = handle_of(L);
+    if (!h->done) {
+        int status = h->in_pool ? 0 : submit(h->b);
+        return status < 0 ? status : UV_EAGAIN;
     }
-    push_cancellation(L, t);
+    if (!h->b->output.bytes) {
+        lua_pushboolean(L, 0);
+        lua_pushliteral(L, "not enough memory");
+        return 2;
+    }
+    return value_unpack(L, &h->b->output);
+}
+
+static int park(lua_State *L, op *o) {
+    handle_of(L)->b->waiter = slab_id(&o->task->head);
+    task_park(o->task, "spawn_blocking", DEADLINE_NEVER, WAKE_TIMEOUT);
+    task_wait_outside(o->task);
+    return 0;
+}
+
+/* The cancellation, if that is why, says that what was begun goes on. */
+static void leave(lua_State *L, op *o) {
+    if (give_up(handle_of(L)) || !o->task->cancelled) {
+        return;
+    }
+    push_cancellation(L, o->task);
     lua_createtable(L, 0, 2);
     lua_getfield(L, -2, "reason");
     lua_setfield(L, -2, "reason");
@@ -211,39 +238,13 @@ static int cancelled(lua_State *L, task *t, handle *h) {
     lua_setfield(L, -2, "goes_on");
     lua_pushvalue(L, UP(CANCELLED));
     lua_setmetatable(L, -2);
-    lua_rawseti(L, UP(CANCELLATIONS), slot_of(t));
-    return suspend_cancelled(L, t);
+    lua_rawseti(L, UP(CANCELLATIONS), slot_of(o->task));
 }
 
-/* blocking_wait(job) -> true, true, results... | true, false, error | nil, err, code | true: woken, call it again */
+/* blocking_wait(job) -> true, results... | false, error | nil, err, code */
 static int wait(lua_State *L) {
-    handle *h = lua_touserdata(L, 1);
-    blocking *b = h->b;
-    enum wake wake;
-    task *t = suspend_enter(L, "spawn_blocking", &wake);
-    if (!t) {
-        return lua_yield(L, 0);
-    }
-    if (wake == WAKE_CANCEL) {
-        return cancelled(L, t, h);
-    }
-    if (!h->done) {
-        int status = h->in_pool ? 0 : submit(b);
-        if (status < 0) {
-            return push_failure(L, status);
-        }
-        b->waiter = slab_id(&t->head);
-        task_park(t, "spawn_blocking", DEADLINE_NEVER, WAKE_TIMEOUT);
-        task_wait_outside(t);
-        return lua_yield(L, 0);
-    }
-    lua_pushboolean(L, 1);
-    if (!b->output.bytes) {
-        lua_pushboolean(L, 0);
-        lua_pushliteral(L, "not enough memory");
-        return 3;
-    }
-    return 1 + value_unpack(L, &b->output);
+    static const op_kind kind = {.name = "spawn_blocking", .attempt = attempt, .park = park, .leave = leave};
+    return op_run(L, &kind);
 }
 
 static const metatable *const metatables[] = {&blocking_metatable, NULL};

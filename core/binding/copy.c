@@ -3,7 +3,7 @@
  * Copying as Lua sees it. Its state is a userdata, so that a pipe is closed whatever becomes of the task.
  */
 #include "net/copy.h"
-#include "binding/suspend.h"
+#include "binding/op.h"
 
 enum {
     COPY_BURST = 4 * 1024 * 1024, /* bytes after which a copy that never waits lets others have a turn, */
@@ -26,121 +26,117 @@ static int copy_new(lua_State *L) {
     return 1;
 }
 
-/* Gives back what the task had of both streams; what was not written is unread again. */
-static void leave(copy *c, task *t, io *from, io *to) {
-    copy_end(c, t->executor, from);
-    if (from && from->reader == slab_id(&t->head)) {
+/* A stream of the call; NULL: it is closed. */
+static io *stream_at(lua_State *L, int index, const op *o) {
+    return io_get(o->task->executor, *(const momo_token *)lua_touserdata(L, index));
+}
+
+static bool writes(const op *o, const io *to) {
+    return to->writer == slab_id(&o->task->head);
+}
+
+/* Gives back what the task has of both streams; what was not written is unread again. */
+static void leave(lua_State *L, op *o) {
+    copy *c = lua_touserdata(L, 1);
+    io *from = stream_at(L, 2, o), *to = stream_at(L, 3, o);
+    copy_end(c, o->task->executor, from);
+    if (from && from->reader == slab_id(&o->task->head)) {
         from->reader = 0;
     }
-    if (to && to->writer == slab_id(&t->head)) {
+    if (to && writes(o, to)) {
         stream_end_write(to);
     }
+    if (!from || !to) {
+        c->side = from ? UV_WRITABLE : UV_READABLE;
+    }
 }
 
-static int push_side(lua_State *L, const char *side) {
-    lua_pushstring(L, side);
-    return 4;
-}
-
-/* Waits for one side. True: parked. */
-static bool wait(copy *c, task *t, io *o, int direction, int *code) {
-    if (o->timeout == 0) {
-        *code = UV_ETIMEDOUT;
+/* Whether the task reads, from now on or already. */
+static bool begin_read(const op *o, io *from) {
+    uint64_t id = slab_id(&o->task->head);
+    if (from->reader != id && from->reader && task_get(o->task->executor, from->reader)) {
         return false;
     }
-    uint64_t deadline_ms = c->waits == direction ? t->deadline_ms : suspend_deadline(t, o->timeout);
-    *code = io_wait(o, t, direction, "copy", deadline_ms, direction == UV_WRITABLE);
-    c->waits = (uint8_t)direction;
-    return *code == 0;
+    from->reader = id;
+    return true;
 }
 
-/* One step. UV_EAGAIN: the side has to wait. A stream that must not wait is asked, whatever is known of it. */
-static ssize_t step(copy *c, io *from, io *to, bool gives) {
-    io *o = gives ? to : from;
-    if (o->timeout == 0) {
-        o->ready |= gives ? UV_WRITABLE : UV_READABLE;
+/* One system call. A stream that must not wait is asked, whatever is known of it. */
+static ssize_t step(copy *c, io *from, io *to) {
+    if (c->side == UV_WRITABLE) {
+        to->ready |= to->timeout == 0 ? UV_WRITABLE : 0;
+        return to->broken ? UV_EPIPE : copy_give(c, from, to);
     }
-    if (!gives) {
-        return copy_take(c, from, to);
+    from->ready |= from->timeout == 0 ? UV_READABLE : 0;
+    return copy_take(c, from, to);
+}
+
+/* Steps, until all is done: 0; or a code. c->side is the one that it came from. */
+static int move_all(copy *c, op *o, io *from, io *to) {
+    size_t moved = 0;
+    while (c->left > 0) {
+        c->side = copy_holds(c, from) ? UV_WRITABLE : UV_READABLE;
+        if (c->side == UV_WRITABLE && !writes(o, to) && !to->broken && !stream_begin_write(to, o->task)) {
+            return UV_EAGAIN;
+        }
+        ssize_t n = step(c, from, to);
+        if (n < 0) {
+            return n == UV_EOF && c->side == UV_READABLE ? 0 : (int)n;
+        }
+        c->waits = 0;
+        if (writes(o, to) && !copy_holds(c, from)) {
+            stream_end_write(to);
+        }
+        moved += n > STEP_LEAST ? (size_t)n : STEP_LEAST;
+        if (moved >= COPY_BURST) {
+            return OP_LET_OTHERS;
+        }
     }
-    return to->broken ? UV_EPIPE : copy_give(c, from, to);
+    return 0;
+}
+
+static int attempt(lua_State *L, op *o) {
+    copy *c = lua_touserdata(L, 1);
+    io *from = stream_at(L, 2, o), *to = stream_at(L, 3, o);
+    c->side = UV_READABLE;
+    if (!from || !to) {
+        return o->woken ? UV_ECANCELED : UV_EBADF;
+    }
+    int status = begin_read(o, from) ? move_all(c, o, from, to) : UV_EBUSY;
+    if (status < 0) {
+        return status;
+    }
+    leave(L, o);
+    lua_pushnumber(L, (lua_Number)c->done);
+    return 1;
+}
+
+/* Each side has its own limit, which begins anew with each byte. */
+static int park(lua_State *L, op *o) {
+    copy *c = lua_touserdata(L, 1);
+    io *side = stream_at(L, c->side == UV_WRITABLE ? 3 : 2, o);
+    if (side->timeout == 0) {
+        return UV_ETIMEDOUT;
+    }
+    uint64_t deadline_ms = c->waits == c->side ? o->task->deadline_ms : op_deadline(o->task, side->timeout);
+    c->waits = c->side;
+    if (c->side == UV_WRITABLE && !writes(o, side)) {
+        stream_wait_turn(side, o->task, deadline_ms);
+        return 0;
+    }
+    return io_wait(side, o->task, c->side, "copy", deadline_ms, c->side == UV_WRITABLE);
+}
+
+static int push_side(lua_State *L, int code) {
+    push_failure(L, code);
+    lua_pushstring(L, ((const copy *)lua_touserdata(L, 1))->side == UV_WRITABLE ? "to" : "from");
+    return 4;
 }
 
 /* copy(copy, from, to) -> bytes | nil, err, code, side */
 static int stream_copy(lua_State *L) {
-    copy *c = lua_touserdata(L, 1);
-    const momo_token *from_token = lua_touserdata(L, 2), *to_token = lua_touserdata(L, 3);
-    enum wake wake;
-    task *t = suspend_enter(L, "copy", &wake);
-    if (!t) {
-        return lua_yield(L, 0);
-    }
-    const uint64_t id = slab_id(&t->head);
-    io *from = io_get(t->executor, *from_token), *to = io_get(t->executor, *to_token);
-    bool gives = from && copy_holds(c, from);
-    int code = 0;
-    if (wake == WAKE_CANCEL) {
-        leave(c, t, from, to);
-        return suspend_cancelled(L, t);
-    }
-    if (!from || !to) {
-        gives = from != NULL;
-        code = wake == WAKE_NONE ? UV_EBADF : UV_ECANCELED;
-    } else if (wake == WAKE_TIMEOUT) {
-        gives = c->waits == UV_WRITABLE;
-        code = UV_ETIMEDOUT;
-    } else if (from->reader != id && from->reader && task_get(t->executor, from->reader)) {
-        gives = false;
-        code = UV_EBUSY;
-    } else {
-        from->reader = id;
-    }
-    for (size_t moved = 0; code == 0 && c->left > 0;) {
-        gives = copy_holds(c, from);
-        if (gives && to->writer != id && !to->broken && !stream_begin_write(to, t)) {
-            if (t->cancelled) {
-                leave(c, t, from, to);
-                return suspend_cancelled(L, t);
-            }
-            if (to->timeout == 0) {
-                code = UV_ETIMEDOUT;
-                break;
-            }
-            c->waits = UV_WRITABLE;
-            stream_wait_turn(to, t, suspend_deadline(t, to->timeout));
-            return lua_yield(L, 0);
-        }
-        ssize_t n = step(c, from, to, gives);
-        if (n >= 0) {
-            moved += n > STEP_LEAST ? (size_t)n : STEP_LEAST;
-            c->waits = 0;
-            if (to->writer == id && !copy_holds(c, from)) {
-                stream_end_write(to);
-            }
-            if (moved < COPY_BURST) {
-                continue;
-            }
-        }
-        if ((n >= 0 || n == UV_EAGAIN) && t->cancelled) {
-            leave(c, t, from, to);
-            return suspend_cancelled(L, t);
-        }
-        if (n >= 0) {
-            task_yield(t, WAKE_READY);
-            return lua_yield(L, 0);
-        }
-        code = (int)n;
-        if (n == UV_EAGAIN && wait(c, t, gives ? to : from, gives ? UV_WRITABLE : UV_READABLE, &code)) {
-            return lua_yield(L, 0);
-        }
-    }
-    leave(c, t, from, to);
-    if (code < 0 && (gives || code != UV_EOF)) {
-        push_failure(L, code);
-        return push_side(L, gives ? "to" : "from");
-    }
-    lua_pushnumber(L, (lua_Number)c->done);
-    return 1;
+    static const op_kind kind = {.name = "copy", .attempt = attempt, .park = park, .leave = leave, .fail = push_side};
+    return op_run(L, &kind);
 }
 
 static const metatable *const metatables[] = {&copy_metatable, NULL};

@@ -6,11 +6,11 @@
  * parked and hands the wait on by yielding too, outwards until the loop is reached. The answer comes back the same way.
  */
 #include "loop/scope.h"
-#include "binding/suspend.h"
+#include "binding/runtime.h"
 
 /* enter(co) -> what leave wants, if operations in co may suspend the task; else nothing */
 static int enter(lua_State *L) {
-    task *t = suspend_running(L);
+    task *t = running_task(L);
     if (!t || t->top != L || !lua_isyieldable(L)) {
         return 0;
     }
@@ -22,7 +22,7 @@ static int enter(lua_State *L) {
 /* leave(what enter returned) -> whether scopes were left behind, which the coroutine has not left: they are cancelled. The
  * caller runs again. */
 static int leave(lua_State *L) {
-    task *t = suspend_running(L);
+    task *t = running_task(L);
     void *before = lua_touserdata(L, 1);
     bool left = false;
     t->top = L;
@@ -37,7 +37,7 @@ static int leave(lua_State *L) {
 
 /* parked() -> whether the task has been parked by what was resumed */
 static int parked(lua_State *L) {
-    const task *t = suspend_running(L);
+    const task *t = running_task(L);
     lua_pushboolean(L, t && t->state != TASK_RUNNING);
     return 1;
 }

@@ -21,6 +21,7 @@ typedef struct handle {
     uint8_t outcome;   /* enum outcome */
     bool joined : 1;   /* somebody has taken note of how it ended, or will */
     bool unjoined : 1; /* counted in runtime.unjoined */
+    bool stubborn : 1; /* it went on catching its cancellation, and was given up */
     bool lost : 1;     /* how it ended could not be kept: out of memory */
     bool fields : 1;   /* its environment is a table of its own */
     bool locals : 1;   /* in which there are locals, for the tasks that it spawns to inherit */

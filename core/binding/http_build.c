@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "binding/suspend.h"
+#include "binding/op.h"
 
 enum {
     FIRST = 1024,     /* bytes of a fresh buffer, */
@@ -17,7 +17,7 @@ enum {
 };
 
 http_build *http_build_begin(lua_State *L, const char *operation) {
-    suspend_check(L, operation);
+    op_check(L, operation);
     runtime *rt = runtime_of_task(L);
     http_build *b = rt->http_build;
     if (!b) {

@@ -109,57 +109,36 @@ static int net_listen(lua_State *L) {
     return 1;
 }
 
-/* accept(listener, timeout) -> stream, peer | nil, err, code */
-static int net_accept(lua_State *L) {
-    const momo_token *listener = lua_touserdata(L, 1);
-    double timeout = check_seconds(L, 2, "accept");
-    enum wake wake;
-    task *t = suspend_enter(L, "accept", &wake);
-    if (!t || (timeout != 0 && suspend_let_others(t, wake))) {
-        return lua_yield(L, 0);
-    }
-    if (wake == WAKE_CANCEL) {
-        return suspend_cancelled(L, t);
-    }
+static void check_accept(lua_State *L, op *o) {
+    o->timeout = check_seconds(L, 2, "accept");
+}
+
+static int attempt_accept(lua_State *L, op *o) {
     momo_token *token = push_object(L, sizeof *token, &stream_metatable); /* first, since it may run finalizers */
-    io *o = io_get(t->executor, *listener), *accepted;
-    if (!o) {
-        return push_closed(L, wake);
-    }
-    if (wake == WAKE_TIMEOUT) {
-        return push_failure(L, UV_ETIMEDOUT);
+    io *listener = io_get(o->task->executor, *(const momo_token *)lua_touserdata(L, 1)), *accepted;
+    if (!listener) {
+        return UV_ECANCELED;
     }
     address peer;
-    /* Those who wait already come first; a task that was woken is the first of them. */
-    bool turn = wake == WAKE_READY || list_empty(&o->readers);
-    if (timeout == 0) { /* it won't wait for an event: ask */
-        o->ready |= UV_READABLE;
-    }
-    int status = turn ? socket_accept(o, &accepted, &peer) : UV_EAGAIN;
-    if (status == UV_EAGAIN) {
-        if (t->cancelled) {
-            return suspend_cancelled(L, t);
-        }
-        if (timeout == 0) {
-            return push_failure(L, UV_ETIMEDOUT);
-        }
-        uint64_t deadline_ms = wake == WAKE_NONE ? suspend_deadline(t, timeout) : t->deadline_ms;
-        status = io_wait(o, t, UV_READABLE, "accept", deadline_ms, wake == WAKE_READY);
-        if (status == 0) {
-            return lua_yield(L, 0);
-        }
-    }
-    if (o->ready & UV_READABLE) {
-        io_wake_first(o, UV_READABLE); /* there may be more */
+    int status = op_is_first(o, &listener->readers) ? socket_accept(listener, &accepted, &peer) : UV_EAGAIN;
+    if (status != UV_EAGAIN && listener->ready & UV_READABLE) {
+        io_wake_first(listener, UV_READABLE); /* there may be more */
     }
     if (status < 0) {
-        return push_failure(L, status);
+        return status;
     }
     *token = io_token(accepted);
     char text[ADDRESS_TEXT_MAX];
     int length = address_format(&peer, text, sizeof text);
     lua_pushlstring(L, text, length > 0 ? (size_t)length : 0);
     return 2;
+}
+
+/* accept(listener, timeout) -> stream, peer | nil, err, code */
+static int net_accept(lua_State *L) {
+    static const op_kind kind = {
+        .name = "accept", .token = 1, .direction = UV_READABLE, .check = check_accept, .attempt = attempt_accept};
+    return op_run(L, &kind);
 }
 
 /* connect_start(address, is_path) -> stream that connects | nil, err, code */
@@ -180,69 +159,68 @@ static int net_connect_start(lua_State *L) {
     return 1;
 }
 
-/* connect_finish(address, stream, timeout) -> stream | nil, err, code; closes a stream that is not connected in the end */
-static int net_connect_finish(lua_State *L) {
-    double timeout = check_seconds(L, 3, "connect");
-    const momo_token *token = lua_touserdata(L, 2);
-    enum wake wake;
-    executor *ex = open_executor(L);
-    task *t = ex->current;
-    if (t && t->cancelled && (t->wake == WAKE_NONE || t->wake == WAKE_AGAIN)) { /* about to raise */
-        momo_close(ex, token);
-    }
-    t = suspend_enter(L, "connect", &wake);
-    if (!t || (timeout != 0 && suspend_let_others(t, wake))) { /* on loopback it never has to wait */
-        return lua_yield(L, 0);
-    }
-    io *o = io_get(ex, *token);
-    int status = o ? wake == WAKE_TIMEOUT ? UV_ETIMEDOUT : socket_connected(o) : UV_ECANCELED;
-    if (status == UV_EAGAIN && timeout == 0) {
-        status = UV_ETIMEDOUT;
-    }
-    bool cancelled = wake == WAKE_CANCEL || (status == UV_EAGAIN && t->cancelled);
-    if (status == UV_EAGAIN && !cancelled) {
-        o->ready = 0;
-        uint64_t deadline_ms = wake == WAKE_NONE ? suspend_deadline(t, timeout) : t->deadline_ms;
-        status = io_wait(o, t, UV_WRITABLE, "connect", deadline_ms, true);
-        o->writer = slab_id(&t->head);
-        if (status == 0) {
-            return lua_yield(L, 0);
-        }
-    }
-    if (cancelled || status < 0) {
-        momo_close(ex, token);
-    }
-    if (cancelled) {
-        return suspend_cancelled(L, t);
-    }
+static void check_connect(lua_State *L, op *o) {
+    o->timeout = check_seconds(L, 3, "connect");
+}
+
+static int attempt_connect(lua_State *L, op *o) {
+    int status = socket_connected(o->io);
     if (status < 0) {
-        return push_address_failure(L, status, "");
+        return status;
     }
-    o->writer = 0;
-    o->ready |= UV_WRITABLE;
+    o->io->writer = 0;
+    o->io->ready |= UV_WRITABLE;
     lua_pushvalue(L, 2);
     return 1;
+}
+
+static int park_connect(lua_State *L, op *o) {
+    (void)L;
+    o->io->ready = 0;
+    o->io->writer = slab_id(&o->task->head); /* nothing can be written, nor the outgoing side be ended */
+    return io_wait(o->io, o->task, UV_WRITABLE, "connect", o->deadline_ms, true);
+}
+
+static void leave_connect(lua_State *L, op *o) {
+    momo_close(o->task->executor, lua_touserdata(L, 2));
+}
+
+static int push_connect_failure(lua_State *L, int code) {
+    return push_address_failure(L, code, "");
+}
+
+/* connect_finish(address, stream that connects, timeout) -> stream | nil, err, code */
+static int net_connect_finish(lua_State *L) {
+    static const op_kind kind = {.name = "connect",
+                                 .token = 2,
+                                 .direction = UV_WRITABLE,
+                                 .check = check_connect,
+                                 .attempt = attempt_connect,
+                                 .park = park_connect,
+                                 .leave = leave_connect,
+                                 .fail = push_connect_failure};
+    return op_run(L, &kind);
+}
+
+static int attempt_closed(lua_State *L, op *o) {
+    return io_get(o->task->executor, *(const momo_token *)lua_touserdata(L, 1)) ? UV_EAGAIN : 0;
+}
+
+static int park_closed(lua_State *L, op *o) {
+    return op_park_in(o, &io_get(o->task->executor, *(const momo_token *)lua_touserdata(L, 1))->writers);
+}
+
+static int push_nothing(lua_State *L, int code) {
+    (void)L;
+    (void)code;
+    return 0;
 }
 
 /* wait_closed(listener): a listener of any kind. Nobody ever writes to one, so that its close alone wakes who waits as if
  * to write */
 static int net_wait_closed(lua_State *L) {
-    const momo_token *token = lua_touserdata(L, 1);
-    enum wake wake;
-    task *t = suspend_enter(L, "serve", &wake);
-    if (!t) {
-        return lua_yield(L, 0);
-    }
-    if (wake == WAKE_CANCEL) {
-        return suspend_cancelled(L, t);
-    }
-    io *o = io_get(t->executor, *token);
-    if (!o) {
-        return 0;
-    }
-    task_park(t, "serve", DEADLINE_NEVER, WAKE_TIMEOUT);
-    list_push(&o->writers, &t->place.link);
-    return lua_yield(L, 0);
+    static const op_kind kind = {.name = "serve", .attempt = attempt_closed, .park = park_closed, .fail = push_nothing};
+    return op_run(L, &kind);
 }
 
 /* ---- looking names up ---- */
@@ -267,28 +245,22 @@ static int net_lookup_start(lua_State *L) {
     return status < 0 ? push_address_failure(L, status, "") : 1;
 }
 
-/* lookup_finish(host, lookup, port, timeout) -> {address, ...} | nil, err, code */
-static int net_lookup_finish(lua_State *L) {
-    resolve *r = *(resolve **)lua_touserdata(L, 2);
-    double timeout = check_seconds(L, 4, "connect");
-    enum wake wake;
-    task *t = suspend_enter(L, "connect", &wake);
-    if (!t) {
-        return lua_yield(L, 0);
-    }
-    r->waiter = 0; /* an answer that comes while the task waits for something else wakes nobody */
-    if (wake == WAKE_CANCEL) {
-        return suspend_cancelled(L, t);
-    }
-    if (!r->done && (wake == WAKE_TIMEOUT || timeout == 0)) {
-        return push_address_failure(L, UV_ETIMEDOUT, "");
-    }
+static resolve *lookup_of(lua_State *L) {
+    return *(resolve **)lua_touserdata(L, 2);
+}
+
+static void check_lookup(lua_State *L, op *o) {
+    o->timeout = check_seconds(L, 4, "connect");
+}
+
+static int attempt_lookup(lua_State *L, op *o) {
+    (void)o;
+    resolve *r = lookup_of(L);
     if (!r->done) {
-        resolve_wait(r, t, wake == WAKE_NONE ? suspend_deadline(t, timeout) : t->deadline_ms);
-        return lua_yield(L, 0);
+        return UV_EAGAIN;
     }
     if (r->status < 0) {
-        return push_address_failure(L, r->status, "");
+        return r->status;
     }
     lua_newtable(L);
     address a;
@@ -302,6 +274,27 @@ static int net_lookup_finish(lua_State *L) {
     *(resolve **)lua_touserdata(L, 2) = NULL;
     resolve_release(r);
     return 1;
+}
+
+static int park_lookup(lua_State *L, op *o) {
+    resolve_wait(lookup_of(L), o->task, o->deadline_ms);
+    return 0;
+}
+
+static void leave_lookup(lua_State *L, op *o) {
+    (void)o;
+    lookup_of(L)->waiter = 0; /* an answer that comes while the task waits for something else wakes nobody */
+}
+
+/* lookup_finish(host, lookup, port, timeout) -> {address, ...} | nil, err, code */
+static int net_lookup_finish(lua_State *L) {
+    static const op_kind kind = {.name = "connect",
+                                 .check = check_lookup,
+                                 .attempt = attempt_lookup,
+                                 .park = park_lookup,
+                                 .leave = leave_lookup,
+                                 .fail = push_connect_failure};
+    return op_run(L, &kind);
 }
 
 static const metatable *const metatables[] = {&stream_metatable, &listener_metatable, &udp_metatable, &lookup_metatable,

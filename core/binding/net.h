@@ -5,7 +5,7 @@
 #pragma once
 #include "base/address.h"
 #include "loop/io.h"
-#include "binding/suspend.h"
+#include "binding/op.h"
 
 /* A new object's token names nothing yet. */
 extern const metatable stream_metatable, listener_metatable, udp_metatable;

@@ -77,6 +77,11 @@ const char *error_text(lua_State *L) {
     return text ? text : "(error object)";
 }
 
+task *running_task(lua_State *L) {
+    executor *ex = executor_running;
+    return ex && ex->user == runtime_of(L) ? ex->current : NULL;
+}
+
 executor *open_executor(lua_State *L) {
     executor *ex = &runtime_of(L)->executor;
     if (ex->closed) {

@@ -57,6 +57,8 @@ static inline runtime *runtime_of_task(lua_State *L) {
     return ex && ex->current && ex->current->user == L ? ex->user : runtime_of(L);
 }
 
+/* The task that runs in this state, or NULL. */
+task *running_task(lua_State *);
 /* The state's executor, if it can still take something new; else raises. */
 executor *open_executor(lua_State *);
 

@@ -4,7 +4,7 @@
  */
 #include "binding/scope.h"
 
-#include "binding/suspend.h"
+#include "binding/op.h"
 #include "binding/traceback.h"
 
 static lua_scope *check_scope(lua_State *L) {
@@ -28,13 +28,13 @@ static int lua_scope_enter(lua_State *L) {
     int kind = lua_type(L, 1);
     bool supervises = lua_toboolean(L, 1) && kind == LUA_TBOOLEAN, shield = !supervises && kind == LUA_TBOOLEAN;
     double seconds = kind == LUA_TNUMBER ? lua_tonumber(L, 1) : -1;
-    task *t = suspend_check(L, kind == LUA_TNUMBER ? "timeout" : shield ? "shield" : "scope");
+    task *t = op_check(L, kind == LUA_TNUMBER ? "timeout" : shield ? "shield" : "scope");
     lua_scope *s = lua_touserdata(L, 2);
     if (!s) {
         s = push_object(L, sizeof *s, &scope_metatable);
     }
     s->failed = s->lost = false;
-    scope_enter(&s->scope, t, suspend_deadline(t, seconds), shield);
+    scope_enter(&s->scope, t, op_deadline(t, seconds), shield);
     s->scope.supervises = supervises;
     return 1;
 }
@@ -77,17 +77,19 @@ static int lua_scope_cancel(lua_State *L) {
     return 0;
 }
 
-/* scope_wait(scope): waits until it has no children. Raises nothing: a cancellation reaches the children */
+static int attempt_wait(lua_State *L, op *o) {
+    (void)o;
+    return list_empty(&check_scope(L)->scope.children) ? 0 : UV_EAGAIN;
+}
+
+static int park_wait(lua_State *L, op *o) {
+    return op_park_in(o, &check_scope(L)->scope.waiters);
+}
+
+/* scope_wait(scope): waits until it has no children, whom a cancellation reaches */
 static int lua_scope_wait(lua_State *L) {
-    lua_scope *s = check_scope(L);
-    task *t = suspend_check(L, "scope");
-    t->wake = WAKE_NONE;
-    if (list_empty(&s->scope.children)) {
-        return 0;
-    }
-    task_park(t, "scope", DEADLINE_NEVER, WAKE_TIMEOUT);
-    list_push(&s->scope.waiters, &t->place.link);
-    return lua_yield(L, 0);
+    static const op_kind kind = {.name = "scope", .shielded = true, .attempt = attempt_wait, .park = park_wait};
+    return op_run(L, &kind);
 }
 
 /* scope_failure(scope) -> the child that failed first, or true, and its error | nothing; the error keeps its traceback */
@@ -103,7 +105,7 @@ static int lua_scope_failure(lua_State *L) {
     lua_rawgeti(L, 2, 1);
     lua_getfenv(L, 3);
     lua_rawgeti(L, 4, 1);
-    task *t = suspend_running(L);
+    task *t = running_task(L);
     if (t) {
         traceback_of_failure(L, t, 3, 5);
     }
@@ -114,8 +116,8 @@ static int lua_scope_failure(lua_State *L) {
 
 /* check_cancelled(): raises if the task that runs is cancelled */
 static int lua_check_cancelled(lua_State *L) {
-    task *t = suspend_check(L, "scope");
-    return t->cancelled ? suspend_cancelled(L, t) : 0;
+    task *t = op_check(L, "scope");
+    return t->cancelled ? op_raise(L, t) : 0;
 }
 
 void scope_lost(task *t) {

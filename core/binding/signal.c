@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "binding/suspend.h"
+#include "binding/op.h"
 
 static void push_name(lua_State *L, int number) {
     lua_pushfstring(L, "SIG%s", sigabbrev_np(number));
@@ -48,40 +48,46 @@ static int check_signal(lua_State *L, int index) {
     return number;
 }
 
+static void check(lua_State *L, op *o) {
+    (void)o;
+    for (int i = 1, n = lua_gettop(L); i <= n || i == 1; i++) {
+        check_signal(L, i);
+    }
+}
+
+static uint64_t signals_of(lua_State *L) {
+    uint64_t set = 0;
+    for (int i = 1; lua_type(L, i) == LUA_TSTRING; i++) {
+        set |= signal_bit(number_of(lua_tostring(L, i)));
+    }
+    return set;
+}
+
+static int attempt(lua_State *L, op *o) {
+    executor *ex = o->task->executor;
+    uint64_t set = signals_of(L);
+    int status = o->woken ? 0 : signals_take(ex, set);
+    if (status < 0) {
+        return status;
+    }
+    if (!(ex->signals_kept & set)) {
+        return UV_EAGAIN;
+    }
+    int number = signal_lowest(ex->signals_kept & set);
+    push_name(L, number);
+    ex->signals_kept &= ~signal_bit(number);
+    return 1;
+}
+
+static int park(lua_State *L, op *o) {
+    signals_wait(o->task, signals_of(L));
+    return 0;
+}
+
 /* signal_recv(name, ...) -> name | nil, err, code */
 static int signal_recv(lua_State *L) {
-    uint64_t set = 0;
-    for (int i = 1, n = lua_gettop(L); i <= n || i == 1; i++) {
-        set |= signal_bit(check_signal(L, i));
-    }
-    enum wake wake;
-    task *t = suspend_enter(L, "signal.recv", &wake);
-    if (!t) {
-        return lua_yield(L, 0);
-    }
-    if (wake == WAKE_CANCEL) {
-        return suspend_cancelled(L, t);
-    }
-    if (wake == WAKE_READY) {
-        push_name(L, signal_lowest(t->progress));
-        return 1;
-    }
-    executor *ex = t->executor;
-    int status = signals_take(ex, set);
-    if (status < 0) {
-        return push_failure(L, status);
-    }
-    if (ex->signals_kept & set) {
-        int number = signal_lowest(ex->signals_kept & set);
-        push_name(L, number);
-        ex->signals_kept &= ~signal_bit(number);
-        return 1;
-    }
-    if (t->cancelled) { /* just now, by a signal that stops the executor */
-        return suspend_cancelled(L, t);
-    }
-    signals_wait(t, set);
-    return lua_yield(L, 0);
+    static const op_kind kind = {.name = "signal.recv", .check = check, .attempt = attempt, .park = park};
+    return op_run(L, &kind);
 }
 
 static const function functions[] = {

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "binding/suspend.h"
+#include "binding/op.h"
 
 enum {
     READ_MAX = EXECUTOR_SCRATCH, /* bytes, where the caller names no other limit */
@@ -18,75 +18,64 @@ enum {
 };
 
 /* A positive whole number; optional where there is a standard. */
-static size_t check_count(lua_State *L, int index, const char *function, const char *what, size_t standard) {
+static void check_count(lua_State *L, int index, const char *function, const char *what, size_t standard) {
     if (standard && lua_isnoneornil(L, index)) {
-        return standard;
+        return;
     }
     double n = lua_tonumber(L, index);
     if (lua_type(L, index) != LUA_TNUMBER || !(n >= 1 && n <= INT_MAX) || n != floor(n)) {
         throw(L, "%s: %s must be a whole number from 1 to %d, got %s", function, what, INT_MAX,
               lua_type(L, index) == LUA_TNUMBER ? lua_tostring(L, index) : luaL_typename(L, index));
     }
-    return (size_t)n;
+}
+
+/* It, once it was checked. */
+static size_t count(lua_State *L, int index, size_t standard) {
+    return lua_isnoneornil(L, index) ? standard : (size_t)lua_tonumber(L, index);
 }
 
 /* ---- reading ---- */
 
-/* Enters a read operation. True: go on, with its task and its open stream. False: return
- * *result. */
-static bool enter_read(lua_State *L, const char *operation, task **out, io **stream, int *result) {
-    const momo_token *token = lua_touserdata(L, 1);
-    enum wake wake;
-    task *t = *out = suspend_enter(L, operation, &wake);
-    io *o = *stream = t ? io_get(t->executor, *token) : NULL;
-    if (!t || (o && o->timeout != 0 && suspend_let_others(t, wake))) {
-        *result = lua_yield(L, 0);
-        return false;
+/* Whether another task reads. It holds its turn while it is parked, and then until this is asked of itself. */
+static bool reads_another(const op *o) {
+    if (o->io->reader == slab_id(&o->task->head)) {
+        o->io->reader = 0;
     }
-    bool mine = o && o->reader == slab_id(&t->head);
-    if (mine) {
-        o->reader = 0;
-    }
-    if (wake == WAKE_CANCEL) {
-        suspend_cancelled(L, t);
-    } else if (!o) {
-        *result = push_closed(L, wake);
-    } else if (wake == WAKE_TIMEOUT) {
-        *result = push_failure(L, UV_ETIMEDOUT);
-    } else if (!mine && o->reader && task_get(t->executor, o->reader)) {
-        *result = push_failure(L, UV_EBUSY);
-    } else {
-        if (!mine) { /* a fresh call */
-            t->deadline_ms = suspend_deadline(t, o->timeout);
-            t->progress = 0;
-            if (o->timeout == 0) { /* it won't wait for an event: ask */
-                o->ready |= UV_READABLE;
-            }
-        }
-        return true;
-    }
-    return false;
+    return o->io->reader && task_get(o->task->executor, o->io->reader);
 }
 
-/* Reads more: true; or else return *result: parked, or a failure that leaves what is unread. */
-static bool read_more(lua_State *L, const char *operation, task *t, io *o, size_t want, int *result) {
-    ssize_t n = stream_fill(o, want);
-    if (n > 0) {
-        return true;
+static int park_reader(lua_State *L, op *o) {
+    (void)L;
+    o->io->reader = slab_id(&o->task->head);
+    return io_wait(o->io, o->task, UV_READABLE, o->name, o->deadline_ms, false);
+}
+
+static void leave_reader(lua_State *L, op *o) {
+    (void)L;
+    if (o->io && o->io->reader == slab_id(&o->task->head)) {
+        o->io->reader = 0;
     }
-    if (n == UV_EAGAIN) {
-        if (t->cancelled) {
-            suspend_cancelled(L, t);
-        }
-        n = o->timeout == 0 ? UV_ETIMEDOUT : io_wait(o, t, UV_READABLE, operation, t->deadline_ms, false);
-        if (n == 0) {
-            o->reader = slab_id(&t->head);
-            *result = lua_yield(L, 0);
-            return false;
+}
+
+/* A kind of read operation. */
+#define READING(operation, checks, attempts, fails)                                                    \
+    {                                                                                                  \
+        .name = operation, .token = 1, .direction = UV_READABLE, .check = checks, .attempt = attempts, \
+        .park = park_reader, .leave = leave_reader, .fail = fails                                      \
+    }
+
+/* Reads until there are so many unread bytes: 0; or a code, and what is unread stays so. */
+static int fill(op *o, size_t least) {
+    if (reads_another(o)) {
+        return UV_EBUSY;
+    }
+    while (stream_unread(o->io) < least) {
+        ssize_t n = stream_fill(o->io, least);
+        if (n < 0) {
+            return (int)n;
         }
     }
-    *result = push_failure(L, (int)n);
-    return false;
+    return 0;
 }
 
 /* The string is pushed first: that may raise, or run a finalizer that closes the stream, whose bytes stay until the
@@ -97,96 +86,113 @@ static int push_bytes(lua_State *L, io *o, size_t n) {
     return 1;
 }
 
-/* read(stream, max) */
-static int stream_read(lua_State *L) {
-    size_t max = check_count(L, 2, "read", "max", READ_MAX);
-    task *t;
-    io *o;
-    int result;
-    if (!enter_read(L, "read", &t, &o, &result)) {
-        return result;
-    }
-    if (!stream_unread(o) && !read_more(L, "read", t, o, 1, &result)) {
-        return result;
-    }
-    size_t unread = stream_unread(o);
-    return push_bytes(L, o, unread < max ? unread : max);
+static void check_read(lua_State *L, op *o) {
+    (void)o;
+    check_count(L, 2, "read", "max", READ_MAX);
 }
 
-/* peek(stream, min, counts) -> the unread bytes, min or more, or only their number; they stay unread */
-static int stream_peek(lua_State *L) {
-    size_t min = check_count(L, 2, "peek", "min", 1);
-    task *t;
-    io *o;
-    int result;
-    if (!enter_read(L, "peek", &t, &o, &result)) {
-        return result;
+static int attempt_read(lua_State *L, op *o) {
+    int status = fill(o, 1);
+    if (status < 0) {
+        return status;
     }
-    while (stream_unread(o) < min) {
-        if (!read_more(L, "peek", t, o, min, &result)) {
-            return result;
-        }
+    size_t unread = stream_unread(o->io), max = count(L, 2, READ_MAX);
+    return push_bytes(L, o->io, unread < max ? unread : max);
+}
+
+/* read(stream, max) -> bytes | nil, err, code */
+static int stream_read(lua_State *L) {
+    static const op_kind kind = READING("read", check_read, attempt_read, NULL);
+    return op_run(L, &kind);
+}
+
+static void check_peek(lua_State *L, op *o) {
+    (void)o;
+    check_count(L, 2, "peek", "min", 1);
+}
+
+static int attempt_peek(lua_State *L, op *o) {
+    int status = fill(o, count(L, 2, 1));
+    if (status < 0) {
+        return status;
     }
     if (lua_toboolean(L, 3)) {
-        lua_pushnumber(L, (lua_Number)stream_unread(o));
+        lua_pushnumber(L, (lua_Number)stream_unread(o->io));
     } else {
-        lua_pushlstring(L, stream_bytes(o), stream_unread(o));
+        lua_pushlstring(L, stream_bytes(o->io), stream_unread(o->io));
     }
     return 1;
 }
 
-/* read_exact(stream, n) */
-static int stream_read_exact(lua_State *L) {
-    size_t n = check_count(L, 2, "read_exact", "n", 0);
-    task *t;
-    io *o;
-    int result;
-    if (!enter_read(L, "read_exact", &t, &o, &result)) {
-        return result;
-    }
-    while (stream_unread(o) < n) {
-        if (!read_more(L, "read_exact", t, o, n, &result)) {
-            return result;
-        }
-    }
-    return push_bytes(L, o, n);
+/* peek(stream, min, counts) -> the unread bytes, min or more, or only their number; they stay unread | nil, err, code */
+static int stream_peek(lua_State *L) {
+    static const op_kind kind = READING("peek", check_peek, attempt_peek, NULL);
+    return op_run(L, &kind);
 }
 
-/* read_until(stream, delim, max) */
-static int stream_read_until(lua_State *L) {
+static void check_read_exact(lua_State *L, op *o) {
+    (void)o;
+    check_count(L, 2, "read_exact", "n", 0);
+}
+
+static int attempt_read_exact(lua_State *L, op *o) {
+    size_t n = count(L, 2, 0);
+    int status = fill(o, n);
+    return status < 0 ? status : push_bytes(L, o->io, n);
+}
+
+/* read_exact(stream, n) -> bytes | nil, err, code */
+static int stream_read_exact(lua_State *L) {
+    static const op_kind kind = READING("read_exact", check_read_exact, attempt_read_exact, NULL);
+    return op_run(L, &kind);
+}
+
+static void check_read_until(lua_State *L, op *o) {
     if (lua_type(L, 2) != LUA_TSTRING || lua_objlen(L, 2) == 0) {
-        return throw(L, "read_until: delim must be a string of 1 byte or more, got %s",
-                     lua_type(L, 2) == LUA_TSTRING ? "an empty one" : luaL_typename(L, 2));
+        throw(L, "read_until: delim must be a string of 1 byte or more, got %s",
+              lua_type(L, 2) == LUA_TSTRING ? "an empty one" : luaL_typename(L, 2));
     }
-    size_t size, max = check_count(L, 3, "read_until", "max", READ_MAX);
+    check_count(L, 3, "read_until", "max", READ_MAX);
+    o->task->progress = 0;
+}
+
+/* t->progress: unread bytes in which no delimiter begins */
+static int attempt_read_until(lua_State *L, op *o) {
+    size_t size, max = count(L, 3, READ_MAX);
     const char *delimiter = lua_tolstring(L, 2, &size);
-    task *t;
-    io *o;
-    int result;
-    if (!enter_read(L, "read_until", &t, &o, &result)) {
-        return result;
-    }
-    for (;;) { /* t->progress: unread bytes in which no delimiter begins */
-        size_t unread = stream_unread(o), searched = (size_t)t->progress;
+    int status;
+    for (status = fill(o, 0); status == 0; status = fill(o, stream_unread(o->io) + 1)) {
+        size_t unread = stream_unread(o->io), searched = (size_t)o->task->progress;
         if (unread > max) {
             unread = max;
         }
-        const char *bytes = unread ? stream_bytes(o) : NULL;
+        const char *bytes = unread ? stream_bytes(o->io) : NULL;
         const char *found = unread > searched ? memmem(bytes + searched, unread - searched, delimiter, size) : NULL;
         if (found) {
-            return push_bytes(L, o, (size_t)(found - bytes) + size);
+            return push_bytes(L, o->io, (size_t)(found - bytes) + size);
         }
         if (unread == max) {
-            lua_pushnil(L);
-            lua_pushfstring(L, "ENOBUFS: no delimiter within %d bytes", (int)max);
-            lua_pushliteral(L, "ENOBUFS");
-            return 3;
+            return UV_ENOBUFS;
         }
-        t->progress = unread >= size ? unread - size + 1 : 0;
-        if (!read_more(L, "read_until", t, o, 1, &result)) {
-            return result;
-        }
+        o->task->progress = unread >= size ? unread - size + 1 : 0;
     }
+    return status;
+}
+
+static int push_until_failure(lua_State *L, int code) {
+    if (code != UV_ENOBUFS) {
+        return push_failure(L, code);
+    }
+    lua_pushnil(L);
+    lua_pushfstring(L, "ENOBUFS: no delimiter within %d bytes", (int)count(L, 3, READ_MAX));
+    lua_pushliteral(L, "ENOBUFS");
+    return 3;
+}
+
+/* read_until(stream, delim, max) -> bytes | nil, err, code */
+static int stream_read_until(lua_State *L) {
+    static const op_kind kind = READING("read_until", check_read_until, attempt_read_until, push_until_failure);
+    return op_run(L, &kind);
 }
 
 /* ---- writing ---- */
@@ -247,77 +253,80 @@ static ssize_t write_once(lua_State *L, io *o, size_t offset) {
     return stream_write(o, pieces, count);
 }
 
-/* write(stream, data) */
-static int stream_write_all(lua_State *L) {
-    const momo_token *token = lua_touserdata(L, 1);
-    ssize_t measured = measure_data(L);
-    enum wake wake;
-    task *t = suspend_enter(L, "write", &wake);
-    io *o = t ? io_get(t->executor, *token) : NULL;
-    if (!t || (o && o->timeout != 0 && suspend_let_others(t, wake))) {
-        return lua_yield(L, 0);
+/* Not fresh: it is still in the queue, or its write is under way. */
+static bool writes(const op *o) {
+    return o->io->writer == slab_id(&o->task->head);
+}
+
+static void check_write(lua_State *L, op *o) {
+    (void)o;
+    if (measure_data(L) < 0) {
+        throw(L, "%s", lua_tostring(L, -1));
     }
-    bool mine = o && o->writer == slab_id(&t->head); /* it goes on; else the call is fresh, or still in the queue */
-    bool changed = mine && t->progress > 0 && measured != o->writing;
-    if (mine && (wake < WAKE_NONE || changed)) {
-        stream_cut_write(o, t);
+}
+
+enum { CHANGED = UV_EAI_BADFLAGS }; /* in place of an answer: the data was, while it was written */
+
+static int attempt_write(lua_State *L, op *o) {
+    io *stream = o->io;
+    if (stream->broken) {
+        return UV_EPIPE;
     }
-    if (changed) {
-        return throw(L, "write: the data was changed while it was written");
+    if (!writes(o) && !stream_begin_write(stream, o->task)) {
+        return UV_EAGAIN;
     }
-    if (measured < 0) {
-        return throw(L, "%s", lua_tostring(L, -1));
+    ssize_t total = measure_data(L);
+    if (total < 0 || (o->task->progress > 0 && total != stream->writing)) {
+        return CHANGED;
     }
-    size_t total = (size_t)measured;
-    if (wake == WAKE_CANCEL) {
-        return suspend_cancelled(L, t);
-    }
-    if (!o) {
-        return push_closed(L, wake);
-    }
-    if (wake == WAKE_TIMEOUT) {
-        return push_failure(L, UV_ETIMEDOUT);
-    }
-    if (!mine && wake == WAKE_NONE) {
-        t->deadline_ms = suspend_deadline(t, o->timeout);
-        if (o->timeout == 0) { /* it won't wait for an event: ask */
-            o->ready |= UV_WRITABLE;
+    stream->writing = total;
+    for (size_t written = 0; o->task->progress < (size_t)total;) {
+        if (written >= WRITE_BURST && o->timeout != 0) { /* the peer keeps up */
+            return OP_LET_OTHERS;
         }
-        if (!o->broken && !stream_begin_write(o, t)) {
-            if (o->timeout == 0) {
-                return push_failure(L, UV_ETIMEDOUT);
-            }
-            stream_wait_turn(o, t, t->deadline_ms);
-            return lua_yield(L, 0);
+        ssize_t n = write_once(L, stream, o->task->progress);
+        if (n < 0) {
+            return (int)n;
         }
+        o->task->progress += (size_t)n;
+        written += (size_t)n;
     }
-    o->writing = measured;
-    ssize_t n = o->broken ? UV_EPIPE : 0;
-    for (size_t written = 0; n >= 0 && t->progress < total; written += (size_t)n) {
-        if (written >= WRITE_BURST && o->timeout != 0) { /* the peer keeps up: let the others have a turn */
-            task_yield(t, WAKE_READY);
-            return lua_yield(L, 0);
-        }
-        n = write_once(L, o, t->progress);
-        t->progress += n > 0 ? (size_t)n : 0;
-    }
-    if (n == UV_EAGAIN) {
-        if (t->cancelled) {
-            stream_cut_write(o, t);
-            return suspend_cancelled(L, t);
-        }
-        n = o->timeout == 0 ? UV_ETIMEDOUT : io_wait(o, t, UV_WRITABLE, "write", t->deadline_ms, true);
-        if (n == 0) {
-            return lua_yield(L, 0);
-        }
-    }
-    if (n < 0) {
-        stream_cut_write(o, t);
-        return push_failure(L, (int)n);
-    }
-    stream_end_write(o);
+    stream_end_write(stream);
     lua_pushnumber(L, (lua_Number)total);
     return 1;
+}
+
+static int park_writer(lua_State *L, op *o) {
+    (void)L;
+    if (!writes(o)) {
+        stream_wait_turn(o->io, o->task, o->deadline_ms);
+        return 0;
+    }
+    return io_wait(o->io, o->task, UV_WRITABLE, "write", o->deadline_ms, true);
+}
+
+static void leave_writer(lua_State *L, op *o) {
+    (void)L;
+    if (o->io) {
+        stream_cut_write(o->io, o->task);
+    }
+}
+
+static int push_write_failure(lua_State *L, int code) {
+    return code == CHANGED ? throw(L, "write: the data was changed while it was written") : push_failure(L, code);
+}
+
+/* write(stream, data) -> bytes | nil, err, code */
+static int stream_write_all(lua_State *L) {
+    static const op_kind kind = {.name = "write",
+                                 .token = 1,
+                                 .direction = UV_WRITABLE,
+                                 .check = check_write,
+                                 .attempt = attempt_write,
+                                 .park = park_writer,
+                                 .leave = leave_writer,
+                                 .fail = push_write_failure};
+    return op_run(L, &kind);
 }
 
 static const function functions[] = {

@@ -7,7 +7,7 @@
 #include "thread/channel.h"
 #include "loop/queue.h"
 #include "binding/handle.h"
-#include "binding/suspend.h"
+#include "binding/op.h"
 #include "binding/thread_channel.h"
 
 static const metatable queue_metatable = {"momo.queue", NULL, 0}; /* tells queues from what else select waits for */
@@ -34,31 +34,22 @@ static void keep(lua_State *L, task *t, void *waits_in) {
     }
 }
 
-/* park(queue, timeout): returns nothing when it was woken, true when answer() tells */
-static int park(lua_State *L) {
-    queue *q = queue_of(L, 1);
-    double timeout = lua_isnil(L, 2) ? -1 : lua_tonumber(L, 2); /* which Lua has checked */
-    enum wake wake;
-    task *t = suspend_enter(L, q->operation, &wake);
-    if (!t) {
-        return lua_yield(L, 0);
-    }
-    if (timeout == 0) {
-        t->wake = WAKE_TIMEOUT;
-        lua_pushboolean(L, 1);
-        return 1;
-    }
-    keep(L, t, q);
-    task_park(t, q->operation, suspend_deadline(t, timeout), WAKE_TIMEOUT);
-    list_push(&q->waiters, &t->place.link);
-    return lua_yield(L, 0);
+static void check_park(lua_State *L, op *o) {
+    o->timeout = lua_isnil(L, 2) ? -1 : lua_tonumber(L, 2); /* which Lua has checked */
 }
 
-/* answer() -> nil, err, code after a timeout; raises a cancellation */
-static int answer(lua_State *L) {
-    task *t = suspend_check(L, "answer");
-    enum wake wake = task_take_wake(t);
-    return wake == WAKE_CANCEL ? suspend_cancelled(L, t) : push_failure(L, UV_ETIMEDOUT);
+OP_HOT int park_in_queue(lua_State *L, op *o) {
+    queue *q = o->subject;
+    keep(L, o->task, q);
+    return op_park_in(o, &q->waiters);
+}
+
+/* park(queue, timeout) -> nothing: woken | err, code */
+static int park(lua_State *L) {
+    static const op_kind kind = {
+        .waits_first = true, .silent = true, .check = check_park, .park = park_in_queue, .fail = op_push_error};
+    queue *q = queue_of(L, 1);
+    return op_run_as(L, &kind, q->operation, q);
 }
 
 /* wait_set(n) -> places for n queues */
@@ -86,26 +77,16 @@ static list *waiters_of(lua_State *L, unsigned i, bool *is_receiver) {
     return waiters;
 }
 
-/* select_park(set, queues, timeout): of queues, tasks, and receivers of other threads; fired() tells what came of it */
-static int select_park(lua_State *L) {
-    wait_set *set = lua_touserdata(L, 1);
-    double timeout = check_seconds(L, 3, "select");
-    enum wake wake;
-    task *t = suspend_enter(L, "select", &wake);
-    if (!t) {
-        return lua_yield(L, 0);
-    }
-    lua_pushvalue(L, 2);
-    lua_setfenv(L, 1); /* the set keeps the queues that its places are in */
-    keep(L, t, set);   /* it may raise: so first */
-    task_park(t, "select", suspend_deadline(t, timeout), WAKE_TIMEOUT);
-    set->fired = set->count;
-    t->set = set;
-    t->selecting = true;
-    bool is_receiver, outside = false;
+static void check_select(lua_State *L, op *o) {
+    o->timeout = check_seconds(L, 3, "select");
+}
+
+/* In all queues at once. One of the receivers may be closed: then it is woken right away. */
+static void link_places(lua_State *L, task *t, wait_set *set, bool *outside) {
+    bool is_receiver;
     for (unsigned i = 0; i < set->count; i++) {
         list *waiters = waiters_of(L, i, &is_receiver);
-        outside |= is_receiver;
+        *outside |= is_receiver;
         set->places[i].task = t;
         list_init(&set->places[i].link);
         if (waiters) {
@@ -114,19 +95,64 @@ static int select_park(lua_State *L) {
             set->fired = i;
         }
     }
-    if (outside) {
-        channel_wait_outside(t);
-    }
-    if (set->fired < set->count) {
-        task_wake(t, WAKE_READY);
-    }
-    for (unsigned i = 0; outside && i < set->count && t->state == TASK_WAITING; i++) { /* which may wake it at once */
+}
+
+/* Receivers of other threads are told that somebody waits, which may wake the task at once. */
+static void announce(lua_State *L, const task *t, const wait_set *set) {
+    for (unsigned i = 0; i < set->count && t->state == TASK_WAITING; i++) {
+        bool is_receiver;
         list *waiters = waiters_of(L, i, &is_receiver);
         if (is_receiver) {
             receiver_parked(waiters);
         }
     }
-    return lua_yield(L, 0);
+}
+
+static int park_in_set(lua_State *L, op *o) {
+    wait_set *set = lua_touserdata(L, 1);
+    task *t = o->task;
+    lua_pushvalue(L, 2);
+    lua_setfenv(L, 1); /* the set keeps the queues that its places are in */
+    keep(L, t, set);   /* it may raise: so first */
+    task_park(t, "select", o->deadline_ms, WAKE_TIMEOUT);
+    set->fired = set->count;
+    t->set = set;
+    t->selecting = true;
+    bool outside = false;
+    link_places(L, t, set, &outside);
+    if (outside) {
+        channel_wait_outside(t);
+    }
+    if (set->fired < set->count) {
+        task_wake(t, WAKE_READY);
+    } else if (outside) {
+        announce(L, t, set);
+    }
+    return 0;
+}
+
+static int push_fired(lua_State *L, op *o) {
+    (void)o;
+    lua_pushinteger(L, (lua_Integer)((const wait_set *)lua_touserdata(L, 1))->fired + 1);
+    return 1;
+}
+
+static int push_nothing(lua_State *L, int code) {
+    (void)L;
+    (void)code;
+    return 0;
+}
+
+/* select(set, queues, timeout) -> the number of the one that was woken | nothing: the time is over. Queues, tasks, and
+ * receivers of other threads. */
+static int lua_select(lua_State *L) {
+    static const op_kind kind = {.name = "select",
+                                 .waits_first = true,
+                                 .check = check_select,
+                                 .attempt = push_fired,
+                                 .park = park_in_set,
+                                 .fail = push_nothing};
+    return op_run(L, &kind);
 }
 
 /* random() -> a number below 2^32, in the same order in every run */
@@ -139,25 +165,9 @@ static int next_random(lua_State *L) {
     return 1;
 }
 
-/* fired(set) -> the queue's number, or nil: the time is over; raises a cancellation */
-static int fired(lua_State *L) {
-    const wait_set *set = lua_touserdata(L, 1);
-    task *t = suspend_check(L, "select");
-    enum wake wake = task_take_wake(t);
-    if (wake == WAKE_CANCEL) {
-        return suspend_cancelled(L, t);
-    }
-    if (set->fired == set->count) {
-        lua_pushnil(L);
-    } else {
-        lua_pushinteger(L, (lua_Integer)set->fired + 1);
-    }
-    return 1;
-}
-
 static const metatable *const metatables[] = {&queue_metatable, NULL};
 static const function functions[] = {
-    {"queue", new_queue},         {"park", park},   {"answer", answer},      {"wait_set", new_wait_set},
-    {"select_park", select_park}, {"fired", fired}, {"random", next_random}, {NULL, NULL},
+    {"queue", new_queue},   {"park", park},          {"wait_set", new_wait_set},
+    {"select", lua_select}, {"random", next_random}, {NULL, NULL},
 };
 const module sync_module = {.functions = functions, .metatables = metatables};

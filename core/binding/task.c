@@ -7,7 +7,8 @@
 #include <stdio.h>
 
 #include "binding/scope.h"
-#include "binding/suspend.h"
+#include "binding/cancellation.h"
+#include "binding/op.h"
 #include "binding/task.h"
 #include "binding/traceback.h"
 
@@ -99,7 +100,7 @@ task *spawn(lua_State *L, runtime *rt, int first, scope *parent) {
     lua_insert(L, first); /* the handle, beneath what goes to the coroutine */
     lua_xmove(L, co, n);
     t->top = co;
-    t->progress = (uint64_t)n;
+    t->arguments = n;
     lua_pushvalue(L, -1);
     lua_rawseti(L, UP(HANDLES), slot_of(t));
     if (parent) {
@@ -177,7 +178,7 @@ static int store_outcome(lua_State *L) {
         lua_pushvalue(co, -1);
         lua_xmove(co, L, 1);
     } else if (h->outcome == OUTCOME_CANCELLED) {
-        if (t->raises >= RAISES_MAX) {
+        if (h->stubborn) {
             report_given_up(L, t);
         }
         push_cancellation(L, t);
@@ -290,30 +291,35 @@ void give_up_all(runtime *rt) {
     }
 }
 
+static void end_stubborn(task *t) {
+    ((handle *)t->handle)->stubborn = true;
+    end_as(t, OUTCOME_CANCELLED);
+}
+
 /* What a resume came to, unless the task is parked or in the queue. */
 static void conclude(task *t, int status) {
     if (status != LUA_YIELD) {
         end(t->executor->user, t, status);
-    } else if (t->state == TASK_ENDED) { /* it went on catching its cancellation */
-        end_as(t, OUTCOME_CANCELLED);
+    } else if (t->state == TASK_ENDED) {
+        end_stubborn(t);
     } else { /* a bare coroutine.yield, which hears of no cancellation */
         lua_settop(t->user, 0);
         task_yield(t, WAKE_NONE);
-        if (t->cancelled && ++t->raises > RAISES_MAX) {
+        if (t->cancelled && op_caught_too_often(t)) {
             list_remove(&t->place.link);
-            end_as(t, OUTCOME_CANCELLED);
+            end_stubborn(t);
         }
     }
 }
 
 static int start(task *t, lua_State *co) {
     t->started = true;
-    return lua_resume(co, (int)t->progress - 1);
+    return lua_resume(co, t->arguments - 1);
 }
 
 /* Whether somebody else has resumed its coroutine. */
 static bool is_hijacked(const task *t, lua_State *co) {
-    return t->started ? lua_status(co) != LUA_YIELD : lua_status(co) != 0 || lua_gettop(co) != (int)t->progress;
+    return t->started ? lua_status(co) != LUA_YIELD : lua_status(co) != 0 || lua_gettop(co) != t->arguments;
 }
 
 /* Short, and without what is rare, as every switch comes through here. */
@@ -331,7 +337,7 @@ void resume_task(task *t) {
         }
         status = start(t, co);
     } else if (t->wake != WAKE_NONE) {
-        if (t->wake == WAKE_CANCEL && suspend_ends_unseen(t)) {
+        if (t->wake == WAKE_CANCEL && op_ends_unseen(t)) {
             end_as(t, OUTCOME_CANCELLED);
             return;
         }
@@ -351,10 +357,10 @@ static int task_yield_now(lua_State *L) {
     executor *ex = executor_running;
     task *t = ex ? ex->current : NULL;
     if (!t || t->top != L || t->cancelled || !lua_isyieldable(L)) {
-        t = suspend_check(L, "yield_now");
+        t = op_check(L, "yield_now");
         if (!t->turn.raised_by_yield) {
             t->turn.raised_by_yield = true;
-            return suspend_cancelled(L, t);
+            return op_raise(L, t);
         }
     }
     task_yield(t, WAKE_NONE);
@@ -363,7 +369,7 @@ static int task_yield_now(lua_State *L) {
 
 /* current() -> task or nil */
 static int task_current(lua_State *L) {
-    const task *t = suspend_running(L);
+    const task *t = running_task(L);
     if (t) {
         lua_rawgeti(L, UP(HANDLES), slot_of(t));
     } else {

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "binding/state.h"
-#include "binding/suspend.h"
+#include "binding/op.h"
 #include "binding/value.h"
 
 enum { NAME_MAX_SIZE = 64 };
@@ -252,39 +252,34 @@ static lua_thread *self(lua_State *L) {
     return *(lua_thread **)check_self(L, &thread_metatable, "thread", "join");
 }
 
-/* thread_join(handle, timeout): parks until it has ended; thread_outcome tells what came of it */
-static int thread_join(lua_State *L) {
-    lua_thread *t = self(L);
-    double timeout = check_seconds(L, 2, "join");
-    enum wake wake;
-    task *current = suspend_enter(L, "join", &wake);
-    if (!current) {
-        return lua_yield(L, 0);
-    }
-    if (thread_seen(&t->thread)) {
-        return 0;
-    }
-    if (timeout == 0) {
-        current->wake = WAKE_TIMEOUT;
-        return 0;
-    }
-    task_park(current, "join", suspend_deadline(current, timeout), WAKE_TIMEOUT);
-    list_push(&t->thread.joiners, &current->place.link);
-    return lua_yield(L, 0);
+static void check_join(lua_State *L, op *o) {
+    self(L);
+    o->timeout = check_seconds(L, 2, "join");
 }
 
-/* thread_outcome(handle) -> true, results... | false, error | nil, err, code: what join returns */
+static int attempt_join(lua_State *L, op *o) {
+    (void)o;
+    return thread_seen(&self(L)->thread) ? 0 : UV_EAGAIN;
+}
+
+static int park_join(lua_State *L, op *o) {
+    return op_park_in(o, &self(L)->thread.joiners);
+}
+
+/* thread_join(handle, timeout) -> nothing: it has ended | err, code */
+static int thread_join(lua_State *L) {
+    static const op_kind kind = {.name = "join",
+                                 .silent = true,
+                                 .check = check_join,
+                                 .attempt = attempt_join,
+                                 .park = park_join,
+                                 .fail = op_push_error};
+    return op_run(L, &kind);
+}
+
+/* thread_outcome(handle) -> true, results... | false, error: how it ended */
 static int thread_outcome(lua_State *L) {
     lua_thread *t = self(L);
-    runtime *rt = runtime_of(L);
-    task *current = suspend_check(L, "join");
-    enum wake wake = task_take_wake(current);
-    if (wake == WAKE_CANCEL) {
-        return suspend_cancelled(L, current);
-    }
-    if (wake == WAKE_TIMEOUT) {
-        return push_failure(L, UV_ETIMEDOUT);
-    }
     if (t->left_behind) {
         lua_pushboolean(L, 0);
         lua_pushliteral(L, "the thread goes on computing, and was left behind");
@@ -292,7 +287,7 @@ static int thread_outcome(lua_State *L) {
     }
     if (t->unjoined) {
         t->unjoined = false;
-        rt->unjoined--;
+        runtime_of(L)->unjoined--;
     }
     lua_pushboolean(L, !t->failed);
     int n = value_unpack(L, &t->output);

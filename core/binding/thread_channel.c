@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "binding/suspend.h"
+#include "binding/op.h"
 #include "binding/thread_channel.h"
 #include "binding/value.h"
 
@@ -28,20 +28,25 @@ static channel_end *check_receiver(lua_State *L, const char *method) {
     return *(channel_end **)check_self(L, &receiver_metatable, "rx", method);
 }
 
-static int push_end_closed(lua_State *L, enum wake wake, const char *text) {
-    if (wake != WAKE_NONE) {
-        return push_failure(L, UV_ECANCELED); /* it waited */
+/* What was closed while the task waited is UV_ECANCELED. */
+static int push_end_failure(lua_State *L, int code, const char *closed) {
+    if (code != UV_EBADF) {
+        return push_failure(L, code);
     }
     lua_pushnil(L);
-    lua_pushstring(L, text);
+    lua_pushstring(L, closed);
     lua_pushliteral(L, "EBADF");
     return 3;
 }
 
-static void park(channel_end *end, task *t, const char *operation, uint64_t deadline_ms) {
-    task_park(t, operation, deadline_ms, WAKE_TIMEOUT);
-    channel_wait_outside(t);
-    list_push(&end->waiters, &t->place.link);
+static int code_of_closed(const op *o) {
+    return o->woken ? UV_ECANCELED : UV_EBADF;
+}
+
+static void park_at(channel_end *end, op *o) {
+    task_park(o->task, o->name, o->deadline_ms, WAKE_TIMEOUT);
+    channel_wait_outside(o->task);
+    list_push(&end->waiters, &o->task->place.link);
 }
 
 /* ---- sending ---- */
@@ -98,74 +103,69 @@ static inline bool push_record(sender *s, const message *m) {
     return true;
 }
 
-/* The same for channel_send. */
-static int push_message(lua_State *L, sender *s, const message *m) {
-    if (!push_record(s, m)) {
-        return luaL_error(L, "not enough memory");
+static void check_send(lua_State *L, op *o) {
+    check_sender(L, "send");
+    if (lua_isnoneornil(L, 2)) {
+        throw(L, "send: nil can't be sent; it stands for the end");
     }
-    lua_pushboolean(L, 1);
-    lua_pushboolean(L, 1);
-    return 2;
+    o->timeout = check_seconds(L, 3, "send");
 }
 
-/* channel_send(tx, value, timeout) -> true, true | nil, err, code | true: woken, call it again */
-static int channel_send(lua_State *L) {
-    channel_end **tx = check_sender(L, "send");
-    if (lua_isnoneornil(L, 2)) {
-        return throw(L, "send: nil can't be sent; it stands for the end");
+/* With the credit that a woken task was promised, or one that it takes: 1. Else 0, or a code. */
+static int send_message(lua_State *L, sender *s, const message *m, const op *o) {
+    int status = sender_take_credit(s, o->task, o->woken);
+    if (status == 1 && !push_record(s, m)) {
+        return luaL_error(L, "not enough memory");
     }
-    double timeout = check_seconds(L, 3, "send");
-    enum wake wake;
-    task *t = suspend_enter(L, "send", &wake);
-    if (!t || (timeout != 0 && suspend_let_others(t, wake))) {
-        return lua_yield(L, 0);
-    }
-    if (wake == WAKE_CANCEL) {
-        return suspend_cancelled(L, t);
-    }
-    bool woken = wake == WAKE_READY;
-    if (woken && *tx && lua_type(L, 2) > LUA_TSTRING) { /* what allocates may raise */
-        sender_keep_credit(sender_of(*tx), t);
+    return status;
+}
+
+static int attempt_send(lua_State *L, op *o) {
+    channel_end **tx = lua_touserdata(L, 1);
+    if (o->woken && *tx && lua_type(L, 2) > LUA_TSTRING) { /* what allocates may raise */
+        sender_keep_credit(sender_of(*tx), o->task);
     }
     message m;
+    int top = lua_gettop(L);
     bool packable = !*tx || pack_message(L, *tx, &m);
     if (!*tx) { /* also when a finalizer has closed it just now */
-        return push_end_closed(L, wake, "EBADF: the sender is closed");
-    }
-    if (wake == WAKE_TIMEOUT) {
-        return push_failure(L, UV_ETIMEDOUT);
+        return code_of_closed(o);
     }
     sender *s = sender_of(*tx);
-    int status = packable || woken ? sender_take_credit(s, t, woken) : 0;
     if (!packable) {
-        if (status == 1) {
+        if (o->woken && sender_take_credit(s, o->task, true) == 1) {
             sender_return_credit(s);
         }
         return throw(L, "send: %s", lua_tostring(L, -1));
     }
-    if (status == 1) {
-        return push_message(L, s, &m);
-    }
-    if (status < 0) {
-        return push_failure(L, status);
-    }
-    if (t->cancelled) {
-        return suspend_cancelled(L, t);
-    }
-    if (timeout == 0) {
-        return push_failure(L, UV_ETIMEDOUT);
-    }
-    park(*tx, t, "send", woken ? t->deadline_ms : suspend_deadline(t, timeout));
-    sender_await(s);
-    return lua_yield(L, 0);
+    int status = send_message(L, s, &m, o);
+    lua_settop(L, top); /* the answer is nothing */
+    return status == 0 ? UV_EAGAIN : status < 0 ? status : 0;
+}
+
+static int park_send(lua_State *L, op *o) {
+    channel_end *end = *(channel_end **)lua_touserdata(L, 1);
+    park_at(end, o);
+    sender_await(sender_of(end));
+    return 0;
+}
+
+static int push_send_failure(lua_State *L, int code) {
+    return push_end_failure(L, code, "EBADF: the sender is closed");
+}
+
+/* channel_send(tx, value, timeout) -> nothing | nil, err, code */
+static int channel_send(lua_State *L) {
+    static const op_kind kind = {
+        .name = "send", .check = check_send, .attempt = attempt_send, .park = park_send, .fail = push_send_failure};
+    return op_run(L, &kind);
 }
 
 /* ---- receiving ---- */
 
-/* Pushes true and the record's value, and drops the record. What the push allocates may run a finalizer; the channel is
- * busy until then, so that the record stays. */
+/* Pushes the record's value, and drops the record. What the push allocates may run a finalizer; the channel is busy until
+ * then, so that the record stays. */
 static int take_message(lua_State *L, channel *c, const lane_record *r) {
-    lua_pushboolean(L, 1);
     switch ((enum kind)r->kind) {
     case FALSE:
     case TRUE: lua_pushboolean(L, r->kind == TRUE); break;
@@ -184,58 +184,47 @@ static int take_message(lua_State *L, channel *c, const lane_record *r) {
     }
     }
     receiver_pop(c);
-    return 2;
+    return 1;
 }
 
-static int push_end_of_file(lua_State *L) {
-    lua_pushnil(L);
-    lua_pushliteral(L, "EOF: end of file");
-    lua_pushliteral(L, "EOF");
-    return 3;
+static void check_recv(lua_State *L, op *o) {
+    check_receiver(L, "recv");
+    o->timeout = check_seconds(L, 2, "recv");
 }
 
-/* channel_recv(rx, timeout) -> true, value | nil, err, code | true: woken, call it again */
-static int channel_recv(lua_State *L) {
-    channel_end *end = check_receiver(L, "recv");
-    double timeout = check_seconds(L, 2, "recv");
-    enum wake wake;
-    task *t = suspend_enter(L, "recv", &wake);
-    if (!t || (timeout != 0 && suspend_let_others(t, wake))) {
-        return lua_yield(L, 0);
-    }
-    if (wake == WAKE_CANCEL) {
-        return suspend_cancelled(L, t);
-    }
+static int attempt_recv(lua_State *L, op *o) {
+    channel_end *end = *(channel_end **)lua_touserdata(L, 1);
     if (!end) {
-        return push_end_closed(L, wake, "EBADF: the receiver is closed");
-    }
-    if (wake == WAKE_TIMEOUT) {
-        return push_failure(L, UV_ETIMEDOUT);
+        return code_of_closed(o);
     }
     lane_record r;
-    int found = receiver_peek(end->channel, t, wake == WAKE_READY, &r);
-    if (found == 1) {
-        return take_message(L, end->channel, &r);
-    }
-    if (found < 0) {
-        return push_end_of_file(L);
-    }
-    if (t->cancelled) {
-        return suspend_cancelled(L, t);
-    }
-    if (timeout == 0) {
-        return push_failure(L, UV_ETIMEDOUT);
-    }
-    park(end, t, "recv", wake == WAKE_READY ? t->deadline_ms : suspend_deadline(t, timeout));
+    int found = receiver_peek(end->channel, o->task, o->woken, &r);
+    return found == 1 ? take_message(L, end->channel, &r) : found == 0 ? UV_EAGAIN : UV_EOF;
+}
+
+static int park_recv(lua_State *L, op *o) {
+    channel_end *end = *(channel_end **)lua_touserdata(L, 1);
+    park_at(end, o);
     receiver_await(end->channel);
-    return lua_yield(L, 0);
+    return 0;
+}
+
+static int push_recv_failure(lua_State *L, int code) {
+    return push_end_failure(L, code, "EBADF: the receiver is closed");
+}
+
+/* channel_recv(rx, timeout) -> value | nil, err, code */
+static int channel_recv(lua_State *L) {
+    static const op_kind kind = {
+        .name = "recv", .check = check_recv, .attempt = attempt_recv, .park = park_recv, .fail = push_recv_failure};
+    return op_run(L, &kind);
 }
 
 /* ---- without Lua's stack: see momo.h ---- */
 
 static inline int send_at_once(void *tx, const message *m) {
     channel_end *end = *(channel_end **)tx;
-    task *t = end ? suspend_spare(end->executor) : NULL;
+    task *t = end ? op_spare(end->executor) : NULL;
     if (!t || sender_take_credit(sender_of(end), t, false) != 1 || !push_record(sender_of(end), m)) {
         return 0;
     }
@@ -253,7 +242,7 @@ int momo_send_string(void *tx, const char *bytes, size_t size) {
 
 int momo_receive(void *rx, momo_message *message) {
     channel_end *end = *(channel_end **)rx;
-    task *t = end && !end->channel->busy ? suspend_spare(end->executor) : NULL;
+    task *t = end && !end->channel->busy ? op_spare(end->executor) : NULL;
     lane_record r;
     if (!t || receiver_peek(end->channel, t, false, &r) != 1) {
         return MOMO_OTHER;
@@ -298,15 +287,15 @@ void receiver_parked(list *waiters) {
     receiver_await(list_entry(waiters, channel_end, waiters)->channel);
 }
 
-/* channel_woken(rx) -> true, value | nil, err, code: what being woken in select has brought */
+/* channel_woken(rx) -> value | nil, err, code: what being woken in select has brought */
 static int channel_woken(lua_State *L) {
     channel_end *end = check_receiver(L, "select");
-    task *t = suspend_check(L, "select");
+    task *t = op_check(L, "select");
     if (!end) {
         return push_failure(L, UV_ECANCELED);
     }
     lane_record r;
-    return receiver_peek(end->channel, t, true, &r) == 1 ? take_message(L, end->channel, &r) : push_end_of_file(L);
+    return receiver_peek(end->channel, t, true, &r) == 1 ? take_message(L, end->channel, &r) : push_failure(L, UV_EOF);
 }
 
 static const function functions[] = {

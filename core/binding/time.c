@@ -4,26 +4,14 @@
  */
 #include <math.h>
 
-#include "binding/suspend.h"
+#include "binding/op.h"
 
 /* Times further ahead than this are taken for a wall clock's. */
 #define FAR_AHEAD_YEARS 10.0
 #define YEAR_SECONDS (365.25 * 86400)
 
-static int sleep_to(lua_State *L, task *t, enum wake wake, uint64_t deadline_ms, bool due) {
-    if (wake == WAKE_CANCEL) {
-        return suspend_cancelled(L, t);
-    }
-    if (due) {
-        task_yield(t, WAKE_NONE);
-    } else {
-        task_park(t, "sleep", deadline_ms, WAKE_NONE);
-        if (deadline_ms == DEADLINE_NEVER) {
-            task_wait_outside(t); /* for a stop */
-        }
-    }
-    return lua_yield(L, 0);
-}
+/* In place of a deadline that has passed: the task only lets the others have a turn. */
+enum { DUE = 0 };
 
 static double check_time(lua_State *L, const char *operation) {
     if (lua_type(L, 1) != LUA_TNUMBER) {
@@ -36,37 +24,48 @@ static double check_time(lua_State *L, const char *operation) {
     return seconds;
 }
 
-/* sleep(seconds) */
-static int sleep_for(lua_State *L) {
-    double seconds = check_time(L, "sleep");
-    if (seconds < 0) {
-        return throw(L, "sleep: argument 1 must not be negative, got %g", seconds);
+/* What wakes it needs no answer: what it waits for is then over. */
+static int park(lua_State *L, op *o) {
+    (void)L;
+    if (o->deadline_ms == DUE) {
+        task_yield(o->task, WAKE_NONE);
+        return 0;
     }
-    enum wake wake;
-    task *t = suspend_enter(L, "sleep", &wake);
-    if (!t) {
-        return lua_yield(L, 0);
+    task_park(o->task, "sleep", o->deadline_ms, WAKE_NONE);
+    if (o->deadline_ms == DEADLINE_NEVER) {
+        task_wait_outside(o->task); /* for a stop */
     }
-    return sleep_to(L, t, wake, executor_deadline_ms(t->executor, seconds), seconds == 0);
+    return 0;
 }
 
-/* sleep_until(t, is_tick): t is of momo.time.now; a tick may be as far ahead as an interval's period */
+static void check_sleep(lua_State *L, op *o) {
+    double seconds = check_time(L, "sleep");
+    if (seconds < 0) {
+        throw(L, "sleep: argument 1 must not be negative, got %g", seconds);
+    }
+    o->deadline_ms = seconds == 0 ? DUE : executor_deadline_ms(o->task->executor, seconds);
+}
+
+/* sleep(seconds) */
+static int sleep_for(lua_State *L) {
+    static const op_kind kind = {.name = "sleep", .waits_first = true, .check = check_sleep, .park = park};
+    return op_run(L, &kind);
+}
+
+/* A tick may be as far ahead as an interval's period. */
+static void check_sleep_until(lua_State *L, op *o) {
+    const executor *ex = o->task->executor;
+    double at = check_time(L, o->name), ahead = at - executor_now(ex), years = ahead / YEAR_SECONDS;
+    if (years > FAR_AHEAD_YEARS && !isinf(at) && !lua_toboolean(L, 2)) {
+        throw(L, "sleep_until: %d years ahead; pass momo.time.now() + seconds, not os.time()", (int)fmin(years, 1e9));
+    }
+    o->deadline_ms = ahead <= 0 ? DUE : executor_tick_ms(ex, at);
+}
+
+/* sleep_until(t, is_tick): t is of momo.time.now */
 static int sleep_until(lua_State *L) {
-    bool is_tick = lua_toboolean(L, 2);
-    const char *operation = is_tick ? "tick" : "sleep_until";
-    double at = check_time(L, operation);
-    enum wake wake;
-    task *t = suspend_enter(L, operation, &wake);
-    if (!t) {
-        return lua_yield(L, 0);
-    }
-    double ahead = at - executor_now(t->executor);
-    double years = ahead / YEAR_SECONDS;
-    if (years > FAR_AHEAD_YEARS && !isinf(at) && !is_tick) {
-        return throw(L, "sleep_until: %d years ahead; pass momo.time.now() + seconds, not os.time()",
-                     (int)fmin(years, 1e9));
-    }
-    return sleep_to(L, t, wake, executor_tick_ms(t->executor, at), ahead <= 0);
+    static const op_kind kind = {.waits_first = true, .check = check_sleep_until, .park = park};
+    return op_run_as(L, &kind, lua_toboolean(L, 2) ? "tick" : "sleep_until", NULL);
 }
 
 static const function functions[] = {

@@ -4,8 +4,6 @@
  */
 #include "binding/traceback.h"
 
-#include "binding/suspend.h"
-
 static int rethrow(lua_State *L);
 
 /* Whether co is at this level in rethrow. */
@@ -60,7 +58,7 @@ static int rethrow(lua_State *L) {
 
 /* traceback_capture(err) -> err: an xpcall handler */
 static int capture(lua_State *L) {
-    task *t = suspend_running(L);
+    task *t = running_task(L);
     lua_settop(L, 1);
     if (t && !push_traceback(L, t, L, 1, 1)) {
         luaL_traceback(L, L, NULL, 1);

@@ -38,51 +38,12 @@ static int connect_socket(lua_State *L) {
     return 1;
 }
 
-/* Enters an operation of the socket at index 1. True: it's the task's turn to try, or *wait. False: return *result. */
-static bool enter(lua_State *L, const char *operation, double timeout, int direction, task **out, io **socket,
-                  enum wake *wake, int *result) {
-    const momo_token *token = lua_touserdata(L, 1);
-    task *t = *out = suspend_enter(L, operation, wake);
-    if (!t || (timeout != 0 && suspend_let_others(t, *wake))) {
-        *result = lua_yield(L, 0);
-        return false;
-    }
-    if (*wake == WAKE_CANCEL) {
-        suspend_cancelled(L, t);
-    }
-    io *o = *socket = io_get(t->executor, *token);
-    if (!o) {
-        *result = push_closed(L, *wake);
-    } else if (*wake == WAKE_TIMEOUT) {
-        *result = push_failure(L, UV_ETIMEDOUT);
-    } else {
-        if (timeout == 0) { /* it won't wait for an event: ask */
-            o->ready |= (uint8_t)direction;
-        }
-        return true;
-    }
-    return false;
-}
-
-/* The operation would block: parks the task, or fails. */
-static int wait(lua_State *L, const char *operation, double timeout, int direction, task *t, io *o, enum wake wake) {
-    if (t->cancelled) {
-        return suspend_cancelled(L, t);
-    }
-    if (timeout == 0) {
-        return push_failure(L, UV_ETIMEDOUT);
-    }
-    uint64_t deadline_ms = wake == WAKE_NONE ? suspend_deadline(t, timeout) : t->deadline_ms;
-    int status = io_wait(o, t, direction, operation, deadline_ms, wake == WAKE_READY);
-    return status < 0 ? push_failure(L, status) : lua_yield(L, 0);
-}
-
 /* The strings are pushed first: that may raise, or run a finalizer that closes the socket, whose datagrams stay until the
  * loop has seen the close. */
 static int push_datagram(lua_State *L, io *o, const datagram *d, bool with_address) {
     if (d->cut) {
         udp_consume(o);
-        return push_failure(L, UV_EMSGSIZE);
+        return UV_EMSGSIZE;
     }
     lua_pushlstring(L, d->bytes, d->size);
     if (with_address) {
@@ -94,79 +55,123 @@ static int push_datagram(lua_State *L, io *o, const datagram *d, bool with_addre
     return with_address ? 2 : 1;
 }
 
-static int receive(lua_State *L, const char *operation, bool with_address) {
-    double timeout = check_seconds(L, 2, operation);
-    task *t;
-    io *o;
-    enum wake wake;
-    int result;
-    if (!enter(L, operation, timeout, UV_READABLE, &t, &o, &wake, &result)) {
-        return result;
+/* Who was served passes on what is left. */
+static void pass_on(io *o, int direction) {
+    if (o->ready & direction || (direction == UV_READABLE && udp_has_more(o))) {
+        io_wake_first(o, direction);
     }
-    /* Those who wait already come first; a task that was woken is the first of them. */
+}
+
+static int receive(lua_State *L, op *o, bool with_address) {
     const datagram *d = NULL;
-    int status = wake == WAKE_READY || list_empty(&o->readers) ? udp_receive(o, &d) : UV_EAGAIN;
+    int status = op_is_first(o, &o->io->readers) ? udp_receive(o->io, &d) : UV_EAGAIN;
     if (status == UV_EAGAIN) {
-        return wait(L, operation, timeout, UV_READABLE, t, o, wake);
+        return UV_EAGAIN;
     }
-    result = status < 0 ? push_failure(L, status) : push_datagram(L, o, d, with_address);
-    if (udp_has_more(o) || o->ready & UV_READABLE) {
-        io_wake_first(o, UV_READABLE);
-    }
-    return result;
+    int n = status < 0 ? status : push_datagram(L, o->io, d, with_address);
+    pass_on(o->io, UV_READABLE);
+    return n;
+}
+
+static void check_recv(lua_State *L, op *o) {
+    o->timeout = check_seconds(L, 2, "recv");
+}
+
+static int attempt_recv(lua_State *L, op *o) {
+    return receive(L, o, false);
 }
 
 /* recv(socket, timeout) -> data | nil, err, code */
 static int udp_recv(lua_State *L) {
-    return receive(L, "recv", false);
+    static const op_kind kind = {
+        .name = "recv", .token = 1, .direction = UV_READABLE, .check = check_recv, .attempt = attempt_recv};
+    return op_run(L, &kind);
+}
+
+static void check_recv_from(lua_State *L, op *o) {
+    o->timeout = check_seconds(L, 2, "recv_from");
+}
+
+static int attempt_recv_from(lua_State *L, op *o) {
+    return receive(L, o, true);
 }
 
 /* recv_from(socket, timeout) -> data, address | nil, err, code */
 static int udp_recv_from(lua_State *L) {
-    return receive(L, "recv_from", true);
+    static const op_kind kind = {.name = "recv_from",
+                                 .token = 1,
+                                 .direction = UV_READABLE,
+                                 .check = check_recv_from,
+                                 .attempt = attempt_recv_from};
+    return op_run(L, &kind);
 }
 
-static int send_datagram(lua_State *L, const char *operation, const address *to, int timeout_index) {
-    double timeout = check_seconds(L, timeout_index, operation);
+static void check_data(lua_State *L, op *o, int timeout_index) {
+    o->timeout = check_seconds(L, timeout_index, o->name);
     if (lua_type(L, 2) != LUA_TSTRING) {
-        return throw(L, "%s: data must be a string, got %s", operation, luaL_typename(L, 2));
+        throw(L, "%s: data must be a string, got %s", o->name, luaL_typename(L, 2));
     }
-    task *t;
-    io *o;
-    enum wake wake;
-    int result;
-    if (!enter(L, operation, timeout, UV_WRITABLE, &t, &o, &wake, &result)) {
-        return result;
-    }
+}
+
+static int send_datagram(lua_State *L, op *o, const address *to) {
     size_t size;
     const char *bytes = lua_tolstring(L, 2, &size);
-    int status = wake == WAKE_READY || list_empty(&o->writers) ? udp_send(o, bytes, size, to) : UV_EAGAIN;
+    int status = op_is_first(o, &o->io->writers) ? udp_send(o->io, bytes, size, to) : UV_EAGAIN;
     if (status == UV_EAGAIN) {
-        return wait(L, operation, timeout, UV_WRITABLE, t, o, wake);
+        return UV_EAGAIN;
     }
-    if (o->ready & UV_WRITABLE) {
-        io_wake_first(o, UV_WRITABLE);
-    }
+    pass_on(o->io, UV_WRITABLE);
     if (status < 0) {
-        return push_failure(L, status);
+        return status;
     }
     lua_pushinteger(L, (lua_Integer)size);
     return 1;
 }
 
+static void check_send(lua_State *L, op *o) {
+    check_data(L, o, 3);
+}
+
+static int attempt_send(lua_State *L, op *o) {
+    return send_datagram(L, o, NULL);
+}
+
 /* send(socket, data, timeout) -> bytes | nil, err, code */
 static int udp_send_connected(lua_State *L) {
-    return send_datagram(L, "send", NULL, 3);
+    static const op_kind kind = {
+        .name = "send", .token = 1, .direction = UV_WRITABLE, .check = check_send, .attempt = attempt_send};
+    return op_run(L, &kind);
+}
+
+/* In place of an answer: the address is no literal, and has to be looked up. */
+enum { NO_LITERAL = UV_EAI_NONAME };
+
+static void check_send_to(lua_State *L, op *o) {
+    check_data(L, o, 4);
+}
+
+static int attempt_send_to(lua_State *L, op *o) {
+    address to;
+    return get_literal(L, 3, &to) ? send_datagram(L, o, &to) : NO_LITERAL;
+}
+
+static int push_send_to_failure(lua_State *L, int code) {
+    if (code != NO_LITERAL) {
+        return push_failure(L, code);
+    }
+    lua_pushboolean(L, 0);
+    return 1;
 }
 
 /* send_to(socket, data, address, timeout) -> bytes | nil, err, code | false: the address is no literal */
 static int udp_send_to(lua_State *L) {
-    address to;
-    if (!get_literal(L, 3, &to)) {
-        lua_pushboolean(L, 0);
-        return 1;
-    }
-    return send_datagram(L, "send_to", &to, 4);
+    static const op_kind kind = {.name = "send_to",
+                                 .token = 1,
+                                 .direction = UV_WRITABLE,
+                                 .check = check_send_to,
+                                 .attempt = attempt_send_to,
+                                 .fail = push_send_to_failure};
+    return op_run(L, &kind);
 }
 
 static const function functions[] = {

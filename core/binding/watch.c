@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "binding/net.h"
+#include "binding/op.h"
 
 static const char *const names[] = {[UV_READABLE] = "r", [UV_WRITABLE] = "w", [UV_READABLE | UV_WRITABLE] = "rw"};
 
@@ -32,6 +32,11 @@ static int check_events(lua_State *L) {
                  lua_type(L, 2) == LUA_TSTRING ? name : luaL_typename(L, 2));
 }
 
+static int push_ready(lua_State *L, int events) {
+    lua_pushstring(L, names[events]);
+    return 1;
+}
+
 static int push_failed_look(lua_State *L, int code) {
     if (code != UV_EPERM) {
         return push_failure(L, code);
@@ -50,63 +55,62 @@ static int collect(lua_State *L) {
 
 static const metatable watch_metatable = {"momo.watch", collect, 0};
 
-/* poll_look(fd, events, timeout) -> "r" | "w" | "rw" | watch | nil, err, code */
-static int poll_look(lua_State *L) {
-    int fd = check_descriptor(L), events = check_events(L);
-    double timeout = check_seconds(L, 3, "io.poll");
-    enum wake wake;
-    task *t = suspend_enter(L, "io.poll", &wake);
-    if (!t || (timeout != 0 && suspend_let_others(t, wake))) {
-        return lua_yield(L, 0);
+static void check_look(lua_State *L, op *o) {
+    check_descriptor(L);
+    check_events(L);
+    o->timeout = check_seconds(L, 3, "io.poll");
+}
+
+/* What is not ready yet has to be watched: that is another operation. */
+static int attempt_look(lua_State *L, op *o) {
+    int fd = check_descriptor(L), events = check_events(L), ready = watch_look(fd, events);
+    if (ready != 0) {
+        return ready < 0 ? ready : push_ready(L, ready);
     }
-    if (wake == WAKE_CANCEL) {
-        return suspend_cancelled(L, t);
-    }
-    int ready = watch_look(fd, events);
-    if (ready < 0) {
-        return push_failed_look(L, ready);
-    }
-    if (ready) {
-        lua_pushstring(L, names[ready]);
-        return 1;
-    }
-    if (timeout == 0) {
-        return push_failure(L, UV_ETIMEDOUT);
+    if (o->timeout == 0) {
+        return UV_EAGAIN;
     }
     watch *w = push_object(L, sizeof *w, &watch_metatable);
     w->fd = -1;
-    int status = watch_open(w, t->executor, fd, events);
-    return status < 0 ? push_failure(L, status) : 1;
+    int status = watch_open(w, o->task->executor, fd, events);
+    return status < 0 ? status : 1;
+}
+
+/* poll_look(fd, events, timeout) -> "r" | "w" | "rw" | watch | nil, err, code */
+static int poll_look(lua_State *L) {
+    static const op_kind kind = {
+        .name = "io.poll", .check = check_look, .attempt = attempt_look, .fail = push_failed_look};
+    return op_run(L, &kind);
+}
+
+static void check_wait(lua_State *L, op *o) {
+    o->timeout = check_seconds(L, 2, "io.poll");
+}
+
+static void leave(lua_State *L, op *o) {
+    watch_close(lua_touserdata(L, 1), o->task->executor);
+}
+
+static int attempt_wait(lua_State *L, op *o) {
+    watch *w = lua_touserdata(L, 1);
+    int ready = watch_ready(w, o->io);
+    if (ready == 0) {
+        return UV_EAGAIN;
+    }
+    watch_close(w, o->task->executor);
+    return push_ready(L, ready);
 }
 
 /* poll_wait(watch, timeout) -> "r" | "w" | "rw" | nil, err, code; the watch is closed at the end */
 static int poll_wait(lua_State *L) {
-    watch *w = lua_touserdata(L, 1);
-    double timeout = check_seconds(L, 2, "io.poll");
-    enum wake wake;
-    task *t = suspend_enter(L, "io.poll", &wake);
-    if (!t) {
-        return lua_yield(L, 0);
-    }
-    io *o = io_get(t->executor, w->token);
-    int ready = wake == WAKE_READY ? watch_ready(w, o) : 0;
-    if (ready == 0 && (wake == WAKE_NONE || wake == WAKE_READY) && !t->cancelled) {
-        uint64_t deadline_ms = wake == WAKE_NONE ? suspend_deadline(t, timeout) : t->deadline_ms;
-        o->ready = 0;
-        ready = io_wait(o, t, UV_READABLE, "io.poll", deadline_ms, false);
-        if (ready == 0) {
-            return lua_yield(L, 0);
-        }
-    }
-    watch_close(w, t->executor);
-    if (ready < 0) {
-        return push_failure(L, ready);
-    }
-    if (ready == 0) {
-        return wake == WAKE_TIMEOUT ? push_failure(L, UV_ETIMEDOUT) : suspend_cancelled(L, t);
-    }
-    lua_pushstring(L, names[ready]);
-    return 1;
+    static const op_kind kind = {.name = "io.poll",
+                                 .token = 1, /* a watch begins with it */
+                                 .direction = UV_READABLE,
+                                 .waits_first = true,
+                                 .check = check_wait,
+                                 .attempt = attempt_wait,
+                                 .leave = leave};
+    return op_run(L, &kind);
 }
 
 static const metatable *const metatables[] = {&watch_metatable, NULL};

@@ -4,12 +4,18 @@
  */
 #include "loop/scope.h"
 
-#include <string.h>
-
 static void on_expired(timer *timer) {
     scope *s = list_entry(timer, scope, timer);
     s->expired = true;
     scope_cancel(s, "timeout");
+}
+
+scope *scope_in_force(const task *t) {
+    scope *s = t->scope;
+    while (s && !s->cancelled && !s->shield) {
+        s = s->outer;
+    }
+    return s && s->cancelled ? s : NULL;
 }
 
 void scope_enter(scope *s, task *t, uint64_t deadline_ms, bool shield) {
@@ -42,8 +48,7 @@ void scope_leave(scope *s) {
     if (t->cancelled || s->shield) {
         task_refresh(t);
         if (!t->cancelled) {
-            t->raises = 0;
-            memset(&t->turn, 0, sizeof t->turn);
+            t->turn.raised = t->turn.raised_by_yield = false;
         }
     }
 }

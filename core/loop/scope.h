@@ -16,6 +16,7 @@ typedef struct scope {
     task *task;          /* that is in it; NULL once it has left */
     timer timer;         /* pending while it has a limit */
     const char *why;     /* it was cancelled, where no one said */
+    uint8_t raises;      /* how often that was raised */
     bool cancelled;
     bool shield;     /* cancellations from outside do not reach what is inside */
     bool expired;    /* its limit passed */
@@ -25,6 +26,9 @@ typedef struct scope {
     list waiters;    /* for the children's end */
 } scope;
 
+/* The innermost scope that is cancelled, if no shield is between; NULL: if anything is in force, then a cancellation of the
+ * whole task. */
+scope *scope_in_force(const task *);
 /* The task enters it, with a limit or DEADLINE_NEVER. */
 void scope_enter(scope *, task *, uint64_t deadline_ms, bool shield);
 /* Leaves it, also when it is not the innermost. A cancellation from further out is in force again. */

@@ -13,15 +13,14 @@
 
 static void on_taken(uv_signal_t *watcher, int number) {
     executor *ex = watcher->data;
+    ex->signals_kept |= signal_bit(number); /* until the task that is woken takes it, or another one does before */
     for (list *node = ex->signal_waiters.next; node != &ex->signal_waiters; node = node->next) {
         task *t = list_entry(node, task, place.link);
-        if (t->progress & signal_bit(number)) {
-            t->progress = signal_bit(number);
+        if (t->signals & signal_bit(number)) {
             task_wake(t, WAKE_READY);
             return;
         }
     }
-    ex->signals_kept |= signal_bit(number);
 }
 
 int signals_take(executor *ex, uint64_t set) {
@@ -45,7 +44,7 @@ int signals_take(executor *ex, uint64_t set) {
 
 void signals_wait(task *t, uint64_t set) {
     task_park(t, "signal.recv", DEADLINE_NEVER, WAKE_TIMEOUT);
-    t->progress = set;
+    t->signals = set;
     list_push(&t->executor->signal_waiters, &t->place.link);
 }
 

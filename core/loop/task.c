@@ -87,6 +87,7 @@ task *task_wake_first(list *queue, enum wake wake) {
     task *t = first->task;
     if (t->selecting) {
         t->set->fired = (unsigned)(first - t->set->places);
+        wake = WAKE_READY; /* it has to ask which */
     }
     task_wake(t, wake);
     return t;
@@ -126,7 +127,7 @@ void task_end(task *t) {
         scope_remove(t);
     }
     if (!list_empty(&t->joiners)) {
-        task_wake_all(&t->joiners, WAKE_READY);
+        task_wake_all(&t->joiners, WAKE_NONE); /* there is no more to say */
     }
     slab_release(&t->executor->tasks, t);
 }

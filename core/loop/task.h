@@ -48,7 +48,7 @@ typedef struct task {
     void *top;      /* what runs now: user, or a coroutine inside of it */
     uint8_t state;  /* enum task_state */
     int8_t wake;    /* enum wake: what to tell the task when it runs next */
-    uint8_t raises; /* how often its cancellation was raised */
+    uint8_t raises; /* how often a cancellation of the whole task was raised */
     bool started;
     bool cancelled;           /* its operations raise: see task_refresh */
     struct {                  /* since it was last resumed */
@@ -64,8 +64,10 @@ typedef struct task {
     struct scope *scope;  /* the innermost that it is in, or NULL */
     struct scope *parent; /* that it is a child of, or NULL */
     union {
-        uint64_t progress; /* bytes that the operation under way has moved */
+        int arguments;     /* not started: how many values stand on its coroutine's stack */
+        uint64_t signals;  /* that it waits for */
         wait_set *set;     /* selecting: what it waits in; owned by the operation */
+        uint64_t progress; /* bytes that the operation under way has moved */
     };
     int8_t expiry;      /* enum wake: what an expired deadline tells it */
     bool asked;         /* the whole task was cancelled, by task_cancel */

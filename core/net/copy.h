@@ -19,7 +19,9 @@ typedef struct copy {
     bool has_pipe; /* only while it is of use */
     bool much;     /* the last read was as large as can be */
     bool plain;    /* these two can't be spliced */
-    uint8_t waits; /* for those who park: the direction in which the task waits without having moved a byte since */
+    /* For those who park, each a direction: */
+    uint8_t side;  /* which of the streams the last step was for: the readable, or the writable one */
+    uint8_t waits; /* the side that the task has waited for without having moved a byte since, or 0 */
 } copy;
 
 static inline void copy_init(copy *c, uint64_t left) {

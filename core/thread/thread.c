@@ -39,7 +39,7 @@ static void remove_thread(thread *t) {
         wheel_remove(&parent->wheel, &parent->stop_grace.wheel);
         channel_settle_waits(parent);
     }
-    task_wake_all(&t->joiners, WAKE_READY);
+    task_wake_all(&t->joiners, WAKE_NONE);
     thread_release(t);
 }
 

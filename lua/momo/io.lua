@@ -66,8 +66,8 @@ function M.copy(from, to, n)
   check_stream(to, "copy", 2)
   check.argument(n == nil or (check.is_whole(n) and n >= 0), "copy: n must be a whole number from 0", n)
   local state = native.copy_new(n)
-  local bytes, err, code, side
-  repeat bytes, err, code, side = copy(state, from, to) until bytes ~= true
+  local again, bytes, err, code, side
+  repeat again, bytes, err, code, side = copy(state, from, to) until not again
   if bytes then
     return bytes
   end

@@ -20,8 +20,8 @@ local M = {}
 ---@return string? err
 ---@return string? code
 function M.recv(...)
-  local name, err, code
-  repeat name, err, code = recv(...) until name ~= true
+  local again, name, err, code
+  repeat again, name, err, code = recv(...) until not again
   if name then
     return name
   end

@@ -10,7 +10,7 @@ local names = require "momo.internal.names"
 local waitable = require "momo.internal.waitable"
 
 local C, native = core.C, core.native
-local answer, park, queue = native.answer, native.park, native.queue
+local park, queue = native.park, native.queue
 
 local M = { channel = channel.channel, oneshot = channel.oneshot }
 
@@ -43,7 +43,7 @@ function Notify:notified(timeout)
     return true
   end
   if park(self.queue, timeout) then
-    return answer()
+    return channel.give_up(self.queue, timeout)
   end
   return true
 end
@@ -104,7 +104,7 @@ function Semaphore:acquire(timeout)
     return true
   end
   if park(self.queue, timeout) then
-    return answer()
+    return channel.give_up(self.queue, timeout)
   end
   return true -- release has handed its permit over
 end
@@ -169,7 +169,7 @@ function Mutex:lock(timeout)
     check.fail("lock: this task holds the mutex already")
   end
   if park(self.queue, timeout) then
-    return answer()
+    return channel.give_up(self.queue, timeout)
   end
   self.owner = me
   return true

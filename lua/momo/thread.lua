@@ -100,7 +100,11 @@ end
 ---@return boolean? ok
 ---@return any ... what its function returned; false: the error, with its traceback; nil: the time was over (ETIMEDOUT)
 function Thread:join(timeout)
-  native.thread_join(self, timeout)
+  local again, err, code
+  repeat again, err, code = native.thread_join(self, timeout) until not again
+  if err then
+    return nil, err, code
+  end
   return native.thread_outcome(self)
 end
 

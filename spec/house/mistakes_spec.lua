@@ -112,10 +112,10 @@ describe("sleep", function()
     assert.matches("^sleep_until: %d+ years ahead; pass momo%.time%.now%(%) %+ seconds, not os%.time%(%)$", text)
   end)
 
-  it("outside of a runtime, where what is wrong comes first", function()
+  it("outside of a runtime, which is told first", function()
     assert.equal("sleep: needs a runtime: call it inside momo.run(main), or run the file with the momo command",
       told_outside(function() momo.time.sleep(1) end))
-    assert.equal("sleep: argument 1 must not be negative, got -1", told_outside(function() momo.time.sleep(-1) end))
+    assert.matches("^sleep: needs a runtime", told_outside(function() momo.time.sleep(-1) end))
   end)
 end)
 

@@ -88,7 +88,7 @@ static void end(struct record *r) {
             if (j->state == WAITING && j->joins == r && (!first || j->since < first->since)) first = j;
         }
         if (!first) return;
-        enqueue(first, WAKE_READY);
+        enqueue(first, WAKE_NONE);
     }
 }
 

@@ -8,12 +8,10 @@ local task = require "momo.internal.task"
 local M = {}
 
 ---The worker's results, or its error.
-local function results(job, got, ok, ...)
-  if not got then
-    error(ok, 0) -- no thread could be had
-  elseif ok == nil then
+local function results(job, again, ok, ...)
+  if again then
     return results(job, native.blocking_wait(job))
-  elseif not ok then
+  elseif not ok then -- also where no thread could be had
     error(..., 0)
   end
   return ...

@@ -8,7 +8,7 @@ local names = require "momo.internal.names"
 local waitable = require "momo.internal.waitable"
 
 local C, native = core.C, core.native
-local answer, park, queue = native.answer, native.park, native.queue
+local park, queue = native.park, native.queue
 local band = bit.band
 
 local M = {}
@@ -26,6 +26,14 @@ Sender.__index = Sender
 ---@class momo.Receiver
 local Receiver = { __name = "momo.Receiver" }
 Receiver.__index = Receiver
+
+---Why a wait in a queue has ended, if nobody has woken the task. Raises a cancellation.
+---@return nil, string err, string code
+function M.give_up(of, timeout)
+  local again, err, code
+  repeat again, err, code = park(of, timeout) until not again
+  return nil, err, code
+end
 
 ---What `iter` of a receiver returns, here and in thread_channel.lua.
 function M.iterate(receiver)
@@ -114,7 +122,7 @@ local function send_in_turn(channel, value, timeout)
   channel.room = 0
   if park(channel.senders, timeout) then
     announce_end(channel)
-    return answer()
+    return M.give_up(channel.senders, timeout)
   elseif channel.deaf then
     return broken_pipe()
   end
@@ -242,7 +250,7 @@ function Receiver:recv(timeout)
   end
   channel.receiving = true
   if park(channel.receivers, timeout) then
-    return answer()
+    return M.give_up(channel.receivers, timeout)
   end
   return woken(channel)
 end

@@ -19,11 +19,11 @@ local M = {}
 ---@return string? err
 ---@return string? code
 function M.poll(fd, events, timeout)
-  local ready, err, code
-  repeat ready, err, code = look(fd, events, timeout) until ready ~= true
+  local again, ready, err, code
+  repeat again, ready, err, code = look(fd, events, timeout) until not again
   if type(ready) == "userdata" then
     local watch = ready
-    repeat ready, err, code = wait(watch, timeout) until ready ~= true
+    repeat again, ready, err, code = wait(watch, timeout) until not again
   end
   if ready then
     return ready

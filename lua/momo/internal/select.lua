@@ -15,13 +15,44 @@ waitable[Task] = {
     if self == native.current() then
       check.fail "select: a task can't wait for itself"
     end
-    local status = native.status(self)
-    return status == "done" or status == "failed" or status == "cancelled"
+    return native.has_ended(self)
   end,
   consume = native.outcome,
   waiters = function(self) return self, self end,
   woken = native.outcome,
 }
+
+---The first that is ready, beginning anywhere.
+local function first_ready(entries, n)
+  local first = native.random()
+  for k = 1, n do
+    local i = (first + k) % n + 1
+    local entry = entries[i]
+    if entry and waitable[getmetatable(entry)].is_ready(entry) then
+      return i
+    end
+  end
+end
+
+---Waits for the first that is woken; the tables have room for what comes into them.
+---@async
+local function wait(entries, indices, queues, sources, set, deadline, last)
+  for k = 1, #indices do
+    local entry = entries[indices[k]]
+    queues[k], sources[k] = waitable[getmetatable(entry)].waiters(entry)
+  end
+  local again, woken
+  repeat
+    again, woken = native.select(set, queues, last and math.max(0, deadline - time.now()) or nil)
+  until not again
+  if not woken then
+    return last, true
+  end
+  local i = indices[woken]
+  return i, waitable[getmetatable(entries[i])].woken(sources[woken])
+end
+
+-- Between the look whether anything is ready and the wait nothing may be allocated: a finalizer could make it ready.
 
 ---Waits for the first of several things: receivers (of channels between threads too, and oneshots), tasks, a Notify,
 ---`momo.time.after(seconds)`. Exactly one is consumed. Of several that are ready, each has its turn.
@@ -37,55 +68,39 @@ function M.select(entries)
   if waitable[getmetatable(entries)] then
     check.fail "select: argument 1 must be an array of waitables: write select{rx}, not select(rx)"
   end
-  local n, some = 0, false
+  local n = 0
   for i in pairs(entries) do
     if not (check.is_whole(i) and i >= 1) then
       check.fail(("select: there is no option %s; a limit is an entry, momo.time.after(seconds)"):format(check.show(i)))
     end
     n = math.max(n, i)
   end
-  local first = native.random()
-  for k = 1, n do
-    local i = (first + k) % n + 1
-    local entry = entries[i]
-    if entry then
-      local methods = waitable[getmetatable(entry)]
-      if not methods then
-        check.fail(("select: entry %d must be a receiver, a task, a Notify or momo.time.after(seconds), got %s")
-          :format(i, check.show(entry)))
-      end
-      if methods.is_ready(entry) then
-        native.check_cancelled()
-        return i, methods.consume(entry)
-      end
-      some = true
-    end
-  end
-  if not some then
-    check.fail("select: there is nothing to wait for")
-  end
-
-  local queues, sources, indices, deadline, last = {}, {}, {}, math.huge, nil
+  local indices, queues, sources, deadline, last = {}, {}, {}, math.huge, nil
   for i = 1, n do
     local entry = entries[i]
     local methods = entry and waitable[getmetatable(entry)]
-    if entry and not methods.waiters then -- a time
+    if entry and not methods then
+      check.fail(("select: entry %d must be a receiver, a task, a Notify or momo.time.after(seconds), got %s")
+        :format(i, check.show(entry)))
+    elseif entry and not methods.waiters then -- a time
       if entry.deadline < deadline then
         deadline, last = entry.deadline, i
       end
     elseif entry then
       local k = #indices + 1
-      indices[k], queues[k], sources[k] = i, methods.waiters(entry)
+      indices[k], queues[k], sources[k] = i, false, false
     end
   end
-  local set = native.wait_set(#queues)
-  native.select_park(set, queues, last and math.max(0, deadline - time.now()) or nil)
-  local fired = native.fired(set)
-  if not fired then
-    return last, true
+  if not (last or indices[1]) then
+    check.fail("select: there is nothing to wait for")
   end
-  local i = indices[fired]
-  return i, waitable[getmetatable(entries[i])].woken(sources[fired])
+  local set = native.wait_set(#indices)
+  local ready = first_ready(entries, n)
+  if ready then
+    native.check_cancelled()
+    return ready, waitable[getmetatable(entries[ready])].consume(entries[ready])
+  end
+  return wait(entries, indices, queues, sources, set, deadline, last)
 end
 
 return M

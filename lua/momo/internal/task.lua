@@ -80,6 +80,16 @@ M.current = native.current
 ---@type fun()
 M.stop = native.stop
 
+---Why a join has ended before the task. Raises a cancellation.
+local function give_up(task, timeout)
+  local again, err, code
+  repeat again, err, code = join(task, timeout) until not again
+  if err then
+    return nil, err, code
+  end
+  return outcome(task)
+end
+
 ---Waits for the task's end. May be repeated, by several tasks.
 ---@async
 ---@param timeout number? seconds; 0 only tries
@@ -89,7 +99,9 @@ function methods:join(timeout)
   if getmetatable(self) ~= Task then
     check.self(self, Task, "task", "join")
   end
-  join(self, timeout)
+  if join(self, timeout) then
+    return give_up(self, timeout)
+  end
   return outcome(self)
 end
 

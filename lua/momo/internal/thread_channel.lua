@@ -52,12 +52,12 @@ function Sender:send(value, timeout)
       return true
     end
   end
-  local ok, done, code
-  repeat ok, done, code = channel_send(self, value, timeout) until done
-  if ok then
-    return true
+  local again, _, err, code
+  repeat again, _, err, code = channel_send(self, value, timeout) until not again
+  if err then
+    return nil, err, code
   end
-  return nil, done, code
+  return true
 end
 
 ---Another sender of the same channel; the values of each arrive in order.
@@ -88,12 +88,12 @@ function Receiver:recv(timeout)
       return value
     end
   end
-  local ok, value, code
-  repeat ok, value, code = channel_recv(self, timeout) until value ~= nil
-  if ok then
-    return value
+  local again, value, err, code
+  repeat again, value, err, code = channel_recv(self, timeout) until not again
+  if err then
+    return nil, err, code
   end
-  return nil, value, code
+  return value
 end
 
 ---Iterates until the end, or until the receiver is closed meanwhile. One that is closed already throws.
@@ -108,18 +108,11 @@ end
 ---@type fun(self: momo.thread.Receiver)
 Receiver.close = native.end_close
 
-local function woken(ok, ...)
-  if ok then
-    return ...
-  end
-  return nil, ...
-end
-
 waitable[Receiver] = {
   is_ready = native.channel_ready,
   consume = function(self) return self:recv(0) end,
   waiters = function(self) return self, self end,
-  woken = function(receiver) return woken(native.channel_woken(receiver)) end,
+  woken = native.channel_woken,
 }
 
 ---A channel between threads: many senders (`tx:clone()`), one receiving end, bounded. Its ends are given to other

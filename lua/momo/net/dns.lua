@@ -41,10 +41,10 @@ function M.resolve(host, port, timeout)
   if not lookup then
     return nil, err, code
   end
-  local addresses
+  local again, addresses
   repeat
-    addresses, err, code = native.lookup_finish(host, lookup, port, timeout)
-  until addresses ~= true
+    again, addresses, err, code = native.lookup_finish(host, lookup, port, timeout)
+  until not again
   return addresses, err, code
 end
 

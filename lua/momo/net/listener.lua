@@ -25,8 +25,8 @@ socket.extend(Listener, "listener")
 ---@return string? code
 function Listener:accept(timeout)
   check.self(self, Listener, "listener", "accept")
-  local stream, peer, code
-  repeat stream, peer, code = accept(self, timeout) until stream ~= true
+  local again, stream, peer, code
+  repeat again, stream, peer, code = accept(self, timeout) until not again
   if stream then
     return stream, peer
   end

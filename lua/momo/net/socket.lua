@@ -182,8 +182,8 @@ end
 ---Waits until a stream that connects is connected; closes it if that fails.
 ---@async
 function M.connected(address, connecting, timeout)
-  local stream, err, code
-  repeat stream, err, code = native.connect_finish(address, connecting, timeout) until stream ~= true
+  local again, stream, err, code
+  repeat again, stream, err, code = native.connect_finish(address, connecting, timeout) until not again
   if stream then
     return stream
   end

@@ -32,8 +32,8 @@ socket.extend(Stream, "stream")
 ---@return string? code
 function Stream:read(max)
   check.self(self, Stream, "stream", "read")
-  local bytes, err, code
-  repeat bytes, err, code = read(self, max) until bytes ~= true
+  local again, bytes, err, code
+  repeat again, bytes, err, code = read(self, max) until not again
   if bytes then
     return bytes
   end
@@ -51,8 +51,8 @@ end
 ---@return string? code
 function Stream:read_exact(n)
   check.self(self, Stream, "stream", "read_exact")
-  local bytes, err, code
-  repeat bytes, err, code = read_exact(self, n) until bytes ~= true
+  local again, bytes, err, code
+  repeat again, bytes, err, code = read_exact(self, n) until not again
   if bytes then
     return bytes
   end
@@ -71,8 +71,8 @@ end
 ---@return string? code
 function Stream:read_until(delim, max)
   check.self(self, Stream, "stream", "read_until")
-  local bytes, err, code
-  repeat bytes, err, code = read_until(self, delim, max) until bytes ~= true
+  local again, bytes, err, code
+  repeat again, bytes, err, code = read_until(self, delim, max) until not again
   if bytes then
     return bytes
   end
@@ -90,8 +90,8 @@ end
 ---@return string? code
 function Stream:peek(min)
   check.self(self, Stream, "stream", "peek")
-  local bytes, err, code
-  repeat bytes, err, code = peek(self, min) until bytes ~= true
+  local again, bytes, err, code
+  repeat again, bytes, err, code = peek(self, min) until not again
   if bytes then
     return bytes
   end
@@ -112,8 +112,8 @@ local length = core.new "size_t[1]"
 ---@return string? code
 function Stream:peek_ptr(min)
   check.self(self, Stream, "stream", "peek_ptr")
-  local unread, err, code
-  repeat unread, err, code = peek(self, min, true) until unread ~= true
+  local again, unread, err, code
+  repeat again, unread, err, code = peek(self, min, true) until not again
   if unread then
     return C.momo_unread(executor, self, length), unread
   end
@@ -168,8 +168,8 @@ end
 ---@return string? code
 function Stream:write(data)
   check.self(self, Stream, "stream", "write")
-  local bytes, err, code
-  repeat bytes, err, code = write(self, data) until bytes ~= true
+  local again, bytes, err, code
+  repeat again, bytes, err, code = write(self, data) until not again
   if bytes then
     return bytes
   end

@@ -93,8 +93,8 @@ end
 ---@return string? code
 function UdpSocket:send_to(data, address, timeout)
   check.self(self, UdpSocket, "socket", "send_to")
-  local bytes, err, code
-  repeat bytes, err, code = send_to(self, data, address, timeout) until bytes ~= true
+  local again, bytes, err, code
+  repeat again, bytes, err, code = send_to(self, data, address, timeout) until not again
   if bytes then
     return bytes
   elseif bytes == nil then
@@ -119,8 +119,8 @@ end
 ---@return string? code
 function UdpSocket:send(data, timeout)
   check.self(self, UdpSocket, "socket", "send")
-  local bytes, err, code
-  repeat bytes, err, code = send(self, data, timeout) until bytes ~= true
+  local again, bytes, err, code
+  repeat again, bytes, err, code = send(self, data, timeout) until not again
   if bytes then
     return bytes
   end
@@ -138,8 +138,8 @@ end
 ---@return string? code
 function UdpSocket:recv_from(timeout)
   check.self(self, UdpSocket, "socket", "recv_from")
-  local data, address, code
-  repeat data, address, code = recv_from(self, timeout) until data ~= true
+  local again, data, address, code
+  repeat again, data, address, code = recv_from(self, timeout) until not again
   if data then
     return data, address
   end
@@ -157,8 +157,8 @@ end
 ---@return string? code
 function UdpSocket:recv(timeout)
   check.self(self, UdpSocket, "socket", "recv")
-  local data, err, code
-  repeat data, err, code = recv(self, timeout) until data ~= true
+  local again, data, err, code
+  repeat again, data, err, code = recv(self, timeout) until not again
   if data then
     return data
   end
