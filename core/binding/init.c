@@ -134,6 +134,7 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
         return luaL_error(L, "momo: no event loop: %s: %s", momo_error_name(status), momo_error_text(status));
     }
     ex->user = rt;
+    list_init(&rt->reports.link);
     for (int up = UP_RUNTIME + 1; up <= UP_COUNT; up++) {
         lua_newtable(L);
     }

@@ -28,7 +28,7 @@ static int collect(lua_State *L) {
     executor *ex = &runtime_of(L)->executor;
     io *o = is_token(L) ? io_get(ex, *(const momo_token *)lua_touserdata(L, 1)) : NULL;
     if (o) {
-        ex->collected++;
+        ex->counters.collected++;
         io_close(o);
     }
     return 0;

@@ -76,7 +76,8 @@ static int task_run(lua_State *L) {
     rt->globals = lua_topointer(L, LUA_GLOBALSINDEX);
     ex->user = rt;
     ex->resume = resume_task;
-    ex->turn_end = report_failures;
+    rt->reports.after_window = report_failures;
+    executor_add_driver(ex, &rt->reports);
     rt->main = spawn(L, rt, 2, NULL);
     int main_handle = lua_gettop(L);
     luaL_checkstack(L, 16, "run");

@@ -33,6 +33,7 @@ enum upvalue {
 
 typedef struct runtime {
     executor executor;             /* a state that closes may still run finalizers that ask for it: see its `closed` */
+    driver reports;                /* of failed tasks, after each window */
     lua_State *L;                  /* that called run, while it runs */
     task *main;                    /* the run's first task, until it ends */
     const void *globals;           /* the state's environment */

@@ -111,7 +111,7 @@ task *spawn(lua_State *L, runtime *rt, int first, scope *parent) {
     t->handle = h;
     task_start(t);
     h->task = t;
-    h->id = rt->executor.spawned;
+    h->id = rt->executor.counters.spawned;
     return t;
 }
 

@@ -332,8 +332,8 @@ static int thread_current(lua_State *L) {
 /* Threads that go on computing are left behind. */
 static void close_threads(runtime *rt) {
     threads_finish(&rt->executor);
-    if (rt->executor.thread) {
-        thread_detach(rt->executor.thread);
+    if (rt->executor.threads.own) {
+        thread_detach(rt->executor.threads.own);
     }
     own_code_release(rt->own_code);
     rt->own_code = NULL;

@@ -24,13 +24,13 @@ static bool libuv_knows(int code) {
 
 /* Of failures that have words of their own, the last one is told: who asks has just got it. */
 static const executor *teller_of(int code) {
-    return code == IO_FAILURE && executor_running && executor_running->failure_name ? executor_running : NULL;
+    return code == IO_FAILURE && executor_running && executor_running->failure.name ? executor_running : NULL;
 }
 
 const char *momo_error_name(int code) {
     const executor *teller = teller_of(code);
     if (teller) {
-        return teller->failure_name;
+        return teller->failure.name;
     }
     const char *name = libuv_knows(code) ? uv_err_name(code) : strerrorname_np(-code);
     return name ? name : "EUNKNOWN";
@@ -39,7 +39,7 @@ const char *momo_error_name(int code) {
 const char *momo_error_text(int code) {
     const executor *teller = teller_of(code);
     if (teller) {
-        return teller->failure;
+        return teller->failure.text;
     }
     if (code == UV_ETIMEDOUT) { /* not only connections do */
         return "operation timed out";
@@ -53,7 +53,7 @@ double momo_now(const momo_executor *ex) {
 }
 
 double momo_wall(const momo_executor *ex) {
-    return ex->virtual ? ex->virtual_wall + momo_now(ex) : executor_wall();
+    return ex->clock.virtual ? ex->clock.wall + momo_now(ex) : executor_wall();
 }
 
 static uint64_t length(const list *head) {
@@ -68,14 +68,14 @@ void momo_get_metrics(const momo_executor *ex, momo_metrics *m) {
     *m = (momo_metrics){
         .tasks = ex->tasks.live,
         .ready = length(&ex->ready),
-        .spawned = ex->spawned,
+        .spawned = ex->counters.spawned,
         .timers = ex->wheel.count,
         .handles = ex->ios.live,
-        .threads = ex->thread_count,
-        .polls = ex->polls,
-        .resumes = ex->resumes,
-        .stale_events = ex->stale_events,
-        .collected = ex->collected,
+        .threads = ex->threads.count,
+        .polls = ex->counters.polls,
+        .resumes = ex->counters.resumes,
+        .stale_events = ex->counters.stale_events,
+        .collected = ex->counters.collected,
     };
 }
 

@@ -7,10 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "loop/heavy.h"
@@ -21,10 +19,6 @@
 
 /* A poll that nothing but a signal or another thread could use is made once in so many windows. */
 enum { IDLE_WINDOWS = 16 };
-
-enum { NS_PER_MS = 1000000 };
-/* Times below are reckoned in ns, which 64 bits hold; those above in ms. */
-#define FINE_SECONDS 9e9
 
 /* The first window of a run is short: nobody knows yet how long its tasks compute. */
 enum { FIRST_WINDOW = 8 };
@@ -71,10 +65,10 @@ int executor_init(executor *ex) {
     if (status < 0) {
         return status;
     }
-    ex->scratch = malloc((size_t)EXECUTOR_BATCH * EXECUTOR_DATAGRAM);
-    status = ex->scratch ? uv_loop_init(&ex->loop) : UV_ENOMEM;
+    ex->scratch.bytes = malloc((size_t)EXECUTOR_BATCH * EXECUTOR_DATAGRAM);
+    status = ex->scratch.bytes ? uv_loop_init(&ex->loop) : UV_ENOMEM;
     if (status < 0) {
-        free(ex->scratch);
+        free(ex->scratch.bytes);
         return status;
     }
     status = inbox_init(&ex->inbox);
@@ -86,20 +80,21 @@ int executor_init(executor *ex) {
     }
     if (status < 0) {
         close_loop(&ex->loop);
-        free(ex->scratch);
+        free(ex->scratch.bytes);
         return status;
     }
-    ex->root = ex;
     if (sched_getaffinity(0, sizeof ex->cpus, &ex->cpus) < 0) {
         CPU_ZERO(&ex->cpus);
         CPU_SET(0, &ex->cpus);
     }
     list_init(&ex->ready);
-    list_init(&ex->heavy_waiters);
+    list_init(&ex->heavy.waiters);
+    list_init(&ex->drivers);
     list_init(&ex->dirty);
     list_init(&ex->ends);
-    list_init(&ex->threads);
-    wheel_timer_init(&ex->stop_grace.wheel);
+    list_init(&ex->threads.children);
+    wheel_timer_init(&ex->threads.stop_grace.wheel);
+    list_init(&ex->threads.driver.link);
     list_init(&ex->signal_waiters);
     slab_init(&ex->tasks, sizeof(task));
     slab_init(&ex->ios, sizeof(io));
@@ -119,63 +114,15 @@ void executor_deinit(executor *ex) {
     inbox_deinit(&ex->inbox);
     slab_deinit(&ex->tasks);
     slab_deinit(&ex->ios);
-    free(ex->scratch);
-    if (ex->has_spare_pipe) {
-        close(ex->spare_pipe[0]);
-        close(ex->spare_pipe[1]);
+    free(ex->scratch.bytes);
+    if (ex->spare_pipe.there) {
+        close(ex->spare_pipe.ends[0]);
+        close(ex->spare_pipe.ends[1]);
     }
     list_init(&ex->ready);
     ex->current = NULL;
     ex->running = false;
     ex->closed = true;
-}
-
-uint64_t executor_now_ms(const executor *ex) {
-    return ex->virtual ? ex->virtual_ms : uv_hrtime() / NS_PER_MS;
-}
-
-double executor_now(const executor *ex) {
-    return ex->virtual ? (double)(ex->virtual_ms - ex->origin_ms) / 1e3 : (double)uv_hrtime() / 1e9;
-}
-
-double executor_wall(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-void executor_set_virtual(executor *ex, bool on) {
-    ex->virtual = on;
-    slab_sort(&ex->tasks); /* a run of which nothing depends on those before */
-    slab_sort(&ex->ios);
-    ex->origin_ms = on; /* the wheel's time begins at 1 */
-    ex->virtual_ms = ex->origin_ms;
-    ex->virtual_wall = executor_wall();
-    wheel_init(&ex->wheel, executor_now_ms(ex));
-}
-
-static uint64_t in_ms(uint64_t ns) {
-    return (ns + NS_PER_MS - 1) / NS_PER_MS;
-}
-
-uint64_t executor_deadline_ms(const executor *ex, double seconds) {
-    if (!(seconds < FINE_SECONDS)) {
-        return executor_now(ex) + seconds < EXECUTOR_NEVER_SECONDS
-                   ? executor_now_ms(ex) + !ex->virtual + (uint64_t)ceil(seconds * 1e3)
-                   : DEADLINE_NEVER;
-    }
-    uint64_t duration_ns = (uint64_t)(seconds * 1e9 + 0.5); /* 0.067 s is a little more than 67 ms; nobody means that */
-    return ex->virtual ? ex->virtual_ms + in_ms(duration_ns) : in_ms(uv_hrtime() + duration_ns);
-}
-
-uint64_t executor_tick_ms(const executor *ex, double at) {
-    if (!(at < EXECUTOR_NEVER_SECONDS)) {
-        return DEADLINE_NEVER;
-    }
-    if (!(at < FINE_SECONDS)) {
-        return ex->origin_ms + (uint64_t)ceil(at * 1e3);
-    }
-    return ex->origin_ms + (at > 0 ? in_ms((uint64_t)(at * 1e9 + 0.5)) : 0);
 }
 
 /* What the tasks that ran have written for other threads is told them. */
@@ -214,8 +161,8 @@ static unsigned resume_some(executor *ex, unsigned n) {
  * so a window whose tasks compute for long makes the next one shorter. Virtual time knows no such hurry, nor may the order
  * depend on it. Returns whether it took long. */
 static bool run_window(executor *ex) {
-    if (ex->virtual) {
-        ex->resumes += resume_some(ex, EXECUTOR_WINDOW);
+    if (ex->clock.virtual) {
+        ex->counters.resumes += resume_some(ex, EXECUTOR_WINDOW);
         return false;
     }
     uint64_t begin_ns = uv_hrtime(), elapsed_ns = 0;
@@ -225,7 +172,7 @@ static bool run_window(executor *ex) {
         done += resume_some(ex, left < CLOCK_RESUMES ? left : CLOCK_RESUMES);
         elapsed_ns = uv_hrtime() - begin_ns;
     }
-    ex->resumes += done;
+    ex->counters.resumes += done;
     if (elapsed_ns <= EXECUTOR_WINDOW_NS) {
         ex->window = 2 * ex->window < EXECUTOR_WINDOW ? 2 * ex->window : EXECUTOR_WINDOW;
         return false;
@@ -262,7 +209,7 @@ static int wait_ms(const executor *ex) {
 
 static void poll_events(executor *ex, bool wait) {
     ex->skipped = 0;
-    ex->polls++;
+    ex->counters.polls++;
     flush_dirty(ex);
     bool sleeps = wait && inbox_sleep(&ex->inbox);
     poller_wait(&ex->poller, sleeps ? wait_ms(ex) : 0);
@@ -276,11 +223,11 @@ static void poll_events(executor *ex, bool wait) {
 
 /* Virtual time moves on to the next deadline, unless something from outside has come meanwhile. */
 static void skip_time(executor *ex) {
-    if (ex->ios.live || ex->external || ex->thread_count || ++ex->skipped >= IDLE_WINDOWS) {
+    if (ex->ios.live || ex->keepalive || ex->threads.count || ++ex->skipped >= IDLE_WINDOWS) {
         poll_events(ex, false);
     }
     if (list_empty(&ex->ready)) {
-        ex->virtual_ms = wheel_next_ms(&ex->wheel);
+        ex->clock.now_ms = wheel_next_ms(&ex->wheel);
     }
 }
 
@@ -299,21 +246,42 @@ static void dismiss(executor *ex) {
     }
 }
 
+static void after_window(executor *ex) {
+    for (list *node = ex->drivers.next; node != &ex->drivers; node = node->next) {
+        const driver *d = list_entry(node, driver, link);
+        if (d->after_window) {
+            d->after_window(ex);
+        }
+    }
+}
+
+/* Whether a driver wants to wait. */
+static bool tell_idle(executor *ex, bool idle) {
+    bool waits = false;
+    for (list *node = ex->drivers.next; node != &ex->drivers; node = node->next) {
+        const driver *d = list_entry(node, driver, link);
+        if (d->on_idle && d->on_idle(ex, idle)) {
+            waits = true;
+        }
+    }
+    return waits;
+}
+
 /* Nothing is left that could wake a task, but threads and signals. False: nor are they. */
 static bool wait_idle(executor *ex) {
     poll_events(ex, false); /* a signal may have come, or the last thread's end */
-    if (!list_empty(&ex->ready) || (!ex->tasks.live && !ex->thread_count)) {
+    if (!list_empty(&ex->ready) || (!ex->tasks.live && !ex->threads.count)) {
         return true;
     }
-    if (ex->on_idle && ex->on_idle(ex, true)) {
+    if (tell_idle(ex, true)) {
         poll_events(ex, true);
         if (!list_empty(&ex->ready)) {
-            ex->on_idle(ex, false);
+            tell_idle(ex, false);
         }
         return true;
     }
     dismiss(ex);
-    return !list_empty(&ex->ready) || ex->thread_count;
+    return !list_empty(&ex->ready) || ex->threads.count;
 }
 
 bool executor_run(executor *ex) {
@@ -325,11 +293,9 @@ bool executor_run(executor *ex) {
     for (;;) {
         bool took_long = run_window(ex);
         heavy_turn(ex);
-        if (ex->turn_end) {
-            ex->turn_end(ex);
-        }
+        after_window(ex);
         io_release_closed(ex);
-        ended = !ex->tasks.live && !ex->thread_count;
+        ended = !ex->tasks.live && !ex->threads.count;
         if (ended) {
             io_close_idle(ex);
             io_release_closed(ex);
@@ -337,12 +303,12 @@ bool executor_run(executor *ex) {
         }
         bool timers_done = expire_timers(ex);
         if (!list_empty(&ex->ready) || !timers_done) {
-            if (took_long || ex->ios.live || ex->external || ++ex->skipped >= IDLE_WINDOWS) {
+            if (took_long || ex->ios.live || ex->keepalive || ++ex->skipped >= IDLE_WINDOWS) {
                 poll_events(ex, false);
             }
-        } else if (ex->virtual && ex->wheel.count) {
+        } else if (ex->clock.virtual && ex->wheel.count) {
             skip_time(ex);
-        } else if (ex->wheel.count || ex->external) {
+        } else if (ex->wheel.count || ex->keepalive) {
             poll_events(ex, true);
         } else if (!wait_idle(ex)) {
             break;
@@ -354,6 +320,12 @@ bool executor_run(executor *ex) {
     return ended;
 }
 
+void executor_add_driver(executor *ex, driver *d) {
+    if (!list_linked(&d->link)) {
+        list_push(&ex->drivers, &d->link);
+    }
+}
+
 void executor_stop(executor *ex) {
     ex->stopping = true;
     uint32_t cursor = 0;
@@ -362,7 +334,10 @@ void executor_stop(executor *ex) {
             task_cancel(t);
         }
     }
-    if (ex->on_stop) {
-        ex->on_stop(ex);
+    for (list *node = ex->drivers.next; node != &ex->drivers; node = node->next) {
+        const driver *d = list_entry(node, driver, link);
+        if (d->on_stop) {
+            d->on_stop(ex);
+        }
     }
 }

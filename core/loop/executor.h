@@ -26,8 +26,9 @@
 #include "base/wheel.h"
 
 enum {
-    EXECUTOR_WINDOW = 128,                      /* resumes before I/O and timers get their turn, */
-    EXECUTOR_WINDOW_NS = 1000000,               /* or fewer, when they take longer than this */
+    EXECUTOR_WINDOW = 128,        /* resumes before I/O and timers get their turn, */
+    EXECUTOR_WINDOW_NS = 1000000, /* or fewer, when they take longer than this */
+    EXECUTOR_NS_PER_MS = 1000000,
     EXECUTOR_TIMER_BUDGET = 4096,               /* timers moved in one turn */
     EXECUTOR_SIGNALS = 31,                      /* that there are; no real-time ones */
     EXECUTOR_SCRATCH = 64 * 1024,               /* the most that one read takes */
@@ -48,12 +49,22 @@ typedef struct timer {
     void (*expired)(struct timer *);
 } timer;
 
+/* What takes part in an executor's turns. Each function may be NULL. */
+typedef struct driver {
+    list link; /* in executor.drivers */
+    void (*after_window)(executor *);
+    void (*on_stop)(executor *); /* the executor's tasks have been cancelled */
+    /* idle: nothing but signals can wake a task. Whether to wait, for a signal or for other threads. Not idle: it has waited,
+     * and something came. */
+    bool (*on_idle)(executor *, bool idle);
+} driver;
+
 struct momo_executor {
     list ready;
     struct task *current; /* the task that runs now; NULL between resumes */
     void (*resume)(struct task *);
-    void (*turn_end)(executor *); /* after each window */
-    void *user;                   /* of those who set the hooks */
+    void *user; /* of who set resume */
+    list drivers;
 
     slab tasks;
     slab ios;
@@ -62,62 +73,71 @@ struct momo_executor {
     list io_closed; /* those that were closed while a task ran */
     list io_idle;   /* those that nobody uses for now (io.h) */
 
-    struct task *cancel_first, **cancel_last; /* tasks whose cancellation reaches them next, while `reaching` */
-    bool reaching;
     bool running;
-    bool virtual;        /* time stands still while a task is ready, and then moves straight to the next deadline */
-    bool closed;         /* deinit has been called */
-    bool dismissed;      /* tasks that waited for signals were cancelled, since nothing else could happen */
-    bool stopping;       /* until the run ends: tasks are cancelled from birth */
-    unsigned window;     /* resumes in the next one */
-    unsigned external;   /* tasks that wait for what comes from outside: descriptors, look-ups */
-    unsigned skipped;    /* windows since the last poll */
-    uint64_t virtual_ms; /* the time, if it is virtual */
-    uint64_t origin_ms;  /* the time that is shown as 0 */
-    double virtual_wall; /* seconds since 1970 when that was 0 */
-    uint64_t spawned;
-    uint64_t resumes;
-    uint64_t polls;
-    uint64_t stale_events;
-    uint64_t collected;
+    bool stopping;      /* until the run ends: tasks are cancelled from birth */
+    bool closed;        /* deinit has been called */
+    bool dismissed;     /* tasks that waited for signals were cancelled, since nothing else could happen */
+    unsigned window;    /* resumes in the next one */
+    unsigned skipped;   /* windows since the last poll */
+    unsigned keepalive; /* tasks that wait for what comes from outside: descriptors, look-ups */
 
-    list heavy_waiters;   /* tasks whose work takes long (heavy.h) */
-    unsigned heavy_steps; /* that were made in this window */
+    struct {
+        struct task *first, **last; /* tasks whose cancellation reaches them next, while it is under way (scope.c) */
+        bool under_way;
+    } reach;
 
-    const char *failure_name; /* of the last failure that has words of its own (IO_FAILURE) */
-    char failure[EXECUTOR_FAILURE];
+    struct {
+        list waiters;   /* tasks whose work takes long (heavy.h) */
+        unsigned steps; /* that were made in this window */
+    } heavy;
 
-    int spare_pipe[2]; /* an empty one, for copies (copy.h), if has_spare_pipe */
-    bool has_spare_pipe;
-    char *scratch;             /* where reads land: what is not written to costs no memory */
-    struct io *scratch_holder; /* whose unread bytes lie in it, or NULL */
+    struct {
+        const char *name; /* of the last failure that has words of its own (IO_FAILURE), or NULL */
+        char text[EXECUTOR_FAILURE];
+    } failure;
 
-    inbox inbox; /* what other threads tell this one */
-    list dirty;  /* dirty_entry: what its tasks have written for other threads since the last flush */
-    list ends;   /* of channels between threads */
+    struct {
+        bool virtual;       /* time stands still while a task is ready, and then moves straight to the next deadline */
+        uint64_t now_ms;    /* the time, if it is virtual */
+        uint64_t origin_ms; /* the time that is shown as 0 */
+        double wall;        /* seconds since 1970 when that was 0 */
+    } clock;
 
-    struct pool *lookups, *blocking; /* threads for calls that block; NULL until there is one */
+    struct {
+        uint64_t spawned, resumes, polls, stale_events, collected; /* as momo_metrics has them */
+    } counters;
 
-    struct thread *thread; /* that this executor runs on, where another one started it */
-    list threads;          /* that this executor started and whose end it has not seen yet */
-    unsigned thread_count; /* of these: they keep a run alive */
-    timer stop_grace;      /* pending after they were told to stop; then those that have not heard are left behind */
-    void (*on_stop)(executor *); /* may be NULL */
-    /* idle: nothing but signals can wake a task here. Whether to wait, for a signal or for other threads. Not idle: it has
-     * waited, and something came. May be NULL. */
-    bool (*on_idle)(executor *, bool idle);
-    executor *root; /* of the main thread; lives longer than those of its threads */
+    struct {
+        char *bytes;       /* where reads land: what is not written to costs no memory */
+        struct io *holder; /* whose unread bytes lie there, or NULL */
+    } scratch;
 
-    cpu_set_t cpus; /* that the process may use; a pinned thread's own set is smaller */
+    struct {
+        int ends[2]; /* an empty pipe for copies (net/copy.h) */
+        bool there;
+    } spare_pipe;
 
     poller poller;
+    inbox inbox;    /* what other threads tell this one */
+    list dirty;     /* dirty_entry: what its tasks have written for other threads since the last flush */
+    list ends;      /* of channels between threads */
+    cpu_set_t cpus; /* that the process may use; a pinned thread's own set is smaller */
+    struct pool *lookups, *blocking; /* threads for calls that block; NULL until there is one */
+
+    struct {
+        struct thread *own; /* that this executor runs on, where another one started it */
+        list children;      /* that this executor started and whose end it has not seen yet */
+        unsigned count;     /* of these: they keep a run alive */
+        timer stop_grace;   /* pending after they were told to stop; then those that have not heard are left behind */
+        driver driver;
+    } threads;
+
     /* For signals. No uv_timer_t (we have a wheel), no handle whose start would make it watch a further descriptor (that takes
      * effect in uv_run only), and none that is unreferenced (uv_run does nothing for those alone). */
     uv_loop_t loop;
     list signal_waiters;                   /* tasks that wait for signals, which keeps no run alive (signals.c) */
     uint64_t signals_kept;                 /* that came when nobody waited for them: bit number - 1 */
     uint64_t signals_watched;              /* for which there is a watcher */
-    _Atomic uint64_t signals_taken;        /* of the root: by any thread */
     uv_signal_t signals[EXECUTOR_SIGNALS]; /* watchers, each at number - 1 */
     uv_signal_t stop_signals[2];           /* SIGINT, SIGTERM (momo_stop_on_signals) */
 };
@@ -138,8 +158,12 @@ void executor_set_virtual(executor *, bool);
 bool executor_run(executor *);
 
 void executor_stop(executor *);
+/* From now on the driver, whose link is on no list or on this one, takes part. It must live as long as the executor. */
+void executor_add_driver(executor *, driver *);
 
-uint64_t executor_now_ms(const executor *);
+static inline uint64_t executor_now_ms(const executor *ex) {
+    return ex->clock.virtual ? ex->clock.now_ms : uv_hrtime() / EXECUTOR_NS_PER_MS;
+}
 /* The time that tasks are told, in seconds. */
 double executor_now(const executor *);
 /* Seconds since 1970, of the real clock. */

@@ -12,21 +12,21 @@ enum { HEAVY_STEPS = 8 }; /* in a window */
 
 /* A step is about to be made: true; false: wait with heavy_wait, and make it when woken. */
 static inline bool heavy_begin(executor *ex) {
-    if (ex->heavy_steps >= HEAVY_STEPS || !list_empty(&ex->heavy_waiters)) {
+    if (ex->heavy.steps >= HEAVY_STEPS || !list_empty(&ex->heavy.waiters)) {
         return false;
     }
-    ex->heavy_steps++;
+    ex->heavy.steps++;
     return true;
 }
 static inline void heavy_wait(task *t, const char *waits_for, uint64_t deadline_ms) {
     task_park(t, waits_for, deadline_ms, WAKE_TIMEOUT);
-    list_push(&t->executor->heavy_waiters, &t->place.link);
+    list_push(&t->executor->heavy.waiters, &t->place.link);
 }
 /* After each window: the next ones have their turn. */
 static inline void heavy_turn(executor *ex) {
-    if (ex->heavy_steps || !list_empty(&ex->heavy_waiters)) {
-        for (ex->heavy_steps = 0; ex->heavy_steps < HEAVY_STEPS && !list_empty(&ex->heavy_waiters); ex->heavy_steps++) {
-            task_wake(list_entry(list_first(&ex->heavy_waiters), task, place.link), WAKE_READY);
+    if (ex->heavy.steps || !list_empty(&ex->heavy.waiters)) {
+        for (ex->heavy.steps = 0; ex->heavy.steps < HEAVY_STEPS && !list_empty(&ex->heavy.waiters); ex->heavy.steps++) {
+            task_wake(list_entry(list_first(&ex->heavy.waiters), task, place.link), WAKE_READY);
         }
     }
 }

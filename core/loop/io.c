@@ -102,17 +102,17 @@ int io_open(executor *ex, int fd, io **out) {
 
 void io_claim_scratch(io *o) {
     executor *ex = o->executor;
-    if (ex->scratch_holder) {
-        ex->scratch_holder->hooks->settle(ex->scratch_holder);
+    if (ex->scratch.holder) {
+        ex->scratch.holder->hooks->settle(ex->scratch.holder);
     }
-    ex->scratch_holder = o;
-    o->data = ex->scratch;
+    ex->scratch.holder = o;
+    o->data = ex->scratch.bytes;
     o->capacity = EXECUTOR_SCRATCH;
 }
 
 void io_drop_data(io *o) {
-    if (o->executor->scratch_holder == o) {
-        o->executor->scratch_holder = NULL;
+    if (o->executor->scratch.holder == o) {
+        o->executor->scratch.holder = NULL;
     } else {
         free(o->data);
     }
@@ -208,7 +208,7 @@ void io_wake_first(io *o, int direction) {
 void io_event(executor *ex, uint64_t id, int events) {
     io *o = slab_get(&ex->ios, id);
     if (!o) {
-        ex->stale_events++;
+        ex->counters.stale_events++;
         return;
     }
     if (events & UV_DISCONNECT) {

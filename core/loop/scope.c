@@ -56,32 +56,32 @@ void scope_leave(scope *s) {
 /* Trees of tasks may be deep, so this does not recurse: a child is put on the executor's list, and whom its cancellation
  * reaches in turn follows it there. */
 static void cancel_children(scope *s, executor *ex) {
-    bool outermost = !ex->reaching;
+    bool outermost = !ex->reach.under_way;
     if (outermost) {
-        ex->reaching = true;
-        ex->cancel_last = &ex->cancel_first;
+        ex->reach.under_way = true;
+        ex->reach.last = &ex->reach.first;
     }
     for (list *node = s->children.next; node != &s->children; node = node->next) {
         task *t = list_entry(node, task, sibling);
         if (!t->asked) {
             t->asked = true;
             t->cancel_next = NULL;
-            *ex->cancel_last = t;
-            ex->cancel_last = &t->cancel_next;
+            *ex->reach.last = t;
+            ex->reach.last = &t->cancel_next;
         }
     }
     if (!outermost) {
         return;
     }
-    while (ex->cancel_first) {
-        task *t = ex->cancel_first;
-        ex->cancel_first = t->cancel_next;
-        if (!ex->cancel_first) {
-            ex->cancel_last = &ex->cancel_first;
+    while (ex->reach.first) {
+        task *t = ex->reach.first;
+        ex->reach.first = t->cancel_next;
+        if (!ex->reach.first) {
+            ex->reach.last = &ex->reach.first;
         }
         task_refresh(t);
     }
-    ex->reaching = false;
+    ex->reach.under_way = false;
 }
 
 /* Whether it is cancelled itself, or from further out. */

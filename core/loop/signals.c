@@ -9,6 +9,10 @@
 
 #include "loop/io.h"
 
+/* Signals that tasks have taken over, on any thread: bit number - 1. The process's own, as their actions are: whoever took one
+ * over may be gone, and it stays so. */
+static _Atomic uint64_t signals_taken;
+
 /* ---- what tasks wait for ---- */
 
 static void on_taken(uv_signal_t *watcher, int number) {
@@ -29,7 +33,7 @@ int signals_take(executor *ex, uint64_t set) {
         uv_signal_t *watcher = &ex->signals[number - 1];
         uv_signal_init(&ex->loop, watcher);
         watcher->data = ex;
-        atomic_fetch_or(&ex->root->signals_taken, signal_bit(number)); /* before it may come: nobody stops for it */
+        atomic_fetch_or(&signals_taken, signal_bit(number)); /* before it may come: nobody stops for it */
         int status = uv_signal_start(watcher, on_taken, number);
         if (status < 0) {
             uv_close((uv_handle_t *)watcher, NULL);
@@ -59,7 +63,7 @@ void signals_outlive(const executor *ex) {
 
 static void on_stop_signal(uv_signal_t *watcher, int number) {
     executor *ex = watcher->data;
-    if (atomic_load(&ex->root->signals_taken) & signal_bit(number)) {
+    if (atomic_load(&signals_taken) & signal_bit(number)) {
         return;
     }
     uv_signal_stop(&ex->stop_signals[0]);

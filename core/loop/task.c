@@ -37,7 +37,7 @@ void task_drop(task *t) {
 
 void task_start(task *t) {
     executor *ex = t->executor;
-    ex->spawned++;
+    ex->counters.spawned++;
     t->asked |= ex->stopping && !t->parent; /* a child's scope knows: it may be beneath a shield */
     t->cancelled = t->asked;
     t->state = TASK_READY;
@@ -56,14 +56,14 @@ void task_park(task *t, const char *waits_for, uint64_t deadline_ms, enum wake e
 }
 
 void task_wait_outside(task *t) {
-    t->external = true;
-    t->executor->external++;
+    t->keepalive = true;
+    t->executor->keepalive++;
 }
 
 void task_wake(task *t, enum wake wake) {
     executor *ex = t->executor;
-    ex->external -= t->external;
-    t->external = false;
+    ex->keepalive -= t->keepalive;
+    t->keepalive = false;
     if (t->selecting) {
         for (unsigned i = 0; i < t->set->count; i++) {
             list_remove(&t->set->places[i].link);

@@ -71,7 +71,7 @@ typedef struct task {
     };
     int8_t expiry;      /* enum wake: what an expired deadline tells it */
     bool asked;         /* the whole task was cancelled, by task_cancel */
-    bool external;      /* what it waits for comes from outside of the executor: see executor.external */
+    bool keepalive;     /* what it waits for comes from outside of the executor: see executor.keepalive */
     bool selecting;     /* it waits in several queues */
     bool has_traceback; /* of those who set user: of an error that is passed on */
     bool adopted;       /* of the same, with the slot: it has served a child */

@@ -14,10 +14,10 @@ enum {
 };
 
 static bool take_pipe(copy *c, executor *ex) {
-    if (!c->has_pipe && ex->has_spare_pipe) {
-        c->pipe[0] = ex->spare_pipe[0];
-        c->pipe[1] = ex->spare_pipe[1];
-        ex->has_spare_pipe = false;
+    if (!c->has_pipe && ex->spare_pipe.there) {
+        c->pipe[0] = ex->spare_pipe.ends[0];
+        c->pipe[1] = ex->spare_pipe.ends[1];
+        ex->spare_pipe.there = false;
         c->has_pipe = true;
     } else if (!c->has_pipe && pipe2(c->pipe, O_NONBLOCK | O_CLOEXEC) == 0) {
         fcntl(c->pipe[1], F_SETPIPE_SZ, PIPE_SIZE);
@@ -28,10 +28,10 @@ static bool take_pipe(copy *c, executor *ex) {
 }
 
 static void release_pipe(copy *c, executor *ex) {
-    if (c->has_pipe && !c->piped && !ex->has_spare_pipe && !ex->closed) {
-        ex->spare_pipe[0] = c->pipe[0];
-        ex->spare_pipe[1] = c->pipe[1];
-        ex->has_spare_pipe = true;
+    if (c->has_pipe && !c->piped && !ex->spare_pipe.there && !ex->closed) {
+        ex->spare_pipe.ends[0] = c->pipe[0];
+        ex->spare_pipe.ends[1] = c->pipe[1];
+        ex->spare_pipe.there = true;
     } else if (c->has_pipe) {
         close(c->pipe[0]);
         close(c->pipe[1]);

@@ -28,8 +28,8 @@ static const tls_library *library_of(const sealed *s) {
 }
 
 static int fail_with(io *o, const char *words) {
-    o->executor->failure_name = "ETLS";
-    snprintf(o->executor->failure, sizeof o->executor->failure, "%s", words);
+    o->executor->failure.name = "ETLS";
+    snprintf(o->executor->failure.text, sizeof o->executor->failure.text, "%s", words);
     return IO_FAILURE;
 }
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static bool holds_scratch(const io *o) {
-    return o->executor->scratch_holder == o;
+    return o->executor->scratch.holder == o;
 }
 
 int stream_settle(io *o) {

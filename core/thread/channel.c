@@ -196,7 +196,7 @@ void channel_close_all(executor *ex) {
 }
 
 static bool others_exist(const executor *ex) {
-    return ex->thread || ex->thread_count || pool_busy(ex->blocking);
+    return ex->threads.own || ex->threads.count || pool_busy(ex->blocking);
 }
 
 void channel_wait_outside(task *t) {
@@ -213,8 +213,8 @@ void channel_settle_waits(executor *ex) {
         const list *waiters = &list_entry(end, channel_end, own)->waiters;
         for (const list *node = waiters->next; node != waiters; node = node->next) {
             task *t = list_entry(node, waiter, link)->task;
-            ex->external -= t->external;
-            t->external = false;
+            ex->keepalive -= t->keepalive;
+            t->keepalive = false;
         }
     }
 }

@@ -34,9 +34,9 @@ static void on_stop_mail(mail *m) {
 static void remove_thread(thread *t) {
     executor *parent = t->parent;
     list_remove(&t->link);
-    parent->thread_count--;
-    if (list_empty(&parent->threads)) {
-        wheel_remove(&parent->wheel, &parent->stop_grace.wheel);
+    parent->threads.count--;
+    if (list_empty(&parent->threads.children)) {
+        wheel_remove(&parent->wheel, &parent->threads.stop_grace.wheel);
         channel_settle_waits(parent);
     }
     task_wake_all(&t->joiners, WAKE_NONE);
@@ -108,7 +108,7 @@ static void set_dismissed(thread *t) {
 
 static bool own_threads_idle(executor *ex) {
     bool idle = true;
-    for (list *node = ex->threads.next; idle && node != &ex->threads; node = node->next) {
+    for (list *node = ex->threads.children.next; idle && node != &ex->threads.children; node = node->next) {
         thread *t = list_entry(node, thread, link);
         pthread_mutex_lock(&t->lock);
         idle = t->idle;
@@ -118,7 +118,7 @@ static bool own_threads_idle(executor *ex) {
 }
 
 static bool on_idle(executor *ex, bool idle) {
-    thread *self = ex->thread;
+    thread *self = ex->threads.own;
     if (!idle) {
         if (self) {
             set_busy(self);
@@ -128,11 +128,11 @@ static bool on_idle(executor *ex, bool idle) {
     if (!own_threads_idle(ex)) {
         return true;
     }
-    bool waits_for_signals = ex->thread_count || !list_empty(&ex->signal_waiters);
+    bool waits_for_signals = ex->threads.count || !list_empty(&ex->signal_waiters);
     if (self && waits_for_signals && set_idle(self)) {
         return true;
     }
-    for (list *node = ex->threads.next; node != &ex->threads; node = node->next) {
+    for (list *node = ex->threads.children.next; node != &ex->threads.children; node = node->next) {
         set_dismissed(list_entry(node, thread, link));
     }
     return false;
@@ -161,8 +161,8 @@ static void leave_behind(thread *t) {
 
 /* Leaves the threads behind that have not heard of a stop in time: they compute. */
 static void on_stop_grace_over(timer *timer) {
-    executor *ex = list_entry(timer, executor, stop_grace);
-    for (list *node = ex->threads.next, *next; node != &ex->threads; node = next) {
+    executor *ex = list_entry(timer, executor, threads.stop_grace);
+    for (list *node = ex->threads.children.next, *next; node != &ex->threads.children; node = next) {
         thread *t = list_entry(node, thread, link);
         next = node->next;
         pthread_mutex_lock(&t->lock);
@@ -175,13 +175,20 @@ static void on_stop_grace_over(timer *timer) {
 }
 
 static void on_stop(executor *ex) {
-    for (list *node = ex->threads.next; node != &ex->threads; node = node->next) {
+    for (list *node = ex->threads.children.next; node != &ex->threads.children; node = node->next) {
         stop(list_entry(node, thread, link));
     }
-    if (!ex->virtual && !list_empty(&ex->threads) && !wheel_pending(&ex->stop_grace.wheel)) {
-        ex->stop_grace.expired = on_stop_grace_over;
-        wheel_insert(&ex->wheel, &ex->stop_grace.wheel, executor_deadline_ms(ex, STOP_GRACE_SECONDS));
+    if (!ex->clock.virtual && !list_empty(&ex->threads.children) && !wheel_pending(&ex->threads.stop_grace.wheel)) {
+        ex->threads.stop_grace.expired = on_stop_grace_over;
+        wheel_insert(&ex->wheel, &ex->threads.stop_grace.wheel, executor_deadline_ms(ex, STOP_GRACE_SECONDS));
     }
+}
+
+/* Threads take part in the turns of an executor that has some, or runs on one. */
+static void drive(executor *ex) {
+    ex->threads.driver.on_stop = on_stop;
+    ex->threads.driver.on_idle = on_idle;
+    executor_add_driver(ex, &ex->threads.driver);
 }
 
 static void *thread_main(void *argument) {
@@ -200,7 +207,6 @@ static void *thread_main(void *argument) {
 int thread_start(thread *t, executor *parent) {
     t->parent = parent;
     t->executor = NULL;
-    t->root = parent->root;
     t->cpus = parent->cpus;
     t->stopped = parent->stopping;
     t->heard = t->over = t->orphaned = t->idle = t->dismissed = false;
@@ -231,10 +237,9 @@ int thread_start(thread *t, executor *parent) {
         pthread_mutex_destroy(&t->lock);
         return uv_translate_sys_error(error);
     }
-    parent->on_stop = on_stop;
-    parent->on_idle = on_idle;
-    list_push(&parent->threads, &t->link);
-    parent->thread_count++;
+    drive(parent);
+    list_push(&parent->threads.children, &t->link);
+    parent->threads.count++;
     return 0;
 }
 
@@ -249,9 +254,8 @@ void thread_release(thread *t) {
 }
 
 void thread_attach(thread *t, executor *ex) {
-    ex->thread = t;
-    ex->on_idle = on_idle;
-    ex->root = t->root;
+    ex->threads.own = t;
+    drive(ex);
     ex->cpus = t->cpus;
     pthread_mutex_lock(&t->lock);
     t->executor = ex;
@@ -275,8 +279,8 @@ void threads_finish(executor *ex) {
     clock_gettime(CLOCK_REALTIME, &end);
     end.tv_sec += STOP_GRACE_SECONDS;
     on_stop(ex);
-    while (!list_empty(&ex->threads)) {
-        thread *t = list_entry(list_first(&ex->threads), thread, link);
+    while (!list_empty(&ex->threads.children)) {
+        thread *t = list_entry(list_first(&ex->threads.children), thread, link);
         if (pthread_timedjoin_np(t->os, NULL, &end) == 0) {
             reap(t);
         } else {

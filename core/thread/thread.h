@@ -18,7 +18,7 @@
 #include "loop/task.h"
 
 typedef struct thread {
-    list link; /* in parent->threads, until the parent has seen its end */
+    list link; /* in parent->threads.children, until the parent has seen its end */
     executor *parent;
     pthread_t os;
     int cpu;                       /* that it is pinned to, or -1 */
@@ -30,7 +30,6 @@ typedef struct thread {
     void (*free)(struct thread *); /* on either, or any other */
     mail stop, dismissal;          /* to the thread */
     mail ended, idled;             /* to the parent */
-    executor *root;                /* of the main thread */
     pthread_mutex_t lock;
     executor *executor;  /* the thread's own, while it has one. Guarded, as all below */
     unsigned references; /* the running thread's, that of the parent's list, and one for each handle */

@@ -31,8 +31,8 @@ static bool wait_readable(io *o) {
     poller_wait(&ex->poller, 0);
     bool told = t->state == TASK_READY;
     if (!told) {
-        ex->external--;
-        t->external = false;
+        ex->keepalive--;
+        t->keepalive = false;
     }
     list_remove(&t->place.link);
     task_end(t);

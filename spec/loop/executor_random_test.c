@@ -230,14 +230,16 @@ static void deadlock(void) {
 
 static void random_workload(void) {
     begin(random_resume);
-    ex->turn_end = random_turn_end;
+    static driver d = {.after_window = random_turn_end};
+    list_init(&d.link);
+    executor_add_driver(ex, &d);
     while (steps < STEPS || !(expired > 0 && deadlocks > 0 && stops > 0)) { /* deadlocks are rare: about two in all */
         CHECK(steps < 100ull * STEPS);
         do add_task();
         while (check_below(TASKS) != 0 && live < TASKS);
-        uint64_t resumes = ex->resumes, before = steps;
+        uint64_t resumes = ex->counters.resumes, before = steps;
         while (!executor_run(ex)) deadlock();
-        CHECK(live == 0 && queued == 0 && ex->resumes - resumes == steps - before);
+        CHECK(live == 0 && queued == 0 && ex->counters.resumes - resumes == steps - before);
     }
     finish();
 }

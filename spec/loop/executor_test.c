@@ -26,7 +26,7 @@ static void first_in_first_out(void) {
     resumed = 0;
     for (int i = 0; i < 8; i++) ids[i] = slab_id(&spawn()->head);
     CHECK(executor_run(ex) && resumed == 8 && memcmp(ids, order, sizeof ids) == 0);
-    CHECK(ex->resumes == 8 && ex->spawned == 8);
+    CHECK(ex->counters.resumes == 8 && ex->counters.spawned == 8);
     finish();
 }
 
@@ -48,8 +48,8 @@ static void sleeping_costs_no_polls(void) {
     begin(resume_and_sleep);
     memset(deadlines_ms, 0, sizeof deadlines_ms);
     for (int i = 0; i < 8; i++) spawn()->user = &deadlines_ms[i];
-    CHECK(executor_run(ex) && ex->resumes == 16);
-    CHECK(ex->polls <= 3 * 16);
+    CHECK(executor_run(ex) && ex->counters.resumes == 16);
+    CHECK(ex->counters.polls <= 3 * 16);
     finish();
 }
 
@@ -186,7 +186,7 @@ static void a_burst_of_timers(void) {
     uint64_t deadline_ms = executor_deadline_ms(ex, 0.02);
     ex->user = &deadline_ms;
     for (int i = 0; i < 3 * EXECUTOR_TIMER_BUDGET; i++) spawn()->deadline_ms = 0;
-    CHECK(executor_run(ex) && ex->resumes == 6 * EXECUTOR_TIMER_BUDGET);
+    CHECK(executor_run(ex) && ex->counters.resumes == 6 * EXECUTOR_TIMER_BUDGET);
     finish();
 }
 

@@ -26,7 +26,7 @@ static void finish(void) {
     CHECK_INVARIANTS(slab_check(&ex->ios));
     CHECK_INVARIANTS(slab_check(&ex->tasks));
     CHECK_INVARIANTS(wheel_check(&ex->wheel));
-    CHECK(list_empty(&ex->ready) && ex->wheel.count == 0 && ex->external == 0 && ex->scratch_holder == NULL);
+    CHECK(list_empty(&ex->ready) && ex->wheel.count == 0 && ex->keepalive == 0 && ex->scratch.holder == NULL);
     executor_deinit(ex);
 }
 
@@ -89,7 +89,7 @@ static void late_events_reach_nobody(void) {
             io_event(ex, id, UV_READABLE | UV_WRITABLE);
             forged++;
         }
-        CHECK(o->ready == 0 && ex->stale_events == forged);
+        CHECK(o->ready == 0 && ex->counters.stale_events == forged);
         if (waits) CHECK(t->state == TASK_WAITING);
         ids[i % 64] = slab_id(&o->head);
         io_close(o);
@@ -102,7 +102,7 @@ static void late_events_reach_nobody(void) {
         forged++;
         if (i % 8 == 7) io_release_closed(ex);
     }
-    CHECK(ex->stale_events == forged && forged > 3 * (uint64_t)REUSES);
+    CHECK(ex->counters.stale_events == forged && forged > 3 * (uint64_t)REUSES);
     CHECK(ex->ios.used <= 8);
     end_task(t);
     close(ends[0]);
@@ -122,10 +122,10 @@ static void close_wakes_all(void) {
         waiting_task(o, UV_WRITABLE, soon_ms),
         waiting_task(o, UV_WRITABLE, DEADLINE_NEVER),
     };
-    CHECK(ex->wheel.count == 2 && ex->external == 4);
+    CHECK(ex->wheel.count == 2 && ex->keepalive == 4);
     momo_token token = io_token(o);
     io_close(o);
-    CHECK(io_get(ex, token) == NULL && ex->wheel.count == 0 && ex->external == 0 && ex->ios.live == 0);
+    CHECK(io_get(ex, token) == NULL && ex->wheel.count == 0 && ex->keepalive == 0 && ex->ios.live == 0);
     for (int i = 0; i < 4; i++) {
         CHECK(woken(tasks[i], WAKE_CLOSED));
         CHECK(list_first(&ex->ready) == &tasks[i]->place.link); /* first come, first woken */
@@ -189,7 +189,7 @@ static void an_event_is_told_once(void) {
     io *o = open_io(ends[0]);
     task *t = waiting_task(o, UV_READABLE, DEADLINE_NEVER);
     task_cancel(t);
-    CHECK(woken(t, WAKE_CANCEL) && list_empty(&o->readers) && ex->external == 0);
+    CHECK(woken(t, WAKE_CANCEL) && list_empty(&o->readers) && ex->keepalive == 0);
     end_task(t);
     o->ready = 0;
     CHECK(write(ends[1], "x", 1) == 1);
@@ -220,7 +220,7 @@ static void what_has_no_events_parks_nobody(void) {
     CHECK(!io_has_events(ex, fd));
     task *t = running_task();
     CHECK(io_wait(o, t, UV_READABLE, "test", DEADLINE_NEVER, false) == UV_EAGAIN);
-    CHECK(t->state == TASK_RUNNING && list_empty(&o->readers) && ex->external == 0);
+    CHECK(t->state == TASK_RUNNING && list_empty(&o->readers) && ex->keepalive == 0);
     end_task(t);
     io_close(o);
     CHECK(fcntl(fd, F_GETFD) < 0);

@@ -21,7 +21,7 @@ static void begin(void) {
 static void finish(void) {
     io_release_closed(ex);
     uint32_t cursor = 0;
-    CHECK(slab_next(&ex->ios, &cursor) == NULL && ex->scratch_holder == NULL && ex->tasks.live == 0);
+    CHECK(slab_next(&ex->ios, &cursor) == NULL && ex->scratch.holder == NULL && ex->tasks.live == 0);
     executor_deinit(ex);
 }
 
@@ -85,7 +85,7 @@ static void verify(struct source *s) {
     }
     s->checked = s->taken + unread;
     CHECK((s->io->data == NULL) == (unread == 0)); /* without unread bytes it owns no buffer */
-    CHECK((ex->scratch_holder == s->io) == (s->io->data != NULL && s->io->data == ex->scratch));
+    CHECK((ex->scratch.holder == s->io) == (s->io->data != NULL && s->io->data == ex->scratch.bytes));
     CHECK(s->io->end <= s->io->capacity);
 }
 
@@ -128,9 +128,9 @@ static void random_reads(void) {
         case 3:
         case 4: fill(s); break;
         case 5:
-            if (stream_unread(s->io) > 0 && ex->scratch_holder == s->io) settled++;
+            if (stream_unread(s->io) > 0 && ex->scratch.holder == s->io) settled++;
             CHECK(stream_settle(s->io) == 0);
-            CHECK(ex->scratch_holder != s->io);
+            CHECK(ex->scratch.holder != s->io);
             s->checked = s->taken;
             break;
         default: take(s);

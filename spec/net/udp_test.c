@@ -21,7 +21,7 @@ static void begin(void) {
 
 static void finish(void) {
     uv_run(&ex->loop, UV_RUN_NOWAIT);
-    CHECK(ex->scratch_holder == NULL && ex->ios.live == 0);
+    CHECK(ex->scratch.holder == NULL && ex->ios.live == 0);
     executor_deinit(ex);
 }
 

@@ -14,7 +14,7 @@ static void begin(void (*resume)(task *)) {
 
 /* Nothing is left behind. */
 static void finish(void) {
-    CHECK(ex->tasks.live == 0 && ex->wheel.count == 0 && ex->external == 0 && list_empty(&ex->ready));
+    CHECK(ex->tasks.live == 0 && ex->wheel.count == 0 && ex->keepalive == 0 && list_empty(&ex->ready));
     CHECK(!ex->running && !ex->stopping && ex->current == NULL && executor_running == NULL);
     CHECK_INVARIANTS(slab_check(&ex->tasks));
     CHECK_INVARIANTS(slab_check(&ex->ios));

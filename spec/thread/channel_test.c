@@ -31,7 +31,7 @@ static void begin(executor *ex) {
 }
 
 static void finish(executor *ex) {
-    CHECK(ex->tasks.live == 0 && ex->external == 0 && list_empty(&ex->dirty));
+    CHECK(ex->tasks.live == 0 && ex->keepalive == 0 && list_empty(&ex->dirty));
     channel_close_all(ex);
     CHECK(list_empty(&ex->ends));
     executor_deinit(ex);

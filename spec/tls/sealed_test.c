@@ -185,7 +185,7 @@ static void step(void) {
         if (check_below(16) == 0) update_keys(e);
         break;
     case 4:
-        if (ex->scratch_holder) stream_settle(ex->scratch_holder);
+        if (ex->scratch.holder) stream_settle(ex->scratch.holder);
         break;
     default: CHECK(read_some(e) >= UV_EAGAIN || true);
     }
@@ -261,7 +261,7 @@ static void truncated(void) {
         ask(ends[1].io);
         status = read_some(&ends[1]);
     } while (status == 0);
-    CHECK(status == IO_FAILURE && strncmp(ex->failure, "truncated: ", 11) == 0);
+    CHECK(status == IO_FAILURE && strncmp(ex->failure.text, "truncated: ", 11) == 0);
     ask(ends[1].io);
     CHECK(read_some(&ends[1]) == IO_FAILURE);
     forth.ended = false; /* closing may write */
@@ -280,7 +280,7 @@ static void flood(void) {
         ask(ends[1].io);
         status = read_some(&ends[1]);
     }
-    CHECK(status == IO_FAILURE && strncmp(ex->failure, "broken: ", 8) == 0);
+    CHECK(status == IO_FAILURE && strncmp(ex->failure.text, "broken: ", 8) == 0);
     CHECK(read_some(&ends[1]) == IO_FAILURE);
     close_ends();
 }
@@ -298,7 +298,7 @@ static void cut(void) {
     io_close(ends[0].io);
     forth.ended = true;
     ask(ends[1].io);
-    CHECK(read_some(&ends[1]) == IO_FAILURE && strncmp(ex->failure, "truncated: ", 11) == 0);
+    CHECK(read_some(&ends[1]) == IO_FAILURE && strncmp(ex->failure.text, "truncated: ", 11) == 0);
     forth.ended = false;
     io_close(ends[1].io);
     drop(&ends[0]);
