@@ -294,7 +294,9 @@ bool executor_run(executor *ex) {
         bool took_long = run_window(ex);
         heavy_turn(ex);
         after_window(ex);
-        io_release_closed(ex);
+        if (!list_empty(&ex->io_closed)) {
+            io_release_closed(ex);
+        }
         ended = !ex->tasks.live && !ex->threads.count;
         if (ended) {
             io_close_idle(ex);
