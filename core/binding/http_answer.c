@@ -6,7 +6,6 @@
 
 #include "base/http_status.h"
 #include "binding/http_build.h"
-#include "net/stream.h"
 
 enum { SMALL = 16 * 1024 }; /* bytes of a body that is copied behind its head, so that both are one send(2) */
 
@@ -119,37 +118,23 @@ static bool has_whole_request(const io *o) {
     return stream_unread(o) && memmem(stream_bytes(o), stream_unread(o), "\r\n\r\n", 4);
 }
 
-/* Whether a write can be tried here and now. */
-static bool is_writable(const io *o) {
-    return o->ready & UV_WRITABLE && !o->broken && !o->writer && !o->executor->current->cancelled;
-}
-
-/* Sends what was built, or makes a string of what is left of it. whole: the body is in it. */
+/* Sends what was built, or makes a string of it, which is to be written. whole: the body is in it. */
 static int leave(lua_State *L, http_build *b, io *o, unsigned flags, bool whole) {
     bool deferred = flags & DEFER || (flags & DEFER_SOME && o && has_whole_request(o));
-    size_t sent = 0;
-    if (o && whole && !deferred && is_writable(o)) {
-        ssize_t n = stream_write(o, &(struct iovec){b->bytes, b->size}, 1);
-        if (n < 0 && n != UV_EAGAIN) {
-            return push_failure(L, (int)n);
-        }
-        sent = n < 0 ? 0 : (size_t)n;
+    int results = http_build_send(L, b, whole && !deferred ? o : NULL);
+    if (results == 1) {
+        lua_pushboolean(L, b->closes);
+        lua_pushboolean(L, whole);
+        lua_pushboolean(L, deferred);
+        results = 4;
     }
-    if (sent == b->size) {
-        lua_pushboolean(L, true);
-    } else {
-        lua_pushlstring(L, b->bytes + sent, b->size - sent);
-    }
-    lua_pushboolean(L, b->closes);
-    lua_pushboolean(L, whole);
-    lua_pushboolean(L, deferred);
     http_build_end(b);
-    return 4;
+    return results;
 }
 
 /* http_send(stream, flags, status, headers, more, body): a whole answer. `headers` stand in for those of their names in
  * `more`.
- * -> true: it has left | a string: what is left of it
+ * -> true: it has left | a string, which is to be written
  *    closes: a header says that the connection ends with it; whole: the body is in it; deferred: others wait with it
  * | nil, err, code */
 static int http_send(lua_State *L) {

@@ -33,6 +33,34 @@ http_build *http_build_begin(lua_State *L, const char *operation) {
     return b;
 }
 
+/* Whether a write can be tried here and now. */
+static bool is_writable(const io *o) {
+    return !o->broken && !o->writer && !o->pending && !o->executor->current->cancelled;
+}
+
+int http_build_send(lua_State *L, http_build *b, io *o) {
+    size_t sent = 0;
+    if (o && is_writable(o)) {
+        ssize_t n = stream_write(o, &(struct iovec){b->bytes, b->size}, 1);
+        if (n < 0 && n != UV_EAGAIN) {
+            return push_failure(L, (int)n);
+        }
+        sent = n < 0 ? 0 : (size_t)n;
+    }
+    if (sent == b->size) {
+        lua_pushboolean(L, true);
+        return 1;
+    }
+    lua_pushlstring(L, b->bytes, b->size);
+    if (sent) { /* the turn is ours, so that nothing comes between the two parts */
+        task *t = o->executor->current;
+        stream_begin_write(o, t);
+        t->progress = sent;
+        o->writing = (ssize_t)b->size;
+    }
+    return 1;
+}
+
 void http_build_end(http_build *b) {
     if (b->capacity > KEPT) {
         free(b->bytes);

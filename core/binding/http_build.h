@@ -11,6 +11,7 @@
 
 #include "base/http_field.h"
 #include "binding/runtime.h"
+#include "net/stream.h"
 
 typedef struct http_build {
     char *bytes;
@@ -25,6 +26,9 @@ typedef struct http_build {
 
 /* An empty one. Raises where the caller may not suspend. */
 http_build *http_build_begin(lua_State *, const char *operation);
+/* Sends what was built, if the stream (or NULL) takes it here and now. Pushes true; or, where something is left of it, all of
+ * it as a string, of which the task's next write on the stream sends that; or a failure. */
+int http_build_send(lua_State *, http_build *, io *);
 /* What has been built was used. */
 void http_build_end(http_build *);
 

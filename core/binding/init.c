@@ -27,6 +27,7 @@
     _(file)           \
     _(http)           \
     _(http_build)     \
+    _(websocket)      \
     _(http_answer)    \
     _(copy)           \
     _(udp)            \

@@ -237,6 +237,7 @@ end
 ---@param self momo.http.Connection
 ---@param request momo.http.Request
 ---@param response momo.http.Response
+---@return boolean ok false: the handler has failed
 function M.handle(self, request, response)
   local server = self.server
   local ok, err = xpcall(server.handler, traceback_capture, request, response)
@@ -244,7 +245,7 @@ function M.handle(self, request, response)
     ok, err = xpcall(complete, traceback_capture, self, request, response)
   end
   if ok then
-    return
+    return true
   elseif getmetatable(err) == Cancelled then
     rethrow(err)
   end
@@ -255,6 +256,7 @@ function M.handle(self, request, response)
   else
     self.closing, self.err = true, err
   end
+  return false
 end
 
 ---@async
@@ -262,11 +264,14 @@ local function exchange(self, request)
   local server, response, content = self.server, responses.new(self, request), request.content
   local started = server.access_log and now()
   prepare_body(self, request, response)
-  server.handle(self, request, response)
+  local ok = server.handle(self, request, response)
   if started then
     server.access_log(request, response, now() - started)
   end
   responses.close(response)
+  if self.websocket then
+    self.websocket:close(not ok and 1011 or nil)
+  end
   if not content.done and not self.upgraded then
     content.before = nil
     self:flush()

@@ -69,12 +69,12 @@ function M.cancelling(handle)
     local ok = scopes.scope(function(scope)
       request.watched = true
       start(request, function() scope:cancel "the client has gone" end)
-      handle(connection, request, response)
-      return true
+      return handle(connection, request, response)
     end)
-    if not ok then
+    if ok == nil then
       connection.closing, connection.failed = true, true
     end
+    return ok or false
   end
 end
 

@@ -39,6 +39,10 @@ function Response.__index(self, key)
   return Response[key]
 end
 
+for name, method in pairs(require "momo.http.shorthands") do
+  Response[name] = method
+end
+
 local M = {}
 
 ---@param connection momo.http.Connection
@@ -96,11 +100,16 @@ local function size_of(body)
   return size
 end
 
-local function check_fresh(self, method)
+---Private: throws unless an answer can be begun. Nil, err, code: the exchange is over.
+---@param method string
+function Response:fresh(method)
   check.self(self, Response, "response", method)
   if self.state and self.state ~= "dead" then
     check.fail(method .. ": the request was answered already")
+  elseif self.state then
+    return dead()
   end
+  return true
 end
 
 -- What http_send has not sent.
@@ -126,9 +135,9 @@ end
 ---@return string? err
 ---@return string? code
 function Response:send(status, body, headers)
-  check_fresh(self, "send")
-  if self.state then
-    return dead()
+  local fresh, err, code = Response.fresh(self, "send")
+  if not fresh then
+    return nil, err, code
   end
   local connection = self.connection
   local flags = flags_of(self)
@@ -156,9 +165,9 @@ end
 ---@return string? err
 ---@return string? code
 function Response:start(status, headers)
-  check_fresh(self, "start")
-  if self.state then
-    return dead()
+  local fresh, err, code = Response.fresh(self, "start")
+  if not fresh then
+    return nil, err, code
   end
   local connection, request = self.connection, self.request
   local flags = flags_of(self)
@@ -269,78 +278,6 @@ function Response:finish(trailers)
   return ok, err, code
 end
 
----Sends the client elsewhere.
----Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED; EBADF the exchange is over.
----@async
----@param location string
----@param status integer? 303: with GET, whatever the method was
----@return true? ok
----@return string? err
----@return string? code
-function Response:redirect(location, status)
-  check.argument(type(location) == "string", "redirect: the location must be a string", location)
-  return self:send(status or 303, nil, { Location = location })
-end
-
----Sends a value as JSON, by lua-cjson.
----Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED; EBADF the exchange is over.
----@async
----@param status integer
----@param value any
----@return true? ok
----@return string? err
----@return string? code
-function Response:json(status, value)
-  return self:send(status, require("momo.http.json").encode(value), { ["Content-Type"] = "application/json" })
-end
-
----Adds a cookie to what is sent later: HttpOnly, SameSite=Lax, Path=/ unless said otherwise.
----@param name string
----@param value string
----@param options momo.http.CookieOptions?
-function Response:set_cookie(name, value, options)
-  check_fresh(self, "set_cookie")
-  local headers = self.headers
-  local cookies = headers["Set-Cookie"] or {}
-  if type(cookies) ~= "table" then
-    cookies = { cookies }
-  end
-  cookies[#cookies + 1] = require("momo.http.cookie").format(name, value, options)
-  headers["Set-Cookie"] = cookies
-end
-
----Sends a file, with conditions and ranges as http.files does. Its type is that of its name, unless headers say it.
----
----Codes: ENOENT, EACCES and others: the file can't be opened, and nothing was sent; EPIPE, ECONNRESET the client has
----gone; ETIMEDOUT it does not read; ECANCELED the connection was closed; EBADF the exchange is over.
----@async
----@param path string|integer a path, or the descriptor of a file, which stays the caller's
----@param headers table<string, string|number|string[]>?
----@return true? ok
----@return string? err
----@return string? code
-function Response:file(path, headers)
-  check_fresh(self, "file")
-  check.argument(type(path) == "string" or check.is_whole(path),
-    "file: argument 1 must be a path or a descriptor", path)
-  if self.state then
-    return dead()
-  end
-  local file = require "momo.http.file"
-  local found, err, code = file.of(path)
-  if not found then
-    return nil, err, code
-  end
-  local own = {}
-  for name, value in pairs(headers or {}) do
-    own[name] = value
-  end
-  if type(path) == "string" and not own["Content-Type"] then
-    own["Content-Type"] = require("momo.http.media").type_of(path)
-  end
-  return file.send(self.request, self, found, own)
-end
-
 ---Sends an interim answer, such as 103 with early hints, before the answer itself.
 ---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED; EBADF the exchange is over.
 ---@async
@@ -350,11 +287,11 @@ end
 ---@return string? err
 ---@return string? code
 function Response:interim(status, headers)
-  check_fresh(self, "interim")
+  local fresh, err, code = Response.fresh(self, "interim")
   check.argument(check.is_whole(status) and status >= 100 and status < 200 and status ~= 101,
     "interim: the status must be a whole number from 102 to 199, or 100", status)
-  if self.state then
-    return dead()
+  if not fresh then
+    return nil, err, code
   elseif self.request.minor == 0 then
     return true -- HTTP/1.0 knows none
   end
@@ -371,21 +308,39 @@ end
 ---@return string? err
 ---@return string? code
 function Response:upgrade(protocol, headers)
-  check_fresh(self, "upgrade")
+  local fresh, err, code = Response.fresh(self, "upgrade")
   check.argument(type(protocol) == "string", "upgrade: the protocol must be a string", protocol)
-  if self.state then
-    return dead()
+  if not fresh then
+    return nil, err, code
   end
   local connection = self.connection
   local head = http_start(0, 101, { Upgrade = protocol, Connection = "Upgrade" }, headers)
   self.state, self.status, self.sent = "done", 101, true
   connection.closing, connection.upgraded = true, true
-  local ok, err, code = connection:write(head)
+  local ok
+  ok, err, code = connection:write(head)
   if not ok then
     return nil, err, code
   end
   connection.stream:set_timeout(nil)
   return connection.stream
+end
+
+---Answers the handshake of a WebSocket.
+---
+---Codes: EPROTO: an answer that refuses it (400, 403, 426) was sent.
+---@async
+---@param request momo.http.Request
+---@param options momo.http.AcceptOptions?
+---@return momo.http.WebSocket? ws
+---@return string? err
+---@return string? code
+function Response:websocket(request, options)
+  local fresh, err, code = Response.fresh(self, "websocket")
+  if not fresh then
+    return nil, err, code
+  end
+  return require("momo.http.handshake").accept(request, self, options)
 end
 
 ---Private: the exchange is over.
