@@ -73,8 +73,9 @@ function M.sources(root)
   function S.sizeof(words)
     local header, kind = words:match "^(%S+) (.+)$"
     local program = ("#include \"%s\"\nchar size[sizeof(%s)];\n"):format(header, kind)
-    local assembly = output_of(("printf '%%s' '%s' | cc -std=c11 -D_GNU_SOURCE -I '%s/core' -x c -S -o - -")
-      :format(program, root))
+    -- A sanitizer's library, if one is preloaded, is for this process alone.
+    local assembly = output_of(("printf '%%s' '%s' | env -u LD_PRELOAD cc -std=c11 -D_GNU_SOURCE -I '%s/core' -x c -S "
+      .. "-o - -"):format(program, root))
     return assert(assembly:match "%.comm%s+size,(%d+)" or assembly:match "size:%s+%.zero%s+(%d+)",
       "there is no type " .. words)
   end
