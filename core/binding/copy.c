@@ -64,11 +64,24 @@ static bool begin_read(const op *o, io *from) {
 /* One system call. A stream that must not wait is asked, whatever is known of it. */
 static ssize_t step(copy *c, io *from, io *to) {
     if (c->side == UV_WRITABLE) {
-        to->ready |= to->timeout == 0 ? UV_WRITABLE : 0;
+        if (to->timeout == 0) {
+            io_ask(to, UV_WRITABLE);
+        }
         return to->broken ? UV_EPIPE : copy_give(c, from, to);
     }
-    from->ready |= from->timeout == 0 ? UV_READABLE : 0;
+    if (from->timeout == 0) {
+        io_ask(from, UV_READABLE);
+    }
     return copy_take(c, from, to);
+}
+
+/* The bytes that lie in the layers of `to` go to its descriptor: they count as given. */
+static int finish(copy *c, const op *o, io *to) {
+    if (!to->pending) {
+        return 0;
+    }
+    c->side = UV_WRITABLE;
+    return writes(o, to) || stream_begin_write(to, o->task) ? stream_flush(to) : UV_EAGAIN;
 }
 
 /* Steps, until all is done: 0; or a code. c->side is the one that it came from. */
@@ -81,7 +94,7 @@ static int move_all(copy *c, op *o, io *from, io *to) {
         }
         ssize_t n = step(c, from, to);
         if (n < 0) {
-            return n == UV_EOF && c->side == UV_READABLE ? 0 : (int)n;
+            return n == UV_EOF && c->side == UV_READABLE ? finish(c, o, to) : (int)n;
         }
         c->waits = 0;
         if (writes(o, to) && !copy_holds(c, from)) {
@@ -92,7 +105,7 @@ static int move_all(copy *c, op *o, io *from, io *to) {
             return OP_LET_OTHERS;
         }
     }
-    return 0;
+    return finish(c, o, to);
 }
 
 static int attempt(lua_State *L, op *o) {

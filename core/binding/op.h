@@ -130,7 +130,7 @@ static inline __attribute__((always_inline)) int op_run_as(lua_State *L, const o
             return op_fail(L, kind, t, NULL, UV_EBADF);
         }
         if (kind->token && o.timeout == 0) { /* it won't wait for an event: ask */
-            o.io->ready |= kind->direction;
+            io_ask(o.io, kind->direction);
         }
     } else if (wake == WAKE_CANCEL && !kind->shielded) {
         return op_cancel(L, kind, t, o.io);

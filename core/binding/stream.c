@@ -291,6 +291,10 @@ static int attempt_write(lua_State *L, op *o) {
         o->task->progress += (size_t)n;
         written += (size_t)n;
     }
+    int status = stream_flush(stream);
+    if (status < 0) {
+        return status;
+    }
     stream_end_write(stream);
     lua_pushnumber(L, (lua_Number)total);
     return 1;

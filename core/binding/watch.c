@@ -49,7 +49,7 @@ static int push_failed_look(lua_State *L, int code) {
 
 /* __gc */
 static int collect(lua_State *L) {
-    watch_close(lua_touserdata(L, 1), &runtime_of(L)->executor);
+    momo_close(&runtime_of(L)->executor, lua_touserdata(L, 1));
     return 0;
 }
 
@@ -70,9 +70,12 @@ static int attempt_look(lua_State *L, op *o) {
     if (o->timeout == 0) {
         return UV_EAGAIN;
     }
-    watch *w = push_object(L, sizeof *w, &watch_metatable);
-    w->fd = -1;
-    int status = watch_open(w, o->task->executor, fd, events);
+    momo_token *token = push_object(L, sizeof *token, &watch_metatable);
+    io *watch;
+    int status = watch_open(o->task->executor, fd, events, &watch);
+    if (status == 0) {
+        *token = io_token(watch);
+    }
     return status < 0 ? status : 1;
 }
 
@@ -88,23 +91,22 @@ static void check_wait(lua_State *L, op *o) {
 }
 
 static void leave(lua_State *L, op *o) {
-    watch_close(lua_touserdata(L, 1), o->task->executor);
+    momo_close(o->task->executor, lua_touserdata(L, 1));
 }
 
 static int attempt_wait(lua_State *L, op *o) {
-    watch *w = lua_touserdata(L, 1);
-    int ready = watch_ready(w, o->io);
+    int ready = watch_ready(o->io);
     if (ready == 0) {
         return UV_EAGAIN;
     }
-    watch_close(w, o->task->executor);
+    io_close(o->io);
     return push_ready(L, ready);
 }
 
 /* poll_wait(watch, timeout) -> "r" | "w" | "rw" | nil, err, code; the watch is closed at the end */
 static int poll_wait(lua_State *L) {
     static const op_kind kind = {.name = "io.poll",
-                                 .token = 1, /* a watch begins with it */
+                                 .token = 1,
                                  .direction = UV_READABLE,
                                  .waits_first = true,
                                  .check = check_wait,

@@ -103,7 +103,7 @@ int io_open(executor *ex, int fd, io **out) {
 void io_claim_scratch(io *o) {
     executor *ex = o->executor;
     if (ex->scratch.holder) {
-        ex->scratch.holder->hooks->settle(ex->scratch.holder);
+        ex->scratch.holder->hooks->spill(ex->scratch.holder);
     }
     ex->scratch.holder = o;
     o->data = ex->scratch.bytes;

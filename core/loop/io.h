@@ -21,7 +21,7 @@ enum { IO_FAILURE = -5000 }; /* a code of no system: name and words of what fail
 
 /* What an io asks of that which stands on it: a stream, a UDP socket. Each may be NULL. */
 typedef struct io_hooks {
-    void (*settle)(io *);   /* moves unread bytes out of the scratch; of those who claim it */
+    void (*spill)(io *);    /* moves unread bytes out of the scratch; of those who claim it */
     void (*writable)(io *); /* the descriptor is, while `pending` is set */
     void (*closing)(io *);  /* the descriptor is about to be closed */
 } io_hooks;

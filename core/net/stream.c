@@ -13,7 +13,7 @@ static bool holds_scratch(const io *o) {
     return o->executor->scratch.holder == o;
 }
 
-int stream_settle(io *o) {
+int stream_spill(io *o) {
     if (!holds_scratch(o)) {
         return 0;
     }
@@ -43,7 +43,7 @@ void stream_consume(io *o, size_t n) {
 static __attribute__((noinline)) int reserve(io *o) {
     size_t unread = stream_unread(o);
     if (holds_scratch(o)) {
-        int status = stream_settle(o);
+        int status = stream_spill(o);
         if (status < 0) {
             return status;
         }
@@ -116,13 +116,13 @@ int stream_put_back(io *o, int pipe, size_t n) {
 
 /* ---- what the loop asks of a stream ---- */
 
-static void settle(io *o) {
-    stream_settle(o);
+static void spill(io *o) {
+    stream_spill(o);
 }
 
-/* If it fails, the next write is told. */
+/* If it fails, the write under way, or the next one, is told. */
 static void on_writable(io *o) {
-    stream_flush(o);
+    stream_flush_layers(o);
 }
 
 static void on_closing(io *o) {
@@ -130,7 +130,7 @@ static void on_closing(io *o) {
 }
 
 void stream_init(io *o, const layer *l) {
-    static const io_hooks hooks = {.settle = settle, .writable = on_writable, .closing = on_closing};
+    static const io_hooks hooks = {.spill = spill, .writable = on_writable, .closing = on_closing};
     o->hooks = &hooks;
     o->layer = l;
 }
@@ -215,9 +215,10 @@ int stream_pend(io *o) {
     return io_watch(o, UV_WRITABLE);
 }
 
-int stream_flush(io *o) {
+int stream_flush_layers(io *o) {
     int status = layer_flush(o->layer, o);
-    o->pending = status < 0;
+    o->pending = status == UV_EAGAIN;
+    o->broken |= status < 0 && status != UV_EAGAIN;
     return (int)wrote(o, status);
 }
 

@@ -8,7 +8,7 @@
  *
  *   descriptor --recv(2)--> scratch (held) --taken whole--> nothing left
  *                              |
- *                              +--settle: something left--> data of its own --taken--> freed
+ *                              +--spill: something left--> data of its own --taken--> freed
  */
 #pragma once
 #include "net/transport.h"
@@ -42,7 +42,7 @@ void stream_consume(io *, size_t n);
 /* Puts n bytes, which lie in a pipe, back before the unread ones. UV_ENOMEM: all are lost, and later reads say so. */
 int stream_put_back(io *, int pipe, size_t n);
 /* Moves unread bytes out of the scratch. UV_ENOMEM: they are lost, and later reads say so. */
-int stream_settle(io *);
+int stream_spill(io *);
 
 /* Writing: one task's write at a time, the others queue.
  *   begin -> true: it's the task's turn, until stream_end_write or stream_cut_write; false: wait with stream_wait_turn */
@@ -54,8 +54,11 @@ void stream_cut_write(io *, task *);
 void stream_wait_turn(io *, task *, uint64_t deadline_ms);
 /* One try: bytes taken, which are one at least; UV_EAGAIN or an error. */
 ssize_t stream_write(io *, const struct iovec *, int count);
-/* What was taken and lies in the layers goes to the descriptor: 0, nothing is left there; UV_EAGAIN or an error. */
-int stream_flush(io *);
+int stream_flush_layers(io *);
+/* The end of a write: what lies in the layers goes to the descriptor: 0, nothing is left there; UV_EAGAIN or an error. */
+static inline int stream_flush(io *o) {
+    return o->broken ? UV_EPIPE : o->pending ? stream_flush_layers(o) : 0;
+}
 /* A layer calls it when something is left there: it is flushed when the descriptor is writable, whoever writes then. */
 int stream_pend(io *);
 /* Nothing more will be written, and the peer is told: 0; UV_EAGAIN: call it again when a write may succeed; UV_EBUSY: a write is

@@ -28,7 +28,7 @@ static datagram *at(const io *o, size_t place) {
 }
 
 /* Moves what is left out of the scratch. Out of memory, it is lost, and the next call says so. */
-static void settle(io *o) {
+static void spill(io *o) {
     size_t total = 0, end = 0;
     for (size_t place = o->start; place < o->end; place = at(o, place)->next) {
         total += space_of(at(o, place));
@@ -50,7 +50,7 @@ static void settle(io *o) {
 }
 
 void udp_init(io *o) {
-    static const io_hooks hooks = {.settle = settle};
+    static const io_hooks hooks = {.spill = spill};
     o->hooks = &hooks;
 }
 

@@ -2,9 +2,9 @@
  *
  * Waiting for a descriptor that is somebody else's: a library's socket, say. It is never closed, nor changed.
  *
- * Each wait has an epoll of its own, in which a duplicate of the descriptor stands alone, and which the loop watches as it does
- * any other. So several tasks may wait for one descriptor, which may be one that the loop watches anyway; and when its owner
- * closes it meanwhile, its number may go to another file without confusing the wait.
+ * Each wait has a duplicate of the descriptor, which is an io. So several tasks may wait for one descriptor, which may be one
+ * that the loop watches anyway; and when its owner closes it meanwhile, its number may go to another file without confusing
+ * the wait.
  */
 #pragma once
 #include "loop/io.h"
@@ -12,14 +12,7 @@
 /* Which of the events (UV_READABLE, UV_WRITABLE) a system call could go on with now, or 0; an error or an end counts as
  * each of them. UV_EBADF: there is no such descriptor. UV_EPERM: it is a file or folder: there is nothing to wait for. */
 int watch_look(int fd, int events);
-typedef struct watch {
-    momo_token token; /* of its epoll: readable once an event has come */
-    int fd;           /* the duplicate, or -1 */
-    int events;
-} watch;
-
-/* 0, or negative: the watch is closed. */
-int watch_open(watch *, executor *, int fd, int events);
-void watch_close(watch *, executor *);
-/* Which of the events have come, or 0. */
-int watch_ready(const watch *, const io *);
+/* An io whose readers wait for these events: 0, or negative. It is closed by io_close. */
+int watch_open(executor *, int fd, int events, io **);
+/* Which of its events have come, or 0. */
+int watch_ready(const io *);

@@ -141,6 +141,16 @@ describe("the floors of the house", function()
     assert.is_false((pcall(fault_of, "core/stray.c", '"', "base/list.h")))
   end)
 
+  it("let only one file of the core know of epoll", function()
+    local found = {}
+    for _, path in ipairs(sources) do
+      if read(SOURCE .. "/" .. path):match "epoll_%w+%(" then
+        found[#found + 1] = path
+      end
+    end
+    assert.same({ "core/loop/poller_epoll.c" }, found)
+  end)
+
   it("let only lua/momo/internal/core.lua require ffi", function()
     local found = {}
     for _, path in ipairs(files("lua", "*.lua")) do

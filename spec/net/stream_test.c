@@ -116,7 +116,7 @@ static void random_reads(void) {
     begin();
     memset(sources, 0, sizeof sources);
     for (int i = 0; i < STREAMS; i++) sources[i].io = open_stream(&sources[i].peer);
-    uint64_t settled = 0;
+    uint64_t spilled = 0;
     for (int step = 0; step < STEPS; step++) {
         struct source *s = &sources[check_below(STREAMS)];
         switch (check_below(8)) {
@@ -128,8 +128,8 @@ static void random_reads(void) {
         case 3:
         case 4: fill(s); break;
         case 5:
-            if (stream_unread(s->io) > 0 && ex->scratch.holder == s->io) settled++;
-            CHECK(stream_settle(s->io) == 0);
+            if (stream_unread(s->io) > 0 && ex->scratch.holder == s->io) spilled++;
+            CHECK(stream_spill(s->io) == 0);
             CHECK(ex->scratch.holder != s->io);
             s->checked = s->taken;
             break;
@@ -150,7 +150,7 @@ static void random_reads(void) {
             s->io = open_stream(&s->peer);
         }
     }
-    CHECK(settled > 0);
+    CHECK(spilled > 0);
     for (int i = 0; i < STREAMS; i++) {
         io_close(sources[i].io);
         if (!sources[i].ended) close(sources[i].peer);

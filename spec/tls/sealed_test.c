@@ -108,7 +108,7 @@ static void open_ends(void) {
 
 static void ask(io *o) {
     o->ready = UV_READABLE | UV_WRITABLE;
-    if (o->pending) stream_flush(o);
+    if (o->pending) o->hooks->writable(o);
 }
 
 static void begin_layer(void) {
@@ -185,7 +185,7 @@ static void step(void) {
         if (check_below(16) == 0) update_keys(e);
         break;
     case 4:
-        if (ex->scratch.holder) stream_settle(ex->scratch.holder);
+        if (ex->scratch.holder) stream_spill(ex->scratch.holder);
         break;
     default: CHECK(read_some(e) >= UV_EAGAIN || true);
     }
