@@ -141,8 +141,13 @@ static int park(lua_State *L, op *o) {
 }
 
 static int push_side(lua_State *L, int code) {
+    bool to = ((const copy *)lua_touserdata(L, 1))->side == UV_WRITABLE;
+    io *side = io_get(executor_running, *(const momo_token *)lua_touserdata(L, to ? 3 : 2));
+    if (side) {
+        side->failed = (int16_t)code;
+    }
     push_failure(L, code);
-    lua_pushstring(L, ((const copy *)lua_touserdata(L, 1))->side == UV_WRITABLE ? "to" : "from");
+    lua_pushstring(L, to ? "to" : "from");
     return 4;
 }
 

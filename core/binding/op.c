@@ -85,6 +85,9 @@ static void leave(lua_State *L, const op_kind *kind, task *t, io *o) {
 /* What is pushed allocates, and so may raise: it leaves before. */
 int op_fail(lua_State *L, const op_kind *kind, task *t, io *o, int code) {
     leave(L, kind, t, o);
+    if (o) {
+        o->failed = (int16_t)code;
+    }
     lua_pushnil(L); /* not again */
     return 1 + (kind->fail ? kind->fail(L, code) : push_failure(L, code));
 }

@@ -16,7 +16,14 @@ int momo_close(executor *ex, const momo_token *token) {
 
 int momo_shutdown(executor *ex, const momo_token *token) {
     io *o = io_get(ex, *token);
-    return o ? stream_shutdown(o) : UV_EBADF;
+    if (!o) {
+        return UV_EBADF;
+    }
+    int status = stream_shutdown(o);
+    if (status < 0) {
+        o->failed = (int16_t)status;
+    }
+    return status;
 }
 
 int momo_set_timeout(executor *ex, const momo_token *token, double seconds) {
@@ -26,6 +33,11 @@ int momo_set_timeout(executor *ex, const momo_token *token, double seconds) {
     }
     o->timeout = seconds;
     return 0;
+}
+
+int momo_failure(const executor *ex, const momo_token *token) {
+    const io *o = io_get(ex, *token);
+    return o ? o->failed : 0;
 }
 
 int momo_descriptor(executor *ex, const momo_token *token) {

@@ -76,6 +76,8 @@ int momo_shutdown(momo_executor *executor, const momo_token *token);
 /* Seconds for each later read and write; a negative number: no limit. */
 int momo_set_timeout(momo_executor *executor, const momo_token *token, double seconds);
 /* Its descriptor, which stays its own. */
+/* The code that an operation of a stream failed with last, or 0. */
+int momo_failure(const momo_executor *executor, const momo_token *token);
 int momo_descriptor(momo_executor *executor, const momo_token *token);
 /* The unread bytes of a stream, until the next call that may read from any stream of this executor, or suspends. */
 const char *momo_unread(momo_executor *executor, const momo_token *token, size_t *length);

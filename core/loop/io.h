@@ -49,6 +49,7 @@ struct io {
     bool broken : 1;  /* a write was cut short, or the stream was shut down: nothing may follow */
     bool cut : 1;     /* a write was cut short */
     bool pending : 1; /* its layers have bytes for the descriptor (stream_pend) */
+    int16_t failed;   /* the code that an operation of its own failed with last, or 0 */
     int end_code;     /* UV_ENOMEM: unread bytes were lost, and the next read says so; or 0 */
     list open;        /* in executor.io_open; once closed, in executor.io_closed until no task runs */
     list readers;     /* tasks that wait, first come first */

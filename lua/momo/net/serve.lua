@@ -9,11 +9,13 @@
 ---which serve's task gives them their time.
 
 local check = require "momo.internal.check"
-local native = require("momo.internal.core").native
+local core = require "momo.internal.core"
 local scopes = require "momo.internal.scope"
+local show = require "momo.internal.show"
 local sync = require "momo.sync"
 local now = require("momo.time").now
 
+local C, executor, native = core.C, core.executor, core.native
 local traceback_capture, rethrow = native.traceback_capture, native.rethrow
 local Cancelled = native.metatables.cancelled
 
@@ -29,29 +31,48 @@ local PAUSE_SECONDS = 0.1
 ---@class momo.net.ServeOptions
 ---@field max_connections integer? connections at a time; when there are so many, it accepts no more
 ---@field drain number? seconds that the handlers are given at the end; 0
----@field on_error fun(err: any, peer: string)? is called for a handler that failed, in place of the report on stderr
+---@field on_error fun(err: any, peer: string, code: string?)? is called for a handler that failed, in place of the
+---report; with the code, such as "ECONNRESET", of what an operation of the connection itself has failed with
 ---@field on_drain fun()? is called when no more is accepted, and may suspend: `drain` has begun
 
 ---@class momo.net.Server
 ---@private
 ---@field listener momo.net.TcpListener
+---@field address string? its address
 ---@field handler fun(stream: momo.net.TcpStream, peer: string)
----@field on_error fun(err: any, peer: string)?
+---@field on_error fun(err: any, peer: string, code: string?)?
 ---@field on_drain fun()?
 ---@field max integer connections at a time
 ---@field active integer connections now
 ---@field changed momo.Notify a connection has ended, or the listener is closed
 ---@field closed boolean the listener is
 
+-- What a program does wrong with a stream, and no peer.
+local OWN_MISTAKES = { EBADF = true, EBUSY = true, EINVAL = true }
+
+---The code of an error that an operation of the connection itself has failed with, as it is passed on by assert or by
+---`lines`: its peer has gone, or says what it should not. That is no failure of the program.
+local function code_of(stream, err)
+  local failed = C.momo_failure(executor, stream)
+  if failed == 0 or getmetatable(err) == Cancelled then
+    return nil
+  end
+  local _, _, code = core.failure(failed)
+  return not OWN_MISTAKES[code] and show.text(err):find(code .. ": ", 1, true) and code or nil
+end
+
 -- What stays on the stack while the handler runs is kept short: a few values more, and each connection's stack doubles.
 local function connection(server, stream, peer)
   local ok, err = xpcall(server.handler, traceback_capture, stream, peer)
+  local code = not ok and code_of(stream, err)
   stream:close()
   server.active = server.active - 1
   server.changed:notify_one()
   if not ok then
     if server.on_error and getmetatable(err) ~= Cancelled then
-      server.on_error(err, peer)
+      server.on_error(err, peer, code or nil)
+    elseif code then
+      io.stderr:write(("momo: %s: %s\n"):format(peer ~= "" and peer or server.address, show.text(err)))
     else
       rethrow(err)
     end
@@ -117,7 +138,9 @@ end
 local M = {}
 
 ---Accepts connections and calls `handler(stream, peer)` for each in a task of its own, which closes the stream when
----that has ended. An error of a handler ends its connection only.
+---that has ended. An error of a handler ends its connection only. One that is passed on from an operation of the
+---connection itself, as by assert(stream:read()), is told in one line with the peer's address, and is no failure of the
+---program; any other is reported like that of a task that nobody joins.
 ---
 ---Ends when the listener is closed, or the calling task is cancelled: then it accepts no more, gives the handlers
 ---`drain` seconds to end, and cancels those that have not. Returns, or raises its cancellation, when all have ended.
@@ -146,6 +169,7 @@ function M.serve(listener, handler, options)
   check.argument(drain >= 0, "serve: drain must be a number of seconds, 0 or more", drain)
   return run({
     listener = listener,
+    address = listener:local_addr(),
     handler = handler,
     on_error = options.on_error,
     on_drain = options.on_drain,
