@@ -126,10 +126,11 @@ end
 
 ---The annotations below a folder, in ways to find one: by owner and name, by the place of a function.
 local function index_annotations(root)
-  local index = { files = {}, by_name = {}, by_place = {}, classes = {}, order = {} }
+  local index = { files = {}, texts = {}, by_name = {}, by_place = {}, classes = {}, order = {} }
   for _, path in ipairs(lines_of(("cd '%s' && find momo.lua momo -name '*.lua' | LC_ALL=C sort"):format(root))) do
-    local file = annotations.parse(read(root .. "/" .. path), path)
-    index.files[module_name(path)] = file
+    local text = read(root .. "/" .. path)
+    local file = annotations.parse(text, path)
+    index.files[module_name(path)], index.texts[module_name(path)] = file, text
     for _, class in ipairs(file.classes) do
       local known = index.classes[class.name]
       if not known or #known.text == 0 then
@@ -304,7 +305,17 @@ function M.collect(root)
     end
   end
   for _, page in ipairs(pages) do
-    table.sort(page.items, function(a, b) return a.order < b.order end)
+    local place = {}
+    for _, item in ipairs(page.items) do -- where a module's own file names it, if it is defined elsewhere
+      local text = not page.is_class and index.texts[page.name] or ""
+      place[item] = text:find("\n +" .. item.name .. " = ") or text:find("M%." .. item.name .. "[ (]") or math.huge
+    end
+    table.sort(page.items, function(a, b)
+      if place[a] ~= place[b] then
+        return place[a] < place[b]
+      end
+      return a.order < b.order
+    end)
     if #page.text == 0 and not page.inline then
       problems[#problems + 1] = page.name .. " has no description"
     end
