@@ -1,7 +1,8 @@
 ---Reads the annotations of a Lua file: the `---` comments of LuaLS, and what stands beneath each.
 ---
----Beyond LuaLS there is one convention: a paragraph that begins with "Codes:" lists the codes with which a call may
----fail, separated by semicolons, with or without a few words: "Codes: EOF at the end; EPIPE, ECONNRESET it has gone."
+---Beyond LuaLS there are two conventions. A text that begins with "Private:" says what `@private` does. A paragraph
+---that begins with "Codes:" lists the codes with which a call may fail, separated by semicolons, with or without a few
+---words: "Codes: EOF at the end; EPIPE, ECONNRESET it has gone."
 
 local M = {}
 
@@ -197,6 +198,7 @@ local function parse_block(lines)
     end
   end
   block.text = {}
+  block.private = block.private or (text[1] or ""):find "^Private:" ~= nil
   for _, paragraph in ipairs(paragraphs(text)) do
     local list = paragraph:match "^Codes:%s*(.*)$"
     if list then
