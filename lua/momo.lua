@@ -4,6 +4,7 @@
 local core = require "momo.internal.core"
 local names = require "momo.internal.names"
 local scope = require "momo.internal.scope"
+local serve = require "momo.net.serve"
 local task = require "momo.internal.task"
 
 local M = {
@@ -44,6 +45,7 @@ local counted = core.new "momo_metrics"
 ---@field resumes integer switches to a task
 ---@field stale_events integer events that came after their descriptor's close, and were dropped
 ---@field collected integer objects that nobody closed, closed by the garbage collector
+---@field tls_failures integer handshakes of `net.serve` that have failed
 
 ---What this thread's executor counts.
 ---@return momo.Metrics metrics
@@ -60,7 +62,11 @@ function M.metrics()
     resumes = tonumber(counted.resumes),
     stale_events = tonumber(counted.stale_events),
     collected = tonumber(counted.collected),
+    tls_failures = serve.tls_failures,
   }
 end
 
-return names.module(M, "momo", { http = function() return require "momo.http" end })
+return names.module(M, "momo", {
+  http = function() return require "momo.http" end,
+  tls = function() return require "momo.tls" end,
+})

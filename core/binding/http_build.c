@@ -47,7 +47,7 @@ int http_build_send(lua_State *L, http_build *b, io *o) {
         }
         sent = n < 0 ? 0 : (size_t)n;
     }
-    if (sent == b->size) {
+    if (sent == b->size && !(o && o->pending)) { /* else a write waits until the layers have given all of it away */
         lua_pushboolean(L, true);
         return 1;
     }

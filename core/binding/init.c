@@ -29,6 +29,7 @@
     _(http_build)     \
     _(websocket)      \
     _(http_answer)    \
+    _(tls)            \
     _(copy)           \
     _(udp)            \
     _(signal)         \

@@ -61,7 +61,7 @@ static bool fill(X509 *x, EVP_PKEY *key, const tls_bytes *names, size_t count, i
                 X509_set_version(x, X509_VERSION_3) == 1 &&
                 X509_gmtime_adj(X509_getm_notBefore(x), -BACKDATED_SECONDS) &&
                 X509_gmtime_adj(X509_getm_notAfter(x), (long)days * DAY_SECONDS) && X509_set_pubkey(x, key) == 1 &&
-                X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)"Momo, self-signed", -1,
+                X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)"Momo self-signed", -1,
                                            -1, 0) == 1 &&
                 X509_set_issuer_name(x, subject) == 1 && add_names(x, names, count) &&
                 add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&

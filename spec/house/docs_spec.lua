@@ -160,7 +160,7 @@ end)
 describe("the codes that annotations list", function()
   it("are names that there are", function()
     local core = require "momo.internal.core"
-    local known = { EOF = true }
+    local known = { EOF = true, ETLS = true }
     for number = -1, -4096, -1 do
       known[core.string(core.C.momo_error_name(number))] = true
     end

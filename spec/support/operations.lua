@@ -6,6 +6,7 @@
 ---    limit(seconds)  or that is set beforehand
 ---    children        it waits for tasks that it has started, even when it is cancelled
 ---    brief           it may be over before a timeout
+---    once            given up after it had tried, it can't be tried again
 ---    yields          it is always ready again at once; wait goes on for ever
 ---    check(began)    called in another task: fails unless giving it up has left everything as it should be; began: it
 ---                    had waited or tried
@@ -13,6 +14,7 @@
 local ffi = require "ffi"
 local momo = require "momo"
 local tcp = require "spec.support.tcp"
+local tls = require "spec.support.tls"
 
 local net, sync, time, thread = momo.net, momo.sync, momo.time, momo.thread
 local assert_failed, waiting = tcp.assert_failed, tcp.waiting
@@ -24,9 +26,9 @@ local function sleep_for_ever()
 end
 
 -- A row of a stream's read operation: first is there already, rest makes it complete.
-local function reading(method, argument, first, rest, whole)
+local function reading(method, argument, first, rest, whole, pair)
   return function()
-    local one, other = tcp.pair()
+    local one, other = (pair or tcp.pair)()
     if first ~= "" then other:write(first) end
     return {
       wait = function() return one[method](one, argument) end,
@@ -137,9 +139,10 @@ function rows.lines()
   }
 end
 
-function rows.write()
-  local one, other = tcp.pair()
+local function writing(pair)
+  local one, other = pair()
   return {
+    once = true,
     wait = function() return one:write(MUCH) end,
     limit = function(seconds) one:set_timeout(seconds) end,
     check = function(began)
@@ -153,6 +156,44 @@ function rows.write()
       other:write "the other way"
       assert(one:read_exact(13) == "the other way")
     end,
+  }
+end
+
+function rows.write()
+  return writing(tcp.pair)
+end
+
+rows["read of TLS"] = reading("read", nil, "", "abc", "abc", tls.pair)
+rows["read_exact of TLS"] = reading("read_exact", 5, "ab", "cde", "abcde", tls.pair)
+
+rows["write of TLS"] = function()
+  return writing(tls.pair)
+end
+
+rows["tls.connect"] = function()
+  local listener, client = tcp.listen(), tls.client()
+  return {
+    own = true,
+    wait = function(timeout) return momo.tls.connect(listener:local_addr(), client, timeout) end,
+    check = function(began)
+      if began then -- it has given up what it had begun
+        local stream = assert(listener:accept(10))
+        repeat local _, _, code = stream:read() until code
+        stream:close()
+      end
+    end,
+  }
+end
+
+rows["server:wrap"] = function()
+  local listener, server, limit = tcp.listen(), tls.server(), nil
+  return {
+    wait = function()
+      local stream = assert(net.TcpStream.connect(listener:local_addr()))
+      stream:set_timeout(limit)
+      return server:wrap(stream)
+    end,
+    limit = function(seconds) limit = seconds end,
   }
 end
 

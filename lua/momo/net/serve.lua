@@ -34,6 +34,9 @@ local PAUSE_SECONDS = 0.1
 ---@field on_error fun(err: any, peer: string, code: string?)? is called for a handler that failed, in place of the
 ---report; with the code, such as "ECONNRESET", of what an operation of the connection itself has failed with
 ---@field on_drain fun()? is called when no more is accepted, and may suspend: `drain` has begun
+---@field tls momo.tls.Server? the handshake of each connection is made in its task, before the handler is called
+---@field handshake_timeout number? seconds for it; 10
+---@field on_tls_error fun(err: string, peer: string)? is called for a handshake that failed; all are counted
 
 ---@class momo.net.Server
 ---@private
@@ -75,6 +78,28 @@ local function connection(server, stream, peer)
       io.stderr:write(("momo: %s: %s\n"):format(peer ~= "" and peer or server.address, show.text(err)))
     else
       rethrow(err)
+    end
+  end
+end
+
+local HANDSHAKE_SECONDS = 10
+
+local M = { tls_failures = 0 } -- handshakes that have failed
+
+-- A handler of connections that speak TLS, of one that is given what came of their handshake.
+local function sealed(handler, options)
+  local tls, timeout, on_tls_error = options.tls, options.handshake_timeout or HANDSHAKE_SECONDS, options.on_tls_error
+  check.argument(type(tls) == "table" and type(tls.wrap) == "function",
+    "serve: option tls must be a server of momo.tls", tls)
+  check.argument(timeout > 0, "serve: option handshake_timeout must be a number of seconds above 0", timeout)
+  return function(stream, peer)
+    local wrapped, err = tls:wrap(stream, timeout)
+    if wrapped then
+      return handler(stream, peer)
+    end
+    M.tls_failures = M.tls_failures + 1
+    if on_tls_error then
+      on_tls_error(err, peer)
     end
   end
 end
@@ -135,8 +160,6 @@ local function run(server, drain)
   return true
 end
 
-local M = {}
-
 ---Accepts connections and calls `handler(stream, peer)` for each in a task of its own, which closes the stream when
 ---that has ended. An error of a handler ends its connection only. One that is passed on from an operation of the
 ---connection itself, as by assert(stream:read()), is told in one line with the peer's address, and is no failure of the
@@ -162,7 +185,7 @@ function M.serve(listener, handler, options)
   check.argument(type(class) == "table" and rawget(class, "accept"), "serve: argument 1 must be a listener", listener)
   check.argument(type(handler) == "function", "serve: argument 2 must be a function", handler)
   options = check.options(options, { max_connections = "number", on_error = "function", drain = "number",
-    on_drain = "function" }, "serve")
+    on_drain = "function", tls = "any", handshake_timeout = "number", on_tls_error = "function" }, "serve")
   local max, drain = options.max_connections or math.huge, options.drain or 0
   check.argument(max == math.huge or (check.is_whole(max) and max >= 1),
     "serve: max_connections must be a whole number from 1", max)
@@ -170,7 +193,7 @@ function M.serve(listener, handler, options)
   return run({
     listener = listener,
     address = listener:local_addr(),
-    handler = handler,
+    handler = options.tls and sealed(handler, options) or handler,
     on_error = options.on_error,
     on_drain = options.on_drain,
     max = max,

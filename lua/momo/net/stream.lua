@@ -4,6 +4,7 @@
 
 local check = require "momo.internal.check"
 local core = require "momo.internal.core"
+local facts = require "momo.tls.facts"
 local names = require "momo.internal.names"
 local socket = require "momo.net.socket"
 
@@ -174,6 +175,17 @@ function Stream:write(data)
     return bytes
   end
   return nil, err, code
+end
+
+---What a stream that speaks TLS is about: version, cipher, protocol, the peer's certificate.
+---
+---Codes: EBADF it is closed.
+---@return momo.tls.Facts? facts nil without an error: it is a plain stream
+---@return string? err
+---@return string? code
+function Stream:tls()
+  check.self(self, Stream, "stream", "tls")
+  return facts.connection(self)
 end
 
 ---The most that each later read and write waits. A read that timed out has lost nothing.
