@@ -176,6 +176,16 @@ describe("the codes that annotations list", function()
   end)
 end)
 
+describe("the architecture", function()
+  it("draws every folder of the core, and all files are listed", function()
+    local drawn, listed = read(SOURCE .. "/ARCHITECTURE.md"), read(SOURCE .. "/docs/design/files.md")
+    for folder in run(("cd %s && find core -mindepth 1 -maxdepth 1 -type d"):format(quote(SOURCE))):gmatch "[^\n]+" do
+      assert(drawn:find(folder .. "/", 1, true), "ARCHITECTURE.md does not draw " .. folder)
+      assert(listed:find("<!%-%-: files [^\n]*" .. folder .. "%f[^%w]"), "files.md does not list " .. folder)
+    end
+  end)
+end)
+
 describe("the ways through the architecture", function()
   it("name functions where they are", function()
     local checked = 0
