@@ -5,7 +5,7 @@
  *   task: function, arguments --packed--> input ----> worker: momo.portable's call(...)
  *   task: outcome             <---- output <--packed-- ok, results... | error
  */
-#include "loop/pool.h"
+#include "binding/offload.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,19 +13,15 @@
 
 #include "binding/state.h"
 #include "binding/cancellation.h"
-#include "binding/op.h"
 #include "binding/value.h"
 
 enum { BLOCKING_THREADS = 8 }; /* of one executor */
 
 typedef struct blocking {
-    job job;
-    executor *executor;
+    offload offload;
     char *path, *cpath; /* of package */
     packed input;
-    packed output;         /* the worker's until it is done */
-    uint64_t waiter;       /* id of the task that waits for it */
-    struct handle *handle; /* NULL: abandoned */
+    packed output; /* the worker's until it is done */
 } blocking;
 
 /* Why a job failed; the text is on the stack. */
@@ -34,15 +30,12 @@ struct error {
     const char *text;
 };
 
-/* The userdata that Lua holds. */
-typedef struct handle {
-    blocking *b;
-    bool in_pool; /* it was submitted, and is not done: it may be freed with the pool */
-    bool done;
-} handle;
+static blocking *of(offload *f) {
+    return list_entry(f, blocking, offload);
+}
 
-static void free_blocking(job *j) {
-    blocking *b = list_entry(j, blocking, job);
+static void free_blocking(offload *f) {
+    blocking *b = of(f);
     free(b->path);
     free(b->cpath);
     value_free(&b->input);
@@ -106,8 +99,8 @@ static int close_ends(lua_State *L) {
     return 0;
 }
 
-static void run(job *j, void **state) {
-    blocking *b = list_entry(j, blocking, job);
+static void run(offload *f, void **state) {
+    blocking *b = of(f);
     lua_State *L = *state;
     if (!L) {
         L = state_new();
@@ -130,55 +123,20 @@ static void end_worker(void *state) {
 
 /* ---- on the executor's ---- */
 
-static void on_done(job *j) {
-    blocking *b = list_entry(j, blocking, job);
-    task *waiter = task_get(b->executor, b->waiter);
-    if (!b->handle) {
-        free_blocking(j);
-        return;
-    }
-    b->handle->in_pool = false;
-    b->handle->done = true;
-    if (waiter && waiter->state == TASK_WAITING) {
-        task_wake(waiter, WAKE_READY);
-    }
-}
-
-/* The handle gives the job up: whether it had not begun, and so never will. */
-static bool give_up(handle *h) {
-    blocking *b = h->b;
-    h->b = NULL;
-    bool never = !h->in_pool || pool_cancel(&b->job);
-    if (never) {
-        free_blocking(&b->job);
-    } else {
-        b->handle = NULL;
-    }
-    return never;
-}
-
-/* __gc of jobs */
-static int collect(lua_State *L) {
-    handle *h = lua_touserdata(L, 1);
-    if (h->b && !(h->in_pool && runtime_of(L)->executor.closed)) {
-        give_up(h);
-    }
-    return 0;
-}
-
-static const metatable blocking_metatable = {"momo.blocking", collect, 0};
-
 /* blocking_new(path, cpath, code, modules, n, arguments...) -> job */
 static int new_blocking(lua_State *L) {
-    handle *h = push_object(L, sizeof *h, &blocking_metatable);
+    static const pool_kind pool = {
+        .name = "momo-blocking", .threads_max = BLOCKING_THREADS, .tells = true, .end = end_worker};
+    static const offload_kind kind = {.pool = &pool, .run = run, .free = free_blocking};
+    executor *ex = open_executor(L);
+    offload **slot = push_offload(L);
     lua_insert(L, 1);
-    blocking *b = h->b = calloc(1, sizeof *b);
+    blocking *b = calloc(1, sizeof *b);
     if (!b) {
         return luaL_error(L, "not enough memory");
     }
-    b->job = (job){.run = run, .done = on_done, .drop = free_blocking};
-    b->executor = open_executor(L);
-    b->handle = h;
+    offload_init(&b->offload, ex, &kind);
+    *slot = &b->offload;
     b->path = strdup(lua_tostring(L, 2));
     b->cpath = strdup(lua_tostring(L, 3));
     if (!b->path || !b->cpath) {
@@ -189,45 +147,29 @@ static int new_blocking(lua_State *L) {
     return 1;
 }
 
-static int submit(blocking *b) {
-    executor *ex = b->executor;
-    if (!ex->blocking) {
-        ex->blocking = pool_new(ex, BLOCKING_THREADS, end_worker);
-    }
-    int status = ex->blocking ? pool_submit(ex->blocking, &b->job) : UV_ENOMEM;
-    b->handle->in_pool = status == 0;
-    return status;
-}
-
-static handle *handle_of(lua_State *L) {
-    return lua_touserdata(L, 1);
-}
-
 static int attempt(lua_State *L, op *o) {
     (void)o;
-    handle *h = handle_of(L);
-    if (!h->done) {
-        int status = h->in_pool ? 0 : submit(h->b);
+    offload *f = offload_at(L, 1);
+    if (!f->done) {
+        int status = f->started ? 0 : offload_start(f);
         return status < 0 ? status : UV_EAGAIN;
     }
-    if (!h->b->output.bytes) {
+    if (!of(f)->output.bytes) {
         lua_pushboolean(L, 0);
         lua_pushliteral(L, "not enough memory");
         return 2;
     }
-    return value_unpack(L, &h->b->output);
+    return value_unpack(L, &of(f)->output);
 }
 
 static int park(lua_State *L, op *o) {
-    handle_of(L)->b->waiter = slab_id(&o->task->head);
-    task_park(o->task, "spawn_blocking", DEADLINE_NEVER, WAKE_TIMEOUT);
-    task_wait_outside(o->task);
+    offload_wait(offload_at(L, 1), o->task, "spawn_blocking", DEADLINE_NEVER);
     return 0;
 }
 
 /* The cancellation, if that is why, says that what was begun goes on. */
 static void leave(lua_State *L, op *o) {
-    if (give_up(handle_of(L)) || !o->task->cancelled) {
+    if (leave_offload(L, 1) || !o->task->cancelled) {
         return;
     }
     push_cancellation(L, o->task);
@@ -247,10 +189,9 @@ static int wait(lua_State *L) {
     return op_run(L, &kind);
 }
 
-static const metatable *const metatables[] = {&blocking_metatable, NULL};
 static const function functions[] = {
     {"blocking_new", new_blocking},
     {"blocking_wait", wait},
     {NULL, NULL},
 };
-const module blocking_module = {.functions = functions, .metatables = metatables};
+const module blocking_module = {.functions = functions};

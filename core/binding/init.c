@@ -37,6 +37,7 @@
     _(channel_end)    \
     _(thread_channel) \
     _(thread)         \
+    _(offload)        \
     _(blocking)
 
 #define DECLARED(name) extern const module name##_module;

@@ -4,6 +4,7 @@
  * has checked what it is.
  */
 #include "binding/net.h"
+#include "binding/offload.h"
 
 #include "net/resolve.h"
 #include "net/tcp.h"
@@ -225,28 +226,12 @@ static int net_wait_closed(lua_State *L) {
 
 /* ---- looking names up ---- */
 
-/* __gc of look-ups */
-static int net_lookup_release(lua_State *L) {
-    resolve **lookup = lua_touserdata(L, 1);
-    if (*lookup && !runtime_of(L)->executor.closed) {
-        resolve_release(*lookup);
-    }
-    *lookup = NULL;
-    return 0;
-}
-
-static const metatable lookup_metatable = {"momo.lookup", net_lookup_release, 0};
-
 /* lookup_start(host) -> lookup | nil, err, code */
 static int net_lookup_start(lua_State *L) {
     const char *host = luaL_checkstring(L, 1);
-    resolve **lookup = push_object(L, sizeof *lookup, &lookup_metatable);
+    offload **lookup = push_offload(L);
     int status = resolve_start(open_executor(L), host, lookup);
     return status < 0 ? push_address_failure(L, status, "") : 1;
-}
-
-static resolve *lookup_of(lua_State *L) {
-    return *(resolve **)lua_touserdata(L, 2);
 }
 
 static void check_lookup(lua_State *L, op *o) {
@@ -255,35 +240,32 @@ static void check_lookup(lua_State *L, op *o) {
 
 static int attempt_lookup(lua_State *L, op *o) {
     (void)o;
-    resolve *r = lookup_of(L);
-    if (!r->done) {
-        return UV_EAGAIN;
-    }
-    if (r->status < 0) {
-        return r->status;
+    const offload *lookup = offload_at(L, 2);
+    int status = lookup->done ? resolve_status(lookup) : UV_EAGAIN;
+    if (status < 0) {
+        return status;
     }
     lua_newtable(L);
     address a;
-    for (unsigned i = 0; resolve_address(r, i, (int)lua_tointeger(L, 3), &a); i++) {
+    for (unsigned i = 0; resolve_address(lookup, i, (int)lua_tointeger(L, 3), &a); i++) {
         char text[ADDRESS_TEXT_MAX];
         if (address_format(&a, text, sizeof text) > 0) {
             lua_pushstring(L, text);
             lua_rawseti(L, -2, (int)i + 1);
         }
     }
-    *(resolve **)lua_touserdata(L, 2) = NULL;
-    resolve_release(r);
+    leave_offload(L, 2);
     return 1;
 }
 
 static int park_lookup(lua_State *L, op *o) {
-    resolve_wait(lookup_of(L), o->task, o->deadline_ms);
+    offload_wait(offload_at(L, 2), o->task, "resolve", o->deadline_ms);
     return 0;
 }
 
 static void leave_lookup(lua_State *L, op *o) {
     (void)o;
-    lookup_of(L)->waiter = 0; /* an answer that comes while the task waits for something else wakes nobody */
+    leave_offload(L, 2);
 }
 
 /* lookup_finish(host, lookup, port, timeout) -> {address, ...} | nil, err, code */
@@ -297,8 +279,7 @@ static int net_lookup_finish(lua_State *L) {
     return op_run(L, &kind);
 }
 
-static const metatable *const metatables[] = {&stream_metatable, &listener_metatable, &udp_metatable, &lookup_metatable,
-                                              NULL};
+static const metatable *const metatables[] = {&stream_metatable, &listener_metatable, &udp_metatable, NULL};
 static const function functions[] = {
     {"split", net_split},
     {"listen", net_listen},

@@ -108,8 +108,7 @@ void executor_deinit(executor *ex) {
     }
     io_release_closed(ex);
     poller_deinit(&ex->poller);
-    pool_leave(ex->lookups);
-    pool_leave(ex->blocking);
+    pools_leave(ex);
     close_loop(&ex->loop);
     inbox_deinit(&ex->inbox);
     slab_deinit(&ex->tasks);

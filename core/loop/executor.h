@@ -118,11 +118,11 @@ struct momo_executor {
     } spare_pipe;
 
     poller poller;
-    inbox inbox;    /* what other threads tell this one */
-    list dirty;     /* dirty_entry: what its tasks have written for other threads since the last flush */
-    list ends;      /* of channels between threads */
-    cpu_set_t cpus; /* that the process may use; a pinned thread's own set is smaller */
-    struct pool *lookups, *blocking; /* threads for calls that block; NULL until there is one */
+    inbox inbox;        /* what other threads tell this one */
+    list dirty;         /* dirty_entry: what its tasks have written for other threads since the last flush */
+    list ends;          /* of channels between threads */
+    cpu_set_t cpus;     /* that the process may use; a pinned thread's own set is smaller */
+    struct pool *pools; /* threads for calls that block (pool.h) */
 
     struct {
         struct thread *own; /* that this executor runs on, where another one started it */

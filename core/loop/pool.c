@@ -64,8 +64,9 @@ static void set_busy(worker *w, bool busy) {
 static void *thread_main(void *argument) {
     worker *w = argument;
     pool *p = w->pool;
-    void (*end)(void *) = p->end;
+    const pool_kind *kind = p->kind;
     void *state = NULL;
+    pthread_setname_np(pthread_self(), kind->name);
     pthread_mutex_lock(&p->lock);
     for (job *j; (j = next_job(p));) {
         set_busy(w, true);
@@ -80,7 +81,7 @@ static void *thread_main(void *argument) {
             j->drop(j);
         }
     }
-    if (p->executor) { /* else pool_leave has seen to it */
+    if (p->executor) { /* else pools_leave has seen to it */
         pthread_detach(w->thread);
     }
     list_remove(&w->link);
@@ -92,22 +93,26 @@ static void *thread_main(void *argument) {
     }
     free(w);
     if (state) {
-        end(state);
+        kind->end(state);
     }
     return NULL;
 }
 
-pool *pool_new(executor *ex, unsigned threads_max, void (*end)(void *state)) {
-    pool *p = calloc(1, sizeof *p);
-    if (p) {
+pool *pool_of(executor *ex, const pool_kind *kind) {
+    pool *p = ex->pools;
+    while (p && p->kind != kind) {
+        p = p->next;
+    }
+    if (!p && (p = calloc(1, sizeof *p))) {
+        p->kind = kind;
         p->executor = ex;
-        p->threads_max = threads_max;
-        p->end = end;
         list_init(&p->waiting);
         list_init(&p->finished);
         list_init(&p->workers);
         pthread_mutex_init(&p->lock, NULL);
         pthread_cond_init(&p->submitted, NULL);
+        p->next = ex->pools;
+        ex->pools = p;
     }
     return p;
 }
@@ -134,15 +139,18 @@ static int start_thread(pool *p) {
 }
 
 int pool_submit(pool *p, job *j) {
-    j->pool = p;
-    j->mail = (mail){.arrived = on_mail};
+    const pool_kind *kind = p->kind;
     int status = 0;
     pthread_mutex_lock(&p->lock);
-    if (p->queued >= p->idle && p->threads < p->threads_max) {
+    if (p->queued >= p->idle && p->threads < kind->threads_max) {
         status = start_thread(p);
     }
-    if (status == 0 || p->threads) { /* one of the threads will come to it */
-        status = 0;
+    if (p->threads) { /* one of them will come to it */
+        status = kind->jobs_max && p->queued >= p->idle + kind->jobs_max ? UV_ENOBUFS : 0;
+    }
+    if (status == 0) {
+        j->pool = p;
+        j->mail = (mail){.arrived = on_mail};
         j->waiting = true;
         p->queued++;
         list_push(&p->waiting, &j->link);
@@ -163,20 +171,23 @@ bool pool_cancel(job *j) {
     return waited;
 }
 
-bool pool_busy(pool *p) {
-    if (!p) {
-        return false;
-    }
+static bool is_busy(pool *p) {
     pthread_mutex_lock(&p->lock);
     bool busy = p->queued || p->threads > p->idle;
     pthread_mutex_unlock(&p->lock);
     return busy;
 }
 
-void pool_leave(pool *p) {
-    if (!p) {
-        return;
+bool pools_may_tell(const executor *ex) {
+    for (pool *p = ex->pools; p; p = p->next) {
+        if (p->kind->tells && is_busy(p)) {
+            return true;
+        }
     }
+    return false;
+}
+
+static void leave(pool *p) {
     list dropped;
     pthread_t ending[POOL_THREADS_MAX];
     unsigned count = 0;
@@ -208,5 +219,13 @@ void pool_leave(pool *p) {
     }
     if (last) {
         free_pool(p);
+    }
+}
+
+void pools_leave(executor *ex) {
+    while (ex->pools) {
+        pool *p = ex->pools;
+        ex->pools = p->next;
+        leave(p);
     }
 }

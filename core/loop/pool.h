@@ -16,21 +16,30 @@
 
 typedef struct pool pool;
 
-/* A job is embedded in what it is about. From pool_submit to `done` or `drop` it is the pool's, else its owner's. */
+/* What pools there are: an executor has one of each kind, made when it is first used. */
+typedef struct pool_kind {
+    const char *name;         /* of its threads: 15 bytes at most */
+    unsigned threads_max;     /* POOL_THREADS_MAX at most */
+    unsigned jobs_max;        /* that wait for a thread; 0: however many */
+    bool tells;               /* its jobs may have ends of channels, and so tell tasks something */
+    void (*end)(void *state); /* a thread of the pool ends, with the state that its jobs have made; may be NULL */
+} pool_kind;
+
+/* Embedded in what it is about; its owner's, but from pool_submit to `done` or `drop`. */
 typedef struct job {
     void (*run)(struct job *, void **state); /* on a thread of the pool; *state is that thread's, NULL at first */
     void (*done)(struct job *);              /* it has run: on the executor's thread */
-    void (*drop)(struct job *);              /* the executor is gone: frees the job, on any thread */
+    void (*drop)(struct job *); /* the executor is gone, and it is not the pool's any more: on any thread */
     pool *pool;
     list link;    /* in pool.waiting, or pool.finished. Guarded, as is the next */
-    bool waiting; /* the job has not begun */
-    mail mail;    /* the job has run */
+    bool waiting; /* it has not begun */
+    mail mail;    /* it has run */
 } job;
 
 struct pool {
-    executor *executor; /* NULL once it is gone. Guarded, as all below but the next two */
-    unsigned threads_max;
-    void (*end)(void *state); /* a thread of the pool ends, with the state that its jobs have made */
+    const pool_kind *kind;
+    pool *next;         /* in executor.pools */
+    executor *executor; /* NULL once it is gone. Guarded, as all below */
     pthread_mutex_t lock;
     pthread_cond_t submitted;
     list waiting;
@@ -41,13 +50,13 @@ struct pool {
 
 enum { POOL_THREADS_MAX = 32 };
 
-/* Makes a pool of at most threads_max threads, which is no more than POOL_THREADS_MAX. NULL: out of memory. */
-pool *pool_new(executor *, unsigned threads_max, void (*end)(void *state));
-/* The executor goes, and leaves its pool behind; NULL: it has none. */
-void pool_leave(pool *);
-/* Submits a job: 0; or a negative UV_E*: there is no thread for it, and the job is as it was. */
+/* The executor's pool of this kind. NULL: out of memory. */
+pool *pool_of(executor *, const pool_kind *);
+/* The executor goes, and leaves its pools. */
+void pools_leave(executor *);
+/* 0; or a negative UV_E*, and the job is as it was: there is no thread for it, or (UV_ENOBUFS) too many wait. */
 int pool_submit(pool *, job *);
-/* Whether the pool (NULL: none) has jobs that run, or wait. */
-bool pool_busy(pool *);
-/* Takes a job back. True: it had not begun, and will not; it is the caller's again. */
+/* True: it had not begun, and will not; it is the caller's again. */
 bool pool_cancel(job *);
+/* Whether a job of any pool may tell a task something (pool_kind.tells): it runs, or waits. */
+bool pools_may_tell(const executor *);

@@ -5,9 +5,17 @@
 #include "net/resolve.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+
+typedef struct resolve {
+    offload offload;
+    int status;
+    struct addrinfo *answer; /* if status is 0; owned */
+    char host[ADDRESS_HOST_MAX];
+} resolve;
 
 /* libuv's names for what getaddrinfo(3) returns, which libuv keeps to itself. */
 static int translate(int error) {
@@ -28,76 +36,50 @@ static int translate(int error) {
     }
 }
 
-static void discard(job *j) {
-    resolve *r = list_entry(j, resolve, job);
-    if (r->answer) {
-        freeaddrinfo(r->answer);
-    }
-    free(r);
+static resolve *of(offload *f) {
+    return list_entry(f, resolve, offload);
 }
 
-static void look_up(job *j, void **state) {
+static void discard(offload *f) {
+    if (of(f)->answer) {
+        freeaddrinfo(of(f)->answer);
+    }
+    free(of(f));
+}
+
+static void look_up(offload *f, void **state) {
     (void)state;
-    resolve *r = list_entry(j, resolve, job);
+    resolve *r = of(f);
     /* Not AI_ADDRCONFIG: it does not count loopback, and so withholds localhost's address of one family where the host has
      * the other. What can't be reached comes last (RFC 6724), and connecting tries on (dial.lua). */
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     r->status = translate(getaddrinfo(r->host, NULL, &hints, &r->answer));
 }
 
-static void on_answer(job *j) {
-    resolve *r = list_entry(j, resolve, job);
-    r->done = true;
-    task *waiter = task_get(r->executor, r->waiter);
-    if (r->abandoned) {
-        discard(j);
-    } else if (waiter && waiter->state == TASK_WAITING) {
-        task_wake(waiter, WAKE_READY);
-    }
-}
-
-int resolve_start(executor *ex, const char *host, resolve **out) {
-    *out = NULL;
+int resolve_start(executor *ex, const char *host, offload **out) {
+    static const pool_kind pool = {.name = "momo-lookups", .threads_max = RESOLVE_THREADS};
+    static const offload_kind kind = {.pool = &pool, .run = look_up, .free = discard};
     address literal;
     int parsed = address_parse(host, 0, &literal);
     if (parsed < 0 && parsed != UV_EINVAL) {
         return parsed; /* an address, of a zone that there is not */
     }
-    if (!ex->lookups) {
-        ex->lookups = pool_new(ex, RESOLVE_THREADS, NULL);
-    }
-    resolve *r = ex->lookups ? calloc(1, sizeof *r) : NULL;
+    resolve *r = calloc(1, sizeof *r);
     if (!r) {
         return UV_ENOMEM;
     }
-    r->job = (job){.run = look_up, .done = on_answer, .drop = discard};
-    r->executor = ex;
+    offload_init(&r->offload, ex, &kind);
     strncpy(r->host, host, sizeof r->host - 1);
-    int status = pool_submit(ex->lookups, &r->job);
-    if (status < 0) {
-        free(r);
-        return status;
-    }
-    *out = r;
-    return 0;
+    *out = &r->offload;
+    return offload_start(&r->offload);
 }
 
-void resolve_wait(resolve *r, task *t, uint64_t deadline_ms) {
-    r->waiter = slab_id(&t->head);
-    task_park(t, "resolve", deadline_ms, WAKE_TIMEOUT);
-    task_wait_outside(t);
+int resolve_status(const offload *f) {
+    return list_entry(f, resolve, offload)->status;
 }
 
-void resolve_release(resolve *r) {
-    if (r->done || pool_cancel(&r->job)) {
-        discard(&r->job);
-    } else {
-        r->abandoned = true;
-    }
-}
-
-bool resolve_address(const resolve *r, unsigned i, int port, address *out) {
-    const struct addrinfo *entry = r->answer;
+bool resolve_address(const offload *f, unsigned i, int port, address *out) {
+    const struct addrinfo *entry = list_entry(f, resolve, offload)->answer;
     while (entry && i--) {
         entry = entry->ai_next;
     }

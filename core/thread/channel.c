@@ -196,7 +196,7 @@ void channel_close_all(executor *ex) {
 }
 
 static bool others_exist(const executor *ex) {
-    return ex->threads.own || ex->threads.count || pool_busy(ex->blocking);
+    return ex->threads.own || ex->threads.count || pools_may_tell(ex);
 }
 
 void channel_wait_outside(task *t) {
