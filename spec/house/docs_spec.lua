@@ -200,6 +200,22 @@ describe("the ways through the architecture", function()
   end)
 end)
 
+describe("the lists of pages and examples", function()
+  local function lines_of(command)
+    return run(("cd %s && %s"):format(quote(SOURCE), command)):gmatch "[^\n]+"
+  end
+
+  it("lack none", function()
+    local pages, start = read(SOURCE .. "/docs/README.md"), read(SOURCE .. "/docs/guide/start.md")
+    for page in lines_of "ls docs/guide/*.md docs/design/*.md" do
+      assert(pages:find("](" .. page:gsub("^docs/", "") .. ")", 1, true), "docs/README.md does not list " .. page)
+    end
+    for example in lines_of "cd examples && ls *.lua" do
+      assert(start:find("%f[%w_]" .. example:gsub("%p", "%%%0")), "docs/guide/start.md does not list " .. example)
+    end
+  end)
+end)
+
 describe("every link of the pages", function()
   -- A heading's anchor, as GitHub and pandoc make it.
   local function anchors_of(text)
