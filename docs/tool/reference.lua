@@ -45,15 +45,33 @@ local function type_text(pages, kind)
   return table.concat(parts, " or ")
 end
 
----Fields as a list; those of a class of options below what has it.
-local function list_fields(pages, out, fields, indent)
+---The fields of a class of options, those of its parents first.
+local function fields_of(pages, page)
+  local list = {}
+  for _, field in ipairs(page.parent and pages[page.parent] and fields_of(pages, pages[page.parent]) or {}) do
+    list[#list + 1] = field
+  end
+  for _, field in ipairs(page.fields) do
+    list[#list + 1] = field
+  end
+  return list
+end
+
+---Fields as a list; below each, the fields of the classes without a page that its type names.
+local function list_fields(pages, out, fields, indent, above)
   for _, field in ipairs(fields) do
     local notes = { field.name ~= "" and "`" .. field.name .. "`" or nil }
     notes[#notes + 1] = type_text(pages, field.type) .. (field.optional and ", optional" or "")
     out[#out + 1] = ("%s* %s%s"):format(indent, table.concat(notes, " "), field.text ~= "" and ": " .. field.text or "")
-    local page = pages[field.type]
-    if page and page.inline then
-      list_fields(pages, out, page.fields, indent .. "  ")
+    for name in field.type:gmatch "momo%.[%w_.]*%w" do
+      local page, inner = pages[name], indent .. "  "
+      if page and page.inline and not (above or {})[name] then
+        if not field.type:find("^" .. name:gsub("%.", "%%.") .. "%f[^%w_.]") then
+          out[#out + 1] = ("%s* where `%s` has"):format(inner, name)
+          inner = inner .. "  "
+        end
+        list_fields(pages, out, fields_of(pages, page), inner, setmetatable({ [name] = true }, { __index = above }))
+      end
     end
   end
 end
