@@ -69,4 +69,5 @@ end
 return names.module(M, "momo", {
   http = function() return require "momo.http" end,
   tls = function() return require "momo.tls" end,
+  process = function() return require "momo.process" end,
 })

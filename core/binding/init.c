@@ -33,6 +33,7 @@
     _(copy)           \
     _(udp)            \
     _(signal)         \
+    _(process)        \
     _(watch)          \
     _(channel_end)    \
     _(thread_channel) \

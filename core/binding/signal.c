@@ -8,12 +8,13 @@
 #include <string.h>
 
 #include "binding/op.h"
+#include "binding/signal.h"
 
-static void push_name(lua_State *L, int number) {
+void push_signal(lua_State *L, int number) {
     lua_pushfstring(L, "SIG%s", sigabbrev_np(number));
 }
 
-static int number_of(const char *name) {
+int signal_number(const char *name) {
     if (strncmp(name, "SIG", 3) == 0) {
         for (int number = 1; number <= EXECUTOR_SIGNALS; number++) {
             const char *known = sigabbrev_np(number);
@@ -34,7 +35,7 @@ static int check_signal(lua_State *L, int index) {
     if (strlen(name) != lua_objlen(L, index)) {
         throw(L, "signal.recv: argument %d must be a signal's name, and has a zero byte", index);
     }
-    int number = number_of(name);
+    int number = signal_number(name);
     switch (number) {
     case 0: throw(L, "signal.recv: there is no signal \"%s\"; write \"SIGHUP\"", name); break;
     case SIGKILL:
@@ -58,7 +59,7 @@ static void check(lua_State *L, op *o) {
 static uint64_t signals_of(lua_State *L) {
     uint64_t set = 0;
     for (int i = 1; lua_type(L, i) == LUA_TSTRING; i++) {
-        set |= signal_bit(number_of(lua_tostring(L, i)));
+        set |= signal_bit(signal_number(lua_tostring(L, i)));
     }
     return set;
 }
@@ -74,7 +75,7 @@ static int attempt(lua_State *L, op *o) {
         return UV_EAGAIN;
     }
     int number = signal_lowest(ex->signals_kept & set);
-    push_name(L, number);
+    push_signal(L, number);
     ex->signals_kept &= ~signal_bit(number);
     return 1;
 }

@@ -41,7 +41,11 @@ static void check_park(lua_State *L, op *o) {
 OP_HOT int park_in_queue(lua_State *L, op *o) {
     queue *q = o->subject;
     keep(L, o->task, q);
-    return op_park_in(o, &q->waiters);
+    op_park_in(o, &q->waiters);
+    if (q->outside) {
+        task_wait_outside(o->task);
+    }
+    return 0;
 }
 
 /* park(queue, timeout) -> nothing: woken | err, code */
@@ -60,18 +64,24 @@ static int new_wait_set(lua_State *L) {
     return 1;
 }
 
+/* Who wakes those that wait there: a task of this executor, a receiver's senders, or what is outside of it. */
+enum source { LOCAL, RECEIVER, OUTSIDE };
+
 /* Where a task waits for the i-th of the queues at index 2; NULL: it is a receiver that was closed. */
-static list *waiters_of(lua_State *L, unsigned i, bool *is_receiver) {
+static list *waiters_of(lua_State *L, unsigned i, enum source *source) {
     lua_rawgeti(L, 2, (int)i + 1);
     lua_getmetatable(L, -1);
-    *is_receiver = lua_rawequal(L, -1, UP(RECEIVER));
     list *waiters;
-    if (*is_receiver) {
+    if (lua_rawequal(L, -1, UP(RECEIVER))) {
+        *source = RECEIVER;
         waiters = receiver_waiters(L, -2);
     } else if (lua_rawequal(L, -1, UP(TASK))) {
+        *source = LOCAL;
         waiters = &((handle *)lua_touserdata(L, -2))->task->joiners;
     } else {
-        waiters = &queue_of(L, -2)->waiters;
+        queue *q = queue_of(L, -2);
+        *source = q->outside ? OUTSIDE : LOCAL;
+        waiters = &q->waiters;
     }
     lua_pop(L, 2);
     return waiters;
@@ -82,11 +92,12 @@ static void check_select(lua_State *L, op *o) {
 }
 
 /* In all queues at once. One of the receivers may be closed: then it is woken right away. */
-static void link_places(lua_State *L, task *t, wait_set *set, bool *outside) {
-    bool is_receiver;
+static void link_places(lua_State *L, task *t, wait_set *set, bool *has_receiver) {
+    enum source source;
     for (unsigned i = 0; i < set->count; i++) {
-        list *waiters = waiters_of(L, i, &is_receiver);
-        *outside |= is_receiver;
+        list *waiters = waiters_of(L, i, &source);
+        *has_receiver |= source == RECEIVER;
+        set->outside |= source == OUTSIDE;
         set->places[i].task = t;
         list_init(&set->places[i].link);
         if (waiters) {
@@ -100,9 +111,9 @@ static void link_places(lua_State *L, task *t, wait_set *set, bool *outside) {
 /* Receivers of other threads are told that somebody waits, which may wake the task at once. */
 static void announce(lua_State *L, const task *t, const wait_set *set) {
     for (unsigned i = 0; i < set->count && t->state == TASK_WAITING; i++) {
-        bool is_receiver;
-        list *waiters = waiters_of(L, i, &is_receiver);
-        if (is_receiver) {
+        enum source source;
+        list *waiters = waiters_of(L, i, &source);
+        if (source == RECEIVER) {
             receiver_parked(waiters);
         }
     }
@@ -116,16 +127,19 @@ static int park_in_set(lua_State *L, op *o) {
     keep(L, t, set);   /* it may raise: so first */
     task_park(t, "select", o->deadline_ms, WAKE_TIMEOUT);
     set->fired = set->count;
+    set->outside = false;
     t->set = set;
     t->selecting = true;
-    bool outside = false;
-    link_places(L, t, set, &outside);
-    if (outside) {
+    bool has_receiver = false;
+    link_places(L, t, set, &has_receiver);
+    if (set->outside) {
+        task_wait_outside(t);
+    } else if (has_receiver) {
         channel_wait_outside(t);
     }
     if (set->fired < set->count) {
         task_wake(t, WAKE_READY);
-    } else if (outside) {
+    } else if (has_receiver) {
         announce(L, t, set);
     }
     return 0;

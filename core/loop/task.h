@@ -37,6 +37,7 @@ typedef struct waiter {
 typedef struct wait_set {
     unsigned count;
     unsigned fired; /* which place was woken, or count: none */
+    bool outside;   /* one of them is woken from outside of the executor, whatever other threads do */
     waiter places[];
 } wait_set;
 

@@ -65,6 +65,20 @@ static bool file_raw(const io *o) {
     return true;
 }
 
+/* ---- the master of a pseudo-terminal ---- */
+
+/* The end of those that had the terminal is told as an error. */
+static ssize_t terminal_read(const layer *l, io *o, char *into, size_t room) {
+    ssize_t n = file_read(l, o, into, room);
+    return n == UV_EIO ? UV_EOF : n;
+}
+
+/* It has one end for both directions. */
+static int terminal_shutdown(const layer *l, io *o) {
+    (void)l, (void)o;
+    return UV_ENOTSUP;
+}
+
 /* ---- shared files ---- */
 
 /* Fails as a system call that would block. */
@@ -94,8 +108,11 @@ static const transport socket_transport = {
     .read = socket_read, .writev = socket_writev, .shutdown = socket_shutdown, .raw = socket_raw};
 static const transport file_transport = {
     .read = file_read, .writev = file_writev, .shutdown = file_shutdown, .raw = file_raw};
+static const transport terminal_transport = {
+    .read = terminal_read, .writev = file_writev, .shutdown = terminal_shutdown};
 static const transport shared_transport = {.read = shared_read, .writev = shared_writev, .shutdown = file_shutdown};
 
 const layer layer_socket = {&socket_transport, NULL};
 const layer layer_file = {&file_transport, NULL};
+const layer layer_terminal = {&terminal_transport, NULL};
 const layer layer_shared = {&shared_transport, NULL};

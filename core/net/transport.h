@@ -46,8 +46,9 @@ struct layer {
     const layer *below;
 };
 
-extern const layer layer_socket; /* recv(2) and send(2) */
-extern const layer layer_file;   /* read(2) and writev(2): a pipe, a terminal; or what never waits, as /dev/null */
+extern const layer layer_socket;   /* recv(2) and send(2) */
+extern const layer layer_file;     /* read(2) and writev(2): a pipe, a terminal; or what never waits, as /dev/null */
+extern const layer layer_terminal; /* the same, of a pseudo-terminal's master */
 extern const layer
     layer_shared; /* the same, where the descriptor has to block, as other processes have it: poll(2) comes first */
 

@@ -213,6 +213,9 @@ void channel_settle_waits(executor *ex) {
         const list *waiters = &list_entry(end, channel_end, own)->waiters;
         for (const list *node = waiters->next; node != waiters; node = node->next) {
             task *t = list_entry(node, waiter, link)->task;
+            if (t->selecting && t->set->outside) {
+                continue;
+            }
             ex->keepalive -= t->keepalive;
             t->keepalive = false;
         }

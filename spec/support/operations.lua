@@ -471,6 +471,22 @@ end
 
 ffi.cdef "int pipe(int *ends); long write(int fd, const void *bytes, size_t size); int close(int fd);"
 
+rows["child:wait"] = function()
+  local child = assert(momo.process.spawn { "cat", stdin = "pipe", detached = true })
+  return {
+    own = true,
+    wait = function(timeout) return child:wait(timeout) end,
+    check = function()
+      child.stdin:close()
+      assert(child:wait(10).status == 0)
+    end,
+  }
+end
+
+rows["process.run"] = function()
+  return { wait = function() return momo.process.run { "sleep", "1000" } end }
+end
+
 rows["io.poll"] = function()
   local ends = ffi.new "int[2]"
   assert(ffi.C.pipe(ends) == 0)

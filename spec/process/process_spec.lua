@@ -1,0 +1,264 @@
+local momo = require "momo"
+local process = momo.process
+require "momo.busted"
+
+local function descriptors()
+  local list = io.popen "ls /proc/$PPID/fd | wc -l"
+  local n = list:read "*n"
+  list:close()
+  return n
+end
+
+-- Whether a process of that number is there, and is no zombie.
+local function lives(pid)
+  local file = io.open("/proc/" .. pid .. "/stat")
+  local state = file and file:read("*a"):match "%) (%a)"
+  if file then
+    file:close()
+  end
+  return state ~= nil and state ~= "Z" and state ~= "X"
+end
+
+local function exists(pid)
+  local file = io.open("/proc/" .. pid .. "/stat")
+  if file then
+    file:close()
+  end
+  return file ~= nil
+end
+
+-- Waits until that is so; ends with the spec's own limit if it never is.
+local function await(fn)
+  while not fn() do
+    momo.time.sleep(0.005)
+  end
+end
+
+describe("run", function()
+  it("keeps what a program writes, and how it ended", function()
+    assert.same({ stdout = "out\n", stderr = "err\n", status = 3 },
+      process.run { "sh", "-c", "echo out; echo err >&2; exit 3" })
+    assert.same({ stdout = "", stderr = "", signal = "SIGKILL" }, process.run { "sh", "-c", "kill -9 $$" })
+  end)
+
+  it("feeds it, whatever the sizes, and gives it nothing otherwise", function()
+    local input = ("0123456789"):rep(200000)
+    local result = process.run { "cat", input = input }
+    assert.is_true(result.stdout == input)
+    assert.same({ stdout = "0\n", stderr = "", status = 0 }, process.run { "sh", "-c", "cat | wc -c" })
+  end)
+
+  it("needs nobody to read its input", function()
+    assert.equal(0, process.run({ "true", input = ("x"):rep(1000000) }).status)
+  end)
+
+  it("hands words on as they are", function()
+    assert.equal("$HOME *;\n'x'", process.run({ "printf", "%s", "$HOME *;\n'x'" }).stdout)
+  end)
+
+  it("has its limits, and the child has ended afterwards", function()
+    local pid
+    local result, err, code = process.run { "sh", "-c", "echo $$ >&2; exec yes", limit = 100000, stderr = "null" }
+    assert.is_nil(result)
+    assert.equal("EMSGSIZE: more than 100000 bytes of output; pass a higher limit", err)
+    assert.equal("EMSGSIZE", code)
+    local reader, writer = assert(momo.io.pipe())
+    result, err, code = process.run { "sh", "-c", "echo $$; exec sleep 1000", stdout = writer, timeout = 0.05 }
+    pid = tonumber((reader:read_until "\n"))
+    assert.same({ nil, "ETIMEDOUT: not done within 0.05 s", "ETIMEDOUT" }, { result, err, code })
+    assert.is_false(lives(pid))
+    reader:close()
+    writer:close()
+  end)
+
+  it("kills what does not hear SIGTERM", function()
+    local result, _, code = process.run { "sh", "-c", "trap '' TERM; while :; do sleep 0.01; done", timeout = 0.05,
+      grace = 0.05 }
+    assert.is_nil(result)
+    assert.equal("ETIMEDOUT", code)
+  end)
+
+  it("ends the child with a task that is cancelled", function()
+    local reader, writer = assert(momo.io.pipe())
+    local task = momo.spawn(process.run, { "sh", "-c", "echo $$; exec sleep 1000", stdout = writer })
+    local pid = tonumber((reader:read_until "\n"))
+    task:cancel()
+    task:join()
+    assert.is_false(lives(pid))
+    reader:close()
+    writer:close()
+  end)
+end)
+
+describe("shell", function()
+  it("reads a text, which has the words as its arguments", function()
+    assert.equal("A B;C\n", process.shell("echo $1 \"$2\" | tr a-z A-Z", { "a", "b;c" }).stdout)
+  end)
+end)
+
+describe("spawn", function()
+  it("says which file is missing, and what may not be run", function()
+    assert.same({ nil, "ENOENT: no such file or directory: no-such-command", "ENOENT" },
+      { process.spawn { "no-such-command" } })
+    assert.same({ nil, "ENOENT: no such file or directory: cwd /nowhere", "ENOENT" },
+      { process.spawn { "true", cwd = "/nowhere" } })
+    assert.same({ nil, "EACCES: permission denied: /etc", "EACCES" }, { process.spawn { "/etc" } })
+    assert.same({ nil, "ENOENT: no such file or directory: there is no user or group nobody-of-this-name", "ENOENT" },
+      { process.spawn { "true", user = "nobody-of-this-name" } })
+  end)
+
+  it("leaves no descriptor behind, whether it succeeds or fails", function()
+    collectgarbage() -- what others have left open
+    local before = descriptors()
+    for _ = 1, 20 do
+      process.spawn { "no-such-command", stdin = "pipe", stdout = "pipe", stderr = "pipe" }
+      process.run { "true" }
+      local child = process.spawn { "true", pty = true }
+      child:wait()
+      child.terminal:close()
+    end
+    assert.equal(before, descriptors())
+  end)
+
+  it("takes the environment and the folder that it is given", function()
+    local result = process.run { "/bin/sh", "-c", "pwd; echo $NAME $N ${HOME:-none}", cwd = "/usr",
+      env = { NAME = "value", N = 5 } }
+    assert.equal("/usr\nvalue 5 none\n", result.stdout)
+    local env = process.environ()
+    assert.equal(os.getenv "PATH", env.PATH)
+    env.EXTRA = "more"
+    assert.equal("more\n", process.run({ "sh", "-c", "echo $EXTRA", env = env }).stdout)
+  end)
+
+  it("gives a child streams, those of another child, and one for two", function()
+    local first = assert(process.spawn { "printf", "b\\na\\n", stdout = "pipe" })
+    local second = assert(process.spawn { "sort", stdin = first.stdout, stdout = "pipe" })
+    first.stdout:close()
+    assert.equal("a\nb\n", second.stdout:read_exact(4))
+    assert.same({ status = 0 }, second:wait())
+    assert.same({ status = 0 }, first:wait())
+    second.stdout:close()
+    assert.equal("out\nerr\n", process.run({ "sh", "-c", "echo out; echo err >&2", stderr = "stdout" }).stdout)
+    local a, b = assert(momo.net.UnixStream.pair())
+    local child = assert(process.spawn { "cat", stdin = b, stdout = b })
+    b:close()
+    a:write "through a socket"
+    assert.equal("through a socket", a:read_exact(16))
+    a:close()
+    assert.same({ status = 0 }, child:wait())
+  end)
+
+  it("gives a child no other descriptor of ours", function()
+    local listener = assert(momo.net.TcpListener.bind "127.0.0.1:0")
+    assert.equal("0\n1\n2\n3\n", process.run({ "ls", "/proc/self/fd" }).stdout) -- 3 is the folder
+    listener:close()
+  end)
+
+  it("gives it a terminal", function()
+    local child = assert(process.spawn { "sh", "-c", "read line; stty size; echo [$line]; test -t 0 && test -t 1",
+      pty = true })
+    assert.is_true(child:resize(33, 77))
+    child.terminal:write "typed\n"
+    local lines = {}
+    for line in child.terminal:lines() do
+      lines[#lines + 1] = line
+    end
+    assert.same({ "typed", "33 77", "[typed]" }, lines)
+    assert.same({ status = 0 }, child:wait())
+    child.terminal:close()
+  end)
+
+  it("reaps a child that nobody waits for", function()
+    local child = assert(process.spawn { "true" })
+    local pid = child:pid()
+    child = nil -- luacheck: ignore
+    collectgarbage()
+    collectgarbage()
+    await(function() return not exists(pid) end)
+  end)
+
+  it("starts 300 at once, each with its own end", function()
+    local children = {}
+    for i = 1, 300 do
+      children[i] = assert(process.spawn { "sh", "-c", "exit " .. i % 256 })
+    end
+    for i = 300, 1, -1 do
+      assert.same({ status = i % 256 }, children[i]:wait())
+    end
+  end)
+end)
+
+describe("a child", function()
+  it("is waited for by several, again and again, and by select", function()
+    local child = assert(process.spawn { "sh", "-c", "read x; exit 7", stdin = "pipe" })
+    local waiting = {}
+    for i = 1, 3 do
+      waiting[i] = momo.spawn(child.wait, child)
+    end
+    local chosen = momo.spawn(function() return momo.select { momo.time.after(100), child } end)
+    momo.yield_now()
+    assert.same({ nil, "ETIMEDOUT: operation timed out", "ETIMEDOUT" }, { child:wait(0) })
+    child.stdin:close()
+    for i = 1, 3 do
+      assert.same({ status = 7 }, select(2, waiting[i]:join()))
+    end
+    local _, index, ended = chosen:join()
+    assert.same({ 2, { status = 7 } }, { index, ended })
+    assert.same({ status = 7 }, child:wait(0))
+    assert.same({ 1, { status = 7 } }, { momo.select { child } })
+  end)
+
+  it("gets signals, until it has ended", function()
+    local child = assert(process.spawn { "sleep", "1000" })
+    assert.is_true(child:kill "SIGUSR1")
+    assert.same({ signal = "SIGUSR1" }, child:wait())
+    assert.same({ nil, "ESRCH: no such process", "ESRCH" }, { child:kill() })
+  end)
+
+  it("that leads a group takes it along", function()
+    local child = assert(process.spawn { "sh", "-c", "sleep 1000 & echo $!; wait", stdout = "pipe",
+      process_group = true })
+    local grandchild = tonumber((child.stdout:read_until "\n"))
+    assert.is_true(child:kill())
+    assert.same({ signal = "SIGTERM" }, child:wait())
+    await(function() return not lives(grandchild) end)
+    child.stdout:close()
+  end)
+
+  it("that is detached outlives a cancelled wait", function()
+    local child = assert(process.spawn { "sleep", "1000", detached = true })
+    assert.is_nil((momo.time.timeout(0.02, child.wait, child)))
+    assert.is_true(lives(child:pid()))
+    child:kill "SIGKILL"
+    assert.same({ signal = "SIGKILL" }, child:wait())
+  end)
+end)
+
+describe("mistakes", function()
+  local function said(fn, ...)
+    local ok, err = pcall(fn, ...)
+    assert.is_false(ok)
+    return (err:gsub("^[^ ]+:%d+: ", ""))
+  end
+
+  it("are told", function()
+    assert.equal("spawn: argument 1 must be a table: {\"command\", \"argument\", ...}, got \"ls\"",
+      said(process.spawn, "ls"))
+    assert.equal("spawn: there is no command: write {\"command\", \"argument\", ...}", said(process.spawn, {}))
+    assert.equal("spawn: there is no option \"cmd\"", said(process.spawn, { "ls", cmd = 1 }))
+    assert.matches("^spawn: word 2 must be a string without zero bytes", said(process.spawn, { "ls", "a\0b" }))
+    assert.matches("^spawn: stdin must be \"pipe\", \"null\", \"inherit\", a stream or the number of a descriptor, got",
+      said(process.spawn, { "ls", stdin = "pip" }))
+    assert.matches("^spawn: env%[\"A=B\"%] must be a string", said(process.spawn, { "ls", env = { ["A=B"] = "x" } }))
+    assert.equal("kill: there is no signal \"TERM\"; write \"SIGTERM\"", said(function()
+      local child = process.spawn { "true" }
+      child:wait()
+      child:kill "TERM"
+    end))
+    assert.equal("resize: the child has no terminal; spawn it with pty = true", said(function()
+      local child = process.spawn { "true" }
+      child:wait()
+      child:resize(1, 1)
+    end))
+  end)
+end)
