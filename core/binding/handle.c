@@ -46,7 +46,12 @@ static int task_cancel_with(lua_State *L) {
 
 /* status(task) */
 static int task_status(lua_State *L) {
-    static const char *const live[] = {[TASK_READY] = "ready", [TASK_RUNNING] = "running", [TASK_WAITING] = "waiting"};
+    static const char *const live[] = {
+        [TASK_READY] = "ready",
+        [TASK_RUNNING] = "running",
+        [TASK_WAITING] = "waiting",
+        [TASK_ENDED] = "running", /* its end is being noted, which may run a finalizer that asks */
+    };
     static const char *const ended[] = {
         [OUTCOME_DONE] = "done", [OUTCOME_FAILED] = "failed", [OUTCOME_CANCELLED] = "cancelled"};
     const handle *h = self(L, "status");

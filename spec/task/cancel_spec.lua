@@ -313,6 +313,28 @@ describe("a task that goes on catching its cancellation", function()
     assert.is_nil(weak[1])
   end)
 
+  it("runs until its end is noted, for a finalizer that asks in the midst of that", function()
+    local status
+    momo.run(function()
+      local task
+      task = momo.spawn(function()
+        collectgarbage()
+        collectgarbage "stop"
+        getmetatable(newproxy(true)).__gc = function() status = task:status() end
+        for _ = 1, MOST_RAISES do pcall(momo.time.sleep, math.huge) end
+        collectgarbage("setstepmul", 1e7) -- whatever allocates next collects all
+        collectgarbage "restart"
+        momo.time.sleep(math.huge)
+      end)
+      momo.yield_now()
+      task:cancel()
+      task:join()
+      collectgarbage("setstepmul", 200)
+      assert.equal("running", status)
+      assert.equal("cancelled", task:status())
+    end)
+  end)
+
   it("100 times and then ends may do so", function()
     momo.run(function()
       local task = momo.spawn(function()
