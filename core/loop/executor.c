@@ -38,6 +38,16 @@ static void close_handle(uv_handle_t *handle, void *unused) {
     }
 }
 
+/* Where libuv fails to make a loop, it leaves the loop's epoll descriptor open. */
+static int init_loop(uv_loop_t *loop) {
+    loop->backend_fd = -1;
+    int status = uv_loop_init(loop);
+    if (status < 0 && loop->backend_fd >= 0) {
+        close(loop->backend_fd);
+    }
+    return status;
+}
+
 static void close_loop(uv_loop_t *loop) {
     uv_walk(loop, close_handle, NULL);
     uv_run(loop, UV_RUN_DEFAULT);
@@ -66,7 +76,7 @@ int executor_init(executor *ex) {
         return status;
     }
     ex->scratch.bytes = malloc((size_t)EXECUTOR_BATCH * EXECUTOR_DATAGRAM);
-    status = ex->scratch.bytes ? uv_loop_init(&ex->loop) : UV_ENOMEM;
+    status = ex->scratch.bytes ? init_loop(&ex->loop) : UV_ENOMEM;
     if (status < 0) {
         free(ex->scratch.bytes);
         return status;

@@ -42,4 +42,31 @@ describe("a thread that failed", function()
     assert.equal(0, status)
     assert.matches("^momo: thread worker failed: ", stderr)
   end)
+
+  it("for want of descriptors leaves none behind", function()
+    local status, stdout = support.luajit [[
+      local momo = require "momo"
+      local descriptors = require "spec.support.descriptors"
+      local before, after, failed = nil, nil, 0
+      momo.run(function()
+        before = descriptors.list()
+        for round = 1, 10 do
+          for left = 3, 16 do
+            descriptors.few(left)
+            local threads = {}
+            for i = 1, 6 do -- which take them from each other
+              threads[i] = assert(momo.thread.spawn(function() end))
+            end
+            for _, thread in ipairs(threads) do
+              failed = failed + (thread:join() and 0 or 1)
+            end
+          end
+        end
+        descriptors.many()
+        after = descriptors.list()
+      end)
+      print(failed > 0, table.concat(before, " ") == table.concat(after, " ") or table.concat(after, " "))
+    ]]
+    assert.same({ 0, "true\ttrue\n" }, { status, stdout })
+  end)
 end)
