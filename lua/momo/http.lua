@@ -8,6 +8,10 @@ local names = require "momo.internal.names"
 local PLACES = {
   serve = "server",
   Router = "router",
+  Client = "client",
+  request = "client",
+  get = "client",
+  post = "client",
   files = "files",
   client_ip = "network",
 }

@@ -235,6 +235,26 @@ function Body:close()
   self.failure = self.failure or { err = "EBADF: the exchange is over", code = "EBADF" }
 end
 
+---Forgets what has come of it already, without waiting for more.
+---@return boolean whether its end was reached
+function Body:drop()
+  if self.chunks and not self.done and not self.failure then
+    local bytes
+    repeat
+      bytes = take_chunk(self.stream, self.chunks, PIECE)
+    until type(bytes) ~= "string"
+    local fields = bytes == true and take_trailers(self.stream, self.chunks, self.max_fields or 100)
+    if fields then
+      self.fields = fields
+      ended(self)
+    end
+  elseif self.left and not self.done and not self.failure and self:unread() >= self.left then
+    C.momo_consume(executor, self.stream, self.left)
+    ended(self)
+  end
+  return self.done
+end
+
 ---Reads and forgets what is still to come.
 ---@async
 ---@param max number bytes
