@@ -13,6 +13,7 @@ local PLACES = {
   get = "client",
   post = "client",
   files = "files",
+  compressed = "compressed",
   client_ip = "network",
 }
 

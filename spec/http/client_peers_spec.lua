@@ -118,7 +118,8 @@ describe("the client", function()
     end
     folder.write(root, "server.js", [[
       require('http').createServer((request, response) => {
-        response.writeHead(request.method == 'PUT' ? 201 : 200, { 'X-Length': request.headers['content-length'] || 'none',
+        response.writeHead(request.method == 'PUT' ? 201 : 200,
+          { 'X-Length': request.headers['content-length'] || 'none',
           'Set-Cookie': ['a=1', 'b=2'] });
         request.pipe(response);
       }).listen(Number(process.argv[2]), '127.0.0.1');]])

@@ -39,6 +39,18 @@ function Response:write(bytes)
   return #bytes
 end
 
+function Response:copy(stream, n)
+  local copied = 0
+  while copied < n do
+    local bytes = stream:read(math.min(n - copied, 65536))
+    if not bytes then
+      break
+    end
+    copied = copied + self:write(bytes)
+  end
+  return copied
+end
+
 function Response:finish()
   self.finished = true
   return true

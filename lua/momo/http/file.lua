@@ -6,7 +6,6 @@ local native = require("momo.internal.core").native
 local range = require "momo.http.range"
 
 local SMALL = 64 * 1024 -- bytes that are read at once, and leave together with the head
-local PIECE = 64 * 1024
 
 local M = {}
 
@@ -90,17 +89,11 @@ end
 
 ---@async
 local function copy(stream, response, size)
-  while size > 0 do
-    local bytes, err, code = stream:read(math.min(size, PIECE))
-    if not bytes then
-      error(code == "EOF" and "the file became shorter while it was sent" or err, 0)
-    end
-    local ok
-    ok, err, code = response:write(bytes)
-    if not ok then
-      return nil, err, code
-    end
-    size = size - #bytes
+  local bytes, err, code, side = response:copy(stream, size)
+  if side == "to" then
+    return nil, err, code
+  elseif bytes ~= size then -- the client must not take it for whole
+    error(err or "the file became shorter while it was sent", 0)
   end
   return response:finish()
 end

@@ -5,6 +5,7 @@
 ---      '---start--> started --write, flush--> open --finish--> done        dead: the exchange is over
 
 local check = require "momo.internal.check"
+local copy = require("momo.io").copy
 local native = require("momo.internal.core").native
 
 local http_head, http_send, http_start = native.http_head, native.http_send, native.http_start
@@ -250,6 +251,32 @@ function Response:flush()
     return true
   end
   return write(self, {})
+end
+
+---Private: sends n bytes of a stream behind what was written, in the system where it can. They must be there, and of a
+---Content-Length.
+---@async
+---@param from momo.Stream
+---@param n number
+---@return number? bytes
+---@return string? err
+---@return string? code
+---@return "from"|"to"|nil side on which it failed
+function Response:copy(from, n)
+  local connection = self.connection
+  local ok, err, code = self:flush()
+  if not ok then
+    return nil, err, code, "to"
+  end
+  local bytes, side
+  bytes, err, code, side = copy(from, connection.stream, n)
+  if bytes then
+    self.left, self.bytes = self.left - bytes, self.bytes + bytes
+    return bytes
+  elseif side == "to" then
+    connection:broken(err, code)
+  end
+  return nil, err, code, side
 end
 
 ---Ends a streamed answer: otherwise done when the handler returns.
