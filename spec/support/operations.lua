@@ -501,4 +501,8 @@ rows["io.poll"] = function()
   }
 end
 
+for name, row in pairs(require "spec.support.operations_http") do
+  rows[name] = row
+end
+
 return rows
