@@ -5,6 +5,7 @@ local native = require("momo.internal.core").native
 
 local header, headers, next_field = native.http_header, native.http_headers, native.http_field
 
+---What a server has answered, of any status. Its strings are made when they are asked for.
 ---@class momo.http.Answer
 ---@field status integer
 ---@field reason string? the words behind it
@@ -12,10 +13,10 @@ local header, headers, next_field = native.http_header, native.http_headers, nat
 ---@field headers table<string, string> as they came, names in lower case
 ---@field trailers table<string, string>? after the end of the body
 ---@field body string? all of it, decoded; in `stream` the callback reads it by itself
----@field head string private: the bytes of the head, in which the fields begin at first_field
----@field first_field integer
----@field content momo.http.Body as it comes
----@field source momo.http.Body|momo.http.Decoder the same, decoded
+---@field private head string the bytes of the head, in which the fields begin at first_field
+---@field private first_field integer
+---@field private content momo.http.Body as it comes
+---@field private source momo.http.Body|momo.http.Decoder the same, decoded
 local Answer = { __name = "momo.http.Answer" }
 
 local M = {}

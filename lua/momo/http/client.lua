@@ -19,7 +19,7 @@ local DISCARD = 64 * 1024 -- bytes of an answer that redirects
 
 ---@class momo.http.ClientOptions
 ---@field headers table<string, string|number|string[]>?
----@field body string|string[]|fun(): string?, string?, string?|nil a function returns piece by piece, nil at the end
+---@field body string|string[]|function|nil a function returns piece by piece, nil at the end
 ---@field form table<string, any>? the body is a form with these fields
 ---@field query table<string, any>? is added to the URL
 ---@field timeout number|false|nil seconds for all of it; 30
@@ -46,9 +46,11 @@ for name, kind in pairs(TYPES) do
   end
 end
 
+---Requests with options of its own, and connections that are kept for further ones: at most `max_per_host` to a server,
+---idle for 30 s or as long as the server says, and never longer than the run.
 ---@class momo.http.Client
----@field options momo.http.ClientOptions
----@field pool momo.http.Pool
+---@field private options momo.http.ClientOptions
+---@field private pool momo.http.Pool
 local Client = { __name = "momo.http.Client" }
 Client.__index = Client
 
@@ -215,24 +217,30 @@ function Client:request(method, url, options)
   return start(self, method, url, options, read_whole)
 end
 
+---GET: what a URL names.
+---
+---Codes: those of `request`.
 ---@async
 ---@param url string
 ---@param options momo.http.ClientOptions?
 ---@return momo.http.Answer? answer
 ---@return string? err
----@return string? code those of `request`
+---@return string? code
 function Client:get(url, options)
   check.self(self, Client, "client", "get")
   return start(self, "GET", url, options, read_whole)
 end
 
+---POST, with a body: a string, an array of strings, or a function that returns piece by piece, and nil at the end.
+---
+---Codes: those of `request`.
 ---@async
 ---@param url string
----@param body string|string[]|fun(): string?, string?, string?|nil
+---@param body string|string[]|function|nil
 ---@param options momo.http.ClientOptions?
 ---@return momo.http.Answer? answer
 ---@return string? err
----@return string? code those of `request`
+---@return string? code
 function Client:post(url, body, options)
   check.self(self, Client, "client", "post")
   if body ~= nil then
@@ -284,7 +292,10 @@ local function default_client()
   return default
 end
 
----Client:request of a client that this thread has.
+---Sends a request, and reads the whole answer, whatever its status: `request` of a client that this thread has.
+---
+---Codes: EINVAL it is no URL; ETIMEDOUT; EMSGSIZE the answer is too large; EPROTO it is malformed; ECONNRESET, EOF it
+---was cut short; ELOOP too many redirections; EPROTONOSUPPORT https without libssl; ETLS; and those of connecting.
 ---@async
 ---@param method string
 ---@param url string
@@ -296,23 +307,29 @@ function M.request(method, url, options)
   return default_client():request(method, url, options)
 end
 
+---GET: what a URL names.
+---
+---Codes: those of `request`.
 ---@async
 ---@param url string
 ---@param options momo.http.ClientOptions?
 ---@return momo.http.Answer? answer
 ---@return string? err
----@return string? code those of Client:request
+---@return string? code
 function M.get(url, options)
   return default_client():get(url, options)
 end
 
+---POST, with a body: a string, an array of strings, or a function that returns piece by piece, and nil at the end.
+---
+---Codes: those of `request`.
 ---@async
 ---@param url string
----@param body string|string[]|fun(): string?, string?, string?|nil
+---@param body string|string[]|function|nil
 ---@param options momo.http.ClientOptions?
 ---@return momo.http.Answer? answer
 ---@return string? err
----@return string? code those of Client:request
+---@return string? code
 function M.post(url, body, options)
   return default_client():post(url, body, options)
 end

@@ -52,7 +52,8 @@ function M.encoder(name, level)
   return module.encoder(level)
 end
 
----@class momo.http.Decoder bytes of a coded body, decoded as they are read
+---Private: bytes of a coded body, decoded as they are read.
+---@class momo.http.Decoder
 ---@field name string
 ---@field source async fun(): string?, string?, string?
 ---@field decoder userdata

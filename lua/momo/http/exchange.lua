@@ -15,7 +15,7 @@ local M = {}
 local SHORT = 64 * 1024 -- bytes of a body that are written before anything is read
 
 ---@class momo.http.Exchange
----@field connection momo.http.Connection
+---@field connection momo.http.PooledConnection
 ---@field outgoing momo.http.Outgoing
 ---@field answer momo.http.Answer?
 ---@field keep_alive boolean?
@@ -111,7 +111,7 @@ local function failed(self, err, code, nothing)
 end
 
 ---@async
----@param connection momo.http.Connection
+---@param connection momo.http.PooledConnection
 ---@param outgoing momo.http.Outgoing
 ---@return momo.http.Exchange exchange which must be finished
 function M.begin(connection, outgoing)

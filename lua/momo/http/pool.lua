@@ -13,15 +13,16 @@ local M = {}
 
 local SWEEP_LEAST = 64
 
----@class momo.http.Connection
+---@class momo.http.PooledConnection
 ---@field stream momo.Stream
 ---@field used boolean it has carried an answer
 
 ---@class momo.http.Place what a client keeps of where it goes
 ---@field permits momo.Semaphore
 ---@field taken integer
----@field idle momo.http.Connection[]
+---@field idle momo.http.PooledConnection[]
 
+---Private: connections by where they lead.
 ---@class momo.http.Pool
 ---@field max integer
 ---@field places table<string, momo.http.Place>
@@ -59,7 +60,7 @@ end
 ---Waits for its turn. Who has got it ends it by give.
 ---@async
 ---@param key string where to
----@return momo.http.Connection? connection nil: none is idle, open one
+---@return momo.http.PooledConnection? connection nil: none is idle, open one
 function Pool:take(key)
   local place = self.places[key]
   if not place then
@@ -75,8 +76,9 @@ function Pool:take(key)
   return self:idle(key)
 end
 
+---The last one that was given back and is still open.
 ---@param key string
----@return momo.http.Connection? connection one that was idle; it is the caller's now
+---@return momo.http.PooledConnection? connection it is the caller's now
 function Pool:idle(key)
   local idle = self.places[key].idle
   while idle[1] do
@@ -90,7 +92,7 @@ end
 
 ---Ends what take has begun.
 ---@param key string
----@param connection momo.http.Connection? nil: it is closed
+---@param connection momo.http.PooledConnection? nil: it is closed
 ---@param seconds number? how long it may be idle
 function Pool:give(key, connection, seconds)
   local place = self.places[key]

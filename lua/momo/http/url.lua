@@ -8,6 +8,7 @@ local percent = require "momo.http.percent"
 
 local M = {}
 
+---Private: a URL, taken apart.
 ---@class momo.http.Url
 ---@field scheme string in lower case
 ---@field userinfo string? still percent-encoded
