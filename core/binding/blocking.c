@@ -152,7 +152,7 @@ static int attempt(lua_State *L, op *o) {
     offload *f = offload_at(L, 1);
     if (!f->done) {
         int status = f->started ? 0 : offload_start(f);
-        return status < 0 ? status : UV_EAGAIN;
+        return status < 0 ? push_failure(L, status) : UV_EAGAIN; /* no thread may be had, which is EAGAIN too */
     }
     if (!of(f)->output.bytes) {
         lua_pushboolean(L, 0);
