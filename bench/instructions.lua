@@ -15,4 +15,7 @@ return {
   ["thread channel, number"] = 470.0,
   ["thread channel, string"] = 502.3,
   ["echo"] = 5480.0,
+  ["http, hello"] = 10433.9,
+  ["http, one header"] = 11352.1,
+  ["http, 16 pipelined"] = 8070.3,
 }

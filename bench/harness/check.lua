@@ -25,6 +25,9 @@ local PATHS = {
   { "thread channel, number", "thread_number 1", 50000 },
   { "thread channel, string", "thread_string 64", 20000 },
   { "echo", "echo 64", 4000 },
+  { "http, hello", "http 1", 4000 },
+  { "http, one header", "http_header 1", 4000 },
+  { "http, 16 pipelined", "http 16", 8000 },
 }
 
 local COMMAND = "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX2,-AVX,-ERMS,-FSRM,-BMI1,-BMI2,-LZCNT,-MOVBE "

@@ -172,6 +172,38 @@ if not floor then
       end
     end
   end
+
+  -- So many requests at a time to a server in this thread, and their answers; the client is a task that reads and
+  -- writes, as in an echo.
+  local function http(requests, handler)
+    local listener = assert(runtime.net.TcpListener.bind "127.0.0.1:0")
+    spawn(runtime.http.serve, listener, handler)
+    local client = assert(runtime.net.TcpStream.connect(listener:local_addr()))
+    local message = ("GET / HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n"):rep(requests)
+    client:write(message)
+    local size = #client:read_until "Hello, world!\n" * requests
+    for _ = 2, requests do
+      client:read_exact(size / requests)
+    end
+    return function(count)
+      for _ = 1, count / requests do
+        client:write(message)
+        client:read_exact(size)
+      end
+    end
+  end
+
+  function workloads.http(requests)
+    return http(requests, function(_, response) response:send(200, "Hello, world!\n") end)
+  end
+
+  function workloads.http_header()
+    return http(1, function(request, response)
+      if request:header "user-agent" then
+        response:send(200, "Hello, world!\n")
+      end
+    end)
+  end
 end
 
 local name, size, count, mode = ...

@@ -10,10 +10,9 @@
 #include <string.h>
 
 #include "base/http_chunk.h"
-#include "binding/runtime.h"
-#include "net/stream.h"
+#include "binding/reading.h"
 
-/* What the flags of a head say to Lua. */
+/* What Lua is told of a head. */
 enum flag {
     KEEP_ALIVE = 1,
     EXPECTS = 2,
@@ -74,48 +73,99 @@ static void push_body(lua_State *L, const http_head *h) {
     }
 }
 
-/* http_request(stream, max_head, max_target, max_fields)
- * -> method, path, query, head, fields, flags, body, target, host: fields is where they begin in the head; target and host
- *    only if the target is no path
- * | false, unread | nil, status, text */
-static int http_request(lua_State *L) {
-    const http_limits limits = {(uint32_t)lua_tointeger(L, 2), (uint32_t)lua_tointeger(L, 3),
-                                (uint32_t)lua_tointeger(L, 4)};
-    io *o = open_stream(L, 1);
-    if (!o) {
-        return push_failure(L, UV_EBADF);
-    }
-    http_head h;
-    int status = http_request_parse(&h, stream_bytes(o), stream_unread(o), &limits);
-    if (status < 0) {
-        return push_fault(L, status);
-    }
-    if (status == 0) {
-        return push_more(L, o);
-    }
+enum { SHORT = 1024 }; /* bytes of a head that is read anew whenever more of it has come */
+
+/* When a server's patience ends. */
+typedef struct patience {
+    http_limits limits;
+    double idle, head; /* seconds without a request; seconds for a head. Negative: for ever */
+    bool is_first;     /* of a connection: the time for the head began when that was accepted */
+} patience;
+
+static const metatable patience_metatable = {.name = "momo.http_patience"};
+
+/* http_patience(max_head, max_target, max_fields, idle, head, is_first) -> limits of http_request; nil: for ever */
+static int http_patience(lua_State *L) {
+    patience *p = push_object(L, sizeof *p, &patience_metatable);
+    p->limits = (http_limits){(uint32_t)luaL_checknumber(L, 1), (uint32_t)luaL_checknumber(L, 2),
+                              (uint32_t)luaL_checknumber(L, 3)};
+    p->idle = luaL_optnumber(L, 4, -1);
+    p->head = luaL_optnumber(L, 5, -1);
+    p->is_first = lua_toboolean(L, 6);
+    return 1;
+}
+
+static int push_request(lua_State *L, io *o, const http_head *h) {
     luaL_checkstack(L, 10, "too many values");
-    const char *bytes = take_bytes(L, o, h.size);
-    lua_pushlstring(L, bytes + h.method.at, h.method.length);
-    if (h.path.length) {
-        push_span(L, bytes, h.path);
+    const char *bytes = take_bytes(L, o, h->size);
+    lua_pushinteger(L, flags_of(h));
+    push_body(L, h);
+    lua_pushlstring(L, bytes + h->method.at, h->method.length);
+    if (h->path.length) {
+        push_span(L, bytes, h->path);
     } else {
         lua_pushliteral(L, "/");
     }
-    push_span(L, bytes, h.query);
-    lua_pushvalue(L, -4);
-    lua_pushinteger(L, (lua_Integer)h.fields);
-    lua_pushinteger(L, flags_of(&h));
-    push_body(L, &h);
-    if (bytes[h.target.at] == '/') {
-        return 7;
+    push_span(L, bytes, h->query);
+    if (bytes[h->target.at] == '/') {
+        return 6;
     }
-    push_span(L, bytes, h.target);
-    push_span(L, bytes, h.host.at < h.fields ? h.host : (http_span){0, 0});
-    return 9;
+    push_span(L, bytes, h->target);
+    push_span(L, bytes, h->host.at < h->fields ? h->host : (http_span){0, 0});
+    return 8;
+}
+
+static void check_request(lua_State *L, op *o) {
+    const patience *p = lua_touserdata(L, 2);
+    if (o->io) {
+        o->timeout = p->is_first || !stream_unread(o->io) ? p->idle : p->head;
+        o->task->progress = 0;
+    }
+}
+
+/* The first bytes of a head have come. */
+static void begin_head(op *o, const patience *p) {
+    if (!p->is_first) {
+        o->timeout = p->head;
+        o->task->deadline_ms = op_deadline(o->task, p->head);
+    }
+}
+
+/* t->progress: bytes in which no head ends. Without another line it does not end in more either, and so a long one is not read
+ * over and over. */
+static int attempt_request(lua_State *L, op *o) {
+    const patience *p = lua_touserdata(L, 2);
+    int status;
+    for (status = reading_fill(o, 0); status == 0; status = reading_fill(o, stream_unread(o->io) + 1)) {
+        size_t seen = o->task->progress, unread = stream_unread(o->io);
+        const char *bytes = stream_bytes(o->io);
+        o->task->progress = unread;
+        bool may_end = seen < SHORT || unread >= p->limits.head || memchr(bytes + seen, '\n', unread - seen);
+        if (unread == 0 || !may_end) {
+            continue;
+        }
+        http_head h;
+        int size = http_request_parse(&h, bytes, unread, &p->limits);
+        if (size) {
+            return size < 0 ? push_fault(L, size) : push_request(L, o->io, &h);
+        }
+        if (seen == 0) {
+            begin_head(o, p);
+        }
+    }
+    return status;
+}
+
+/* http_request(stream, patience)
+ * -> head, flags, body, method, path, query, target, host: the last two only if the target is no path
+ * | nil, status, text: it is refused | nil, err, code */
+static int http_request(lua_State *L) {
+    static const op_kind kind = READING("request", check_request, attempt_request, NULL);
+    return op_run(L, &kind);
 }
 
 /* http_response(stream, bodiless, max_head, max_fields)
- * -> status, reason, head, fields, flags, body | false, unread | nil, status, text */
+ * -> status, reason, head, fields, flags, body: fields is where they begin in the head | false, unread | nil, status, text */
 static int http_response(lua_State *L) {
     const http_limits limits = {.head = (uint32_t)lua_tointeger(L, 3), .fields = (uint32_t)lua_tointeger(L, 4)};
     io *o = open_stream(L, 1);
@@ -140,12 +190,20 @@ static int http_response(lua_State *L) {
     return 6;
 }
 
-/* The head at index 1, whose fields begin at index 2 and end before its empty line. */
+/* The head at index 1: its fields begin at index 2, or behind its first line, and end before its empty line. */
 static const char *check_head(lua_State *L, uint32_t *at, uint32_t *end) {
     size_t size;
     const char *bytes = luaL_checklstring(L, 1, &size);
-    *at = (uint32_t)luaL_checkinteger(L, 2);
     *end = (uint32_t)size - 2;
+    if (!lua_isnil(L, 2)) {
+        *at = (uint32_t)luaL_checkinteger(L, 2);
+        return bytes;
+    }
+    const char *line = bytes;
+    while (*line == '\r') { /* empty lines may come before a request */
+        line += 2;
+    }
+    *at = (uint32_t)((const char *)memchr(line, '\n', size - (size_t)(line - bytes)) + 1 - bytes);
     return bytes;
 }
 
@@ -168,7 +226,7 @@ static bool push_joined(lua_State *L, const char *bytes, uint32_t at, uint32_t e
     return true;
 }
 
-/* http_header(head, fields, name) -> value or nil */
+/* http_header(head, fields or nil, name) -> value or nil */
 static int http_header(lua_State *L) {
     uint32_t at, end;
     size_t length;
@@ -176,7 +234,7 @@ static int http_header(lua_State *L) {
     return push_joined(L, bytes, at, end, name, length);
 }
 
-/* http_headers(head, fields) -> table: name in lower case -> value */
+/* http_headers(head, fields or nil) -> table: name in lower case -> value */
 static int http_headers(lua_State *L) {
     uint32_t at, end;
     const char *bytes = check_head(L, &at, &end);
@@ -203,7 +261,7 @@ static int http_headers(lua_State *L) {
     return 1;
 }
 
-/* http_field(head, at) -> the next at, name, value, or nothing */
+/* http_field(head, at or nil) -> the next at, name, value; or nothing */
 static int http_field_at(lua_State *L) {
     uint32_t at, end;
     const char *bytes = check_head(L, &at, &end);
@@ -293,13 +351,19 @@ static int http_take_trailers(lua_State *L) {
 }
 
 static const function functions[] = {
-    {"http_request", http_request},        {"http_response", http_response},
-    {"http_header", http_header},          {"http_headers", http_headers},
-    {"http_field", http_field_at},         {"http_fields", http_fields},
-    {"http_chunked", http_chunked},        {"http_chunk", http_take_chunk},
-    {"http_trailers", http_take_trailers}, {NULL, NULL},
+    {"http_patience", http_patience},
+    {"http_request", http_request},
+    {"http_response", http_response},
+    {"http_header", http_header},
+    {"http_headers", http_headers},
+    {"http_field", http_field_at},
+    {"http_fields", http_fields},
+    {"http_chunked", http_chunked},
+    {"http_chunk", http_take_chunk},
+    {"http_trailers", http_take_trailers},
+    {NULL, NULL},
 };
 
-static const metatable *const metatables[] = {&chunk_metatable, NULL};
+static const metatable *const metatables[] = {&chunk_metatable, &patience_metatable, NULL};
 
 const module http_module = {.functions = functions, .metatables = metatables};

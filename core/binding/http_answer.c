@@ -118,15 +118,16 @@ static bool has_whole_request(const io *o) {
     return stream_unread(o) && memmem(stream_bytes(o), stream_unread(o), "\r\n\r\n", 4);
 }
 
-/* Sends what was built, or makes a string of it, which is to be written. whole: the body is in it. */
-static int leave(lua_State *L, http_build *b, io *o, unsigned flags, bool whole) {
+/* Sends what was built, or makes a string of it, which is to be written. whole: the body, of `size` bytes, is in it. */
+static int leave(lua_State *L, http_build *b, io *o, unsigned flags, size_t size, bool whole) {
     bool deferred = flags & DEFER || (flags & DEFER_SOME && o && has_whole_request(o));
     int results = http_build_send(L, b, whole && !deferred ? o : NULL);
     if (results == 1) {
+        lua_pushnumber(L, (lua_Number)size);
         lua_pushboolean(L, b->closes);
         lua_pushboolean(L, whole);
         lua_pushboolean(L, deferred);
-        results = 4;
+        results = 5;
     }
     http_build_end(b);
     return results;
@@ -135,6 +136,7 @@ static int leave(lua_State *L, http_build *b, io *o, unsigned flags, bool whole)
 /* http_send(stream, flags, status, headers, more, body): a whole answer. `headers` stand in for those of their names in
  * `more`.
  * -> true: it has left | a string, which is to be written
+ *    the bytes of the body that is sent
  *    closes: a header says that the connection ends with it; whole: the body is in it; deferred: others wait with it
  * | nil, err, code */
 static int http_send(lua_State *L) {
@@ -149,7 +151,7 @@ static int http_send(lua_State *L) {
         append_body(L, b, 6);
     }
     io *o = io_get(&runtime_of_task(L)->executor, *(const momo_token *)lua_touserdata(L, 1));
-    return leave(L, b, o, flags, !follows || size <= SMALL);
+    return leave(L, b, o, flags, follows ? size : 0, !follows || size <= SMALL);
 }
 
 /* http_start(flags, status, headers, more) -> the head of an answer whose body comes piece by piece, whether a header says

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "binding/op.h"
+#include "binding/reading.h"
 
 enum {
     READ_MAX = EXECUTOR_SCRATCH, /* bytes, where the caller names no other limit */
@@ -36,68 +36,18 @@ static size_t count(lua_State *L, int index, size_t standard) {
 
 /* ---- reading ---- */
 
-/* Whether another task reads. It holds its turn while it is parked, and then until this is asked of itself. */
-static bool reads_another(const op *o) {
-    if (o->io->reader == slab_id(&o->task->head)) {
-        o->io->reader = 0;
-    }
-    return o->io->reader && task_get(o->task->executor, o->io->reader);
-}
-
-static int park_reader(lua_State *L, op *o) {
-    (void)L;
-    o->io->reader = slab_id(&o->task->head);
-    return io_wait(o->io, o->task, UV_READABLE, o->name, o->deadline_ms, false);
-}
-
-static void leave_reader(lua_State *L, op *o) {
-    (void)L;
-    if (o->io && o->io->reader == slab_id(&o->task->head)) {
-        o->io->reader = 0;
-    }
-}
-
-/* A kind of read operation. */
-#define READING(operation, checks, attempts, fails)                                                    \
-    {                                                                                                  \
-        .name = operation, .token = 1, .direction = UV_READABLE, .check = checks, .attempt = attempts, \
-        .park = park_reader, .leave = leave_reader, .fail = fails                                      \
-    }
-
-/* Reads until there are so many unread bytes: 0; or a code, and what is unread stays so. */
-static int fill(op *o, size_t least) {
-    if (reads_another(o)) {
-        return UV_EBUSY;
-    }
-    while (stream_unread(o->io) < least) {
-        ssize_t n = stream_fill(o->io, least);
-        if (n < 0) {
-            return (int)n;
-        }
-    }
-    return 0;
-}
-
-/* The string is pushed first: that may raise, or run a finalizer that closes the stream, whose bytes stay until the
- * loop has seen the close. */
-static int push_bytes(lua_State *L, io *o, size_t n) {
-    lua_pushlstring(L, stream_bytes(o), n);
-    stream_consume(o, n);
-    return 1;
-}
-
 static void check_read(lua_State *L, op *o) {
     (void)o;
     check_count(L, 2, "read", "max", READ_MAX);
 }
 
 static int attempt_read(lua_State *L, op *o) {
-    int status = fill(o, 1);
+    int status = reading_fill(o, 1);
     if (status < 0) {
         return status;
     }
     size_t unread = stream_unread(o->io), max = count(L, 2, READ_MAX);
-    return push_bytes(L, o->io, unread < max ? unread : max);
+    return reading_push(L, o->io, unread < max ? unread : max);
 }
 
 /* read(stream, max) -> bytes | nil, err, code */
@@ -112,7 +62,7 @@ static void check_peek(lua_State *L, op *o) {
 }
 
 static int attempt_peek(lua_State *L, op *o) {
-    int status = fill(o, count(L, 2, 1));
+    int status = reading_fill(o, count(L, 2, 1));
     if (status < 0) {
         return status;
     }
@@ -137,8 +87,8 @@ static void check_read_exact(lua_State *L, op *o) {
 
 static int attempt_read_exact(lua_State *L, op *o) {
     size_t n = count(L, 2, 0);
-    int status = fill(o, n);
-    return status < 0 ? status : push_bytes(L, o->io, n);
+    int status = reading_fill(o, n);
+    return status < 0 ? status : reading_push(L, o->io, n);
 }
 
 /* read_exact(stream, n) -> bytes | nil, err, code */
@@ -161,7 +111,7 @@ static int attempt_read_until(lua_State *L, op *o) {
     size_t size, max = count(L, 3, READ_MAX);
     const char *delimiter = lua_tolstring(L, 2, &size);
     int status;
-    for (status = fill(o, 0); status == 0; status = fill(o, stream_unread(o->io) + 1)) {
+    for (status = reading_fill(o, 0); status == 0; status = reading_fill(o, stream_unread(o->io) + 1)) {
         size_t unread = stream_unread(o->io), searched = (size_t)o->task->progress;
         if (unread > max) {
             unread = max;
@@ -169,7 +119,7 @@ static int attempt_read_until(lua_State *L, op *o) {
         const char *bytes = unread ? stream_bytes(o->io) : NULL;
         const char *found = unread > searched ? memmem(bytes + searched, unread - searched, delimiter, size) : NULL;
         if (found) {
-            return push_bytes(L, o->io, (size_t)(found - bytes) + size);
+            return reading_push(L, o->io, (size_t)(found - bytes) + size);
         }
         if (unread == max) {
             return UV_ENOBUFS;

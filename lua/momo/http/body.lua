@@ -20,6 +20,7 @@ local M = {}
 ---@field done boolean its end has been read
 ---@field timeout number? seconds of the peer's silence
 ---@field deadline number? of momo.time.now: when all of it must have come
+---@field connection momo.http.Connection? of a request's
 ---@field before fun(body: momo.http.Body)? called once, before it first waits for bytes
 ---@field fields string? trailers and an empty line, after the end
 ---@field max_fields integer? of trailers
@@ -44,6 +45,9 @@ function M.new(stream, framing)
     done = framing == nil or framing == 0,
   }, Body)
 end
+
+---That of messages without one.
+M.NONE = M.new(nil, nil)
 
 local unread = core.new "size_t[1]"
 
@@ -232,6 +236,9 @@ end
 
 ---From now on it can't be read any more.
 function Body:close()
+  if self == M.NONE then
+    return
+  end
   self.failure = self.failure or { err = "EBADF: the exchange is over", code = "EBADF" }
 end
 

@@ -4,12 +4,14 @@
 ---          |                                                                         |
 ---          '-- refused, silent, gone, or the last one: close, in such a way that the answer arrives
 
-local native = require("momo.internal.core").native
+local core = require "momo.internal.core"
 local requests = require "momo.http.request"
 local responses = require "momo.http.response"
+local NONE = require("momo.http.body").NONE
 local task = require "momo.internal.task"
 local now = require("momo.time").now
 
+local C, executor, native = core.C, core.executor, core.native
 local http_request, http_send = native.http_request, native.http_send
 local rethrow, traceback_capture = native.rethrow, native.traceback_capture
 local Cancelled = task.Cancelled
@@ -35,6 +37,18 @@ local M = {}
 ---@field failed boolean? nothing can be written any more
 ---@field err any what a handler has raised, if nobody was told of it
 ---@field websocket momo.http.WebSocket?
+---@field request momo.http.Request the one that is handled
+---@field marks integer its flags: 1 the connection goes on, 2 the client waits for 100 Continue, 4 an Upgrade is asked
+---for, 8 it speaks HTTP/1.1
+---@field state "started"|"open"|"done"|false of the answer to it, as all that follows
+---@field status integer?
+---@field sent boolean something has left, or is about to
+---@field bytes integer of the body
+---@field headers table<string, any>? of `response.headers`
+---@field head string? what is still to leave before the body
+---@field left number? bytes that Content-Length has promised; nil: it is chunked, or lasts until the close
+---@field silent boolean? it has no body
+---@field chunked boolean?
 local Connection = {}
 Connection.__index = Connection
 
@@ -94,28 +108,7 @@ function Connection:defer(answer)
   return true
 end
 
--- Waits for bytes beyond those that are there.
----@async
-local function more(self, have, seconds)
-  self.stream:set_timeout(seconds)
-  local bytes, _, code = self.stream:peek_ptr(have + 1)
-  return bytes ~= nil, code
-end
-
--- Waits for the first bytes of a request: false, if none come.
----@async
-local function first_bytes(self, seconds)
-  local server = self.server
-  if server.draining then
-    return false
-  end
-  self.idle = true
-  local came = more(self, 0, seconds)
-  self.idle = false
-  return came or (server.draining and more(self, 0, 0)) -- one that came just now is still served
-end
-
----Answers what is no request that a handler could see, and ends the connection.
+-- Answers what is no request that a handler could see, and ends the connection.
 ---@async
 ---@param status integer
 ---@param text string
@@ -130,61 +123,57 @@ local function refuse(self, status, text, headers)
   end
 end
 
-local function told(self, method, ...)
-  if method then
-    return requests.new(self, method, ...)
+local ALLOW = { Allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" }
+
+local unread = core.new "size_t[1]"
+
+-- There is no request: a status says why, or the code of an error. Nil; or one that has come at the last moment.
+---@async
+local function refused(self, patience, status, text)
+  local server = self.server
+  if type(status) == "number" then
+    refuse(self, status, text, status == 405 and ALLOW or nil)
+  elseif text == "ETIMEDOUT" then
+    if C.momo_unread(executor, self.stream, unread) ~= nil then
+      refuse(self, 408, "the head of the request took too long")
+    elseif server.draining and patience ~= server.impatience then
+      return self:next_request(server.impatience)
+    end
   end
-  local status, text = ...
-  refuse(self, status, text, status == 405 and { Allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" } or nil)
 end
 
--- The next request; nil: there will be none.
+---The next request; nil: there will be none.
 ---@async
-local function next_request(self, is_first)
-  local server, stream = self.server, self.stream
-  local deadline = is_first and now() + server.header_timeout
-  while true do
-    local method, have, query, head, first_field, flags, framing, target, host =
-      http_request(stream, server.max_head, server.max_target, server.max_fields)
-    if method or method == nil then
-      return told(self, method, have, query, head, first_field, flags, framing, target, host)
-    end
-    self:flush()
-    if have == 0 then
-      if not first_bytes(self, is_first and server.header_timeout or server.idle_timeout) then
-        return nil
-      end
-    else
-      deadline = deadline or now() + server.header_timeout
-      local came, code = more(self, have, max(0, deadline - now()))
-      if not came then
-        if code == "ETIMEDOUT" then
-          refuse(self, 408, "the head of the request took too long")
-        end
-        return nil
-      end
-    end
+---@param patience userdata how long it is waited for
+---@return momo.http.Request?
+function Connection:next_request(patience)
+  local again, head, marks, framing, method, path, query, target, host
+  self.idle = true
+  repeat
+    again, head, marks, framing, method, path, query, target, host = http_request(self.stream, patience)
+  until not again
+  self.idle = false
+  if head then
+    self.marks = marks
+    return requests.new(self, head, framing, method, path, query, target, host)
   end
+  return refused(self, patience, marks, framing)
 end
 
 -- Before the body of a request is waited for.
 ---@async
 local function before_body(content)
-  local request = content.request
-  local connection = request.connection
-  if request.flags % 4 >= requests.EXPECTS and not request.response.sent then
+  local connection = content.connection
+  if connection.marks % 4 >= 2 and not connection.sent then
     connection:write "HTTP/1.1 100 Continue\r\n\r\n"
   else
     connection:flush()
   end
 end
 
-local function prepare_body(self, request, response)
-  local content, server = request.content, self.server
-  if content.done then
-    return
-  end
-  content.request, request.response = request, response
+local function prepare_body(self, content)
+  local server = self.server
+  content.connection = self
   content.before, content.timeout = before_body, server.read_timeout
   content.deadline = server.request_timeout and now() + server.request_timeout or nil
   content.max_fields = server.max_fields
@@ -199,9 +188,9 @@ end
 -- The answer that a handler has left out, or the rest of one.
 ---@async
 local function complete(self, request, response)
-  if response.state == "done" then
+  if self.state == "done" then
     return
-  elseif response.state then
+  elseif self.state then
     response:finish()
     return
   end
@@ -221,8 +210,8 @@ end
 -- What the client sees of a handler that has failed.
 ---@async
 local function answer_failure(self, request, response, is_reported)
-  if response.sent then
-    if response.state ~= "done" then -- the client must not take it for whole
+  if self.sent then
+    if self.state ~= "done" then -- the client must not take it for whole
       self.closing = true
       self.stream:set_option("so_linger", 0)
     end
@@ -232,15 +221,9 @@ local function answer_failure(self, request, response, is_reported)
   plain(response, request:refusal() or 500, "Internal Server Error")
 end
 
----Runs the handler of one request.
+-- What a handler leaves behind that has raised, or not finished its answer.
 ---@async
----@param self momo.http.Connection
----@param request momo.http.Request
----@param response momo.http.Response
----@return boolean ok false: the handler has failed
-function M.handle(self, request, response)
-  local server = self.server
-  local ok, err = xpcall(server.handler, traceback_capture, request, response)
+local function settle(self, request, response, ok, err)
   if ok then
     ok, err = xpcall(complete, traceback_capture, self, request, response)
   end
@@ -249,7 +232,7 @@ function M.handle(self, request, response)
   elseif getmetatable(err) == Cancelled then
     rethrow(err)
   end
-  local on_error = server.on_error
+  local on_error = self.server.on_error
   answer_failure(self, request, response, on_error)
   if on_error then
     on_error(err, request)
@@ -259,16 +242,23 @@ function M.handle(self, request, response)
   return false
 end
 
+---Runs the handler of one request.
 ---@async
-local function exchange(self, request)
-  local server, response, content = self.server, responses.new(self, request), request.content
-  local started = server.access_log and now()
-  prepare_body(self, request, response)
-  local ok = server.handle(self, request, response)
-  if started then
-    server.access_log(request, response, now() - started)
+---@param self momo.http.Connection
+---@param request momo.http.Request
+---@param response momo.http.Response
+---@return boolean ok false: the handler has failed
+function M.handle(self, request, response)
+  local ok, err = xpcall(self.server.handler, traceback_capture, request, response)
+  if ok and self.state == "done" then
+    return true
   end
-  responses.close(response)
+  return settle(self, request, response, ok, err)
+end
+
+-- What comes after the answer: the end of a WebSocket, the rest of the request's body.
+---@async
+local function clean_up(self, content, ok)
   if self.websocket then
     self.websocket:close(not ok and 1011 or nil)
   end
@@ -279,6 +269,24 @@ local function exchange(self, request)
     self.refused = not content.done
   end
   content:close()
+end
+
+---@async
+local function exchange(self, request)
+  local server, content = self.server, request.content
+  local response = responses.new(self)
+  local started = server.access_log and now()
+  if content ~= NONE then
+    prepare_body(self, content)
+  end
+  local ok = server.handle(self, request, response)
+  if started then
+    server.access_log(request, response, now() - started)
+  end
+  response.connection = nil
+  if content ~= NONE or self.websocket then
+    clean_up(self, content, ok)
+  end
 end
 
 -- Closes so that the answer arrives: what the client goes on sending is read and forgotten for a while, as a close with
@@ -299,13 +307,15 @@ end
 ---@param stream momo.Stream
 ---@param peer string
 function M.serve(server, stream, peer)
-  local self = setmetatable({ server = server, stream = stream, peer = peer, closing = false, idle = false },
-    Connection)
+  local self = setmetatable({
+    server = server, stream = stream, peer = peer, closing = false, idle = false, marks = 0, waiting = nil,
+    state = false, status = nil, sent = false, bytes = 0, headers = nil, request = nil,
+  }, Connection)
   server.connections[self] = true
-  local request = next_request(self, true)
+  local request = self:next_request(server.first_patience)
   while request do
     exchange(self, request)
-    request = not self.closing and next_request(self, false)
+    request = not self.closing and self:next_request(server.draining and server.impatience or server.patience)
   end
   server.connections[self] = nil
   if not self.failed and not self.upgraded then

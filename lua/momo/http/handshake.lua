@@ -47,8 +47,7 @@ end
 
 -- What a request that is no handshake is answered with: a status, or nil.
 local function fault(request, options)
-  local is_upgrade = request.flags % (2 * requests.UPGRADE) >= requests.UPGRADE
-  if not is_upgrade or not has_token(request:header "upgrade", "websocket") then
+  if request.connection.marks % 8 < 4 or not has_token(request:header "upgrade", "websocket") then
     return 426, "this is a WebSocket"
   elseif request.method ~= "GET" or not request.content.done then
     return 400, "the handshake of a WebSocket is a GET without a body"

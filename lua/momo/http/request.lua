@@ -4,6 +4,7 @@ local bodies = require "momo.http.body"
 local check = require "momo.internal.check"
 local native = require("momo.internal.core").native
 
+local NONE = bodies.NONE
 local header, headers, next_field = native.http_header, native.http_headers, native.http_field
 
 ---The request that a handler gets. Its strings are made when they are asked for.
@@ -19,14 +20,12 @@ local header, headers, next_field = native.http_header, native.http_headers, nat
 ---@field headers table<string, string> names in lower case
 ---@field trailers table<string, string>? after the end of the body
 ---@field closed momo.Notify is notified when the client has gone: for `select`
----@field private head string the bytes of the head, in which the fields begin at first_field
----@field private first_field integer
+---@field private head string the bytes of the head
 ---@field private connection momo.http.Connection?
 ---@field private content momo.http.Body
 ---@field private failure string? the code of a failure that is not the content's
----@field private flags integer
 ---@field private max_body number
-local Request = { __name = "momo.http.Request" }
+local Request = { __name = "momo.http.Request", content = NONE }
 
 -- Trailers that would say how the message is to be read, routed, or who sent it: RFC 9110, 6.5.1.
 local FORBIDDEN = {}
@@ -39,16 +38,24 @@ end
 -- Fields that are made when they are first asked for.
 local later = {}
 
+function later.minor(self)
+  return tonumber(self.head:match "HTTP/1%.(%d)\r\n")
+end
+
+function later.peer(self)
+  return self.connection.peer
+end
+
 function later.target(self)
   return self.query and self.path .. "?" .. self.query or self.path
 end
 
 function later.host(self)
-  return header(self.head, self.first_field, "host")
+  return header(self.head, nil, "host")
 end
 
 function later.headers(self)
-  return headers(self.head, self.first_field)
+  return headers(self.head, nil)
 end
 
 function later.trailers(self)
@@ -87,13 +94,13 @@ end
 ---@return string? value
 function Request:header(name)
   check.argument(type(name) == "string", "header: the name must be a string", name)
-  return header(self.head, self.first_field, name)
+  return header(self.head, nil, name)
 end
 
 ---All fields as they were sent.
 ---@return fun(): string?, string? iterator of names and values
 function Request:fields()
-  local at = self.first_field
+  local at
   return function()
     local name, value
     at, name, value = next_field(self.head, at)
@@ -178,7 +185,7 @@ end
 function Request:body(max)
   check.self(self, Request, "request", "body")
   check_max(max, "body")
-  return self.content:all(max or self.max_body)
+  return self.content:all(max or self.connection.server.max_body)
 end
 
 ---A form: urlencoded or multipart, all of it in memory; files of a multipart one are strings, too. Values as in
@@ -193,7 +200,7 @@ end
 function Request:form(max)
   check.self(self, Request, "request", "form")
   check_max(max, "form")
-  return told(self, require("momo.http.forms").read(self, max or self.max_body))
+  return told(self, require("momo.http.forms").read(self, max or self.connection.server.max_body))
 end
 
 ---Iterates over the parts of a multipart body, which are read one after the other: `part.name`, `part.filename`,
@@ -226,27 +233,22 @@ end
 
 local M = { Request = Request }
 
-M.KEEP_ALIVE, M.EXPECTS, M.UPGRADE, M.HTTP_1_1 = 1, 2, 4, 8 -- the flags of http_request
-
----Makes the request that http_request has told.
+---Makes a request of what http_request has told.
 ---@param connection momo.http.Connection
 ---@return momo.http.Request
-function M.new(connection, method, path, query, head, first_field, flags, framing, target, host)
-  return setmetatable({
-    method = method,
-    path = path,
-    query = query,
-    minor = flags >= M.HTTP_1_1 and 1 or 0,
-    flags = flags,
-    peer = connection.peer,
-    head = head,
-    first_field = first_field,
-    target = target,
-    host = host,
-    connection = connection,
-    max_body = connection.server.max_body,
-    content = bodies.new(connection.stream, framing),
-  }, Request)
+function M.new(connection, head, framing, method, path, query, target, host)
+  local request = setmetatable({ method = method, path = path, head = head, connection = connection }, Request)
+  if query then
+    request.query = query
+  end
+  if target then
+    request.target, request.host = target, host
+  end
+  if framing then
+    request.content = bodies.new(connection.stream, framing)
+  end
+  connection.request = request
+  return request
 end
 
 return M

@@ -11,7 +11,6 @@ local native = require("momo.internal.core").native
 local http_head, http_send, http_start = native.http_head, native.http_send, native.http_start
 
 local KEEP_ALIVE, CLOSE, HEAD_ONLY, UNTIL_CLOSE, DEFER, DEFER_SOME = 1, 2, 4, 8, 16, 32 -- http_answer.c
-local EXPECTS = 2 -- a flag of http_request
 local DISCARD = 256 * 1024 -- bytes of a request's body that are read for the sake of the next request
 
 ---The answer that a handler gives. Nothing is kept back: what is written leaves, and waits while the client does not
@@ -21,41 +20,48 @@ local DISCARD = 256 * 1024 -- bytes of a request's body that are read for the sa
 ---@field status integer? what was answered
 ---@field sent boolean something of the answer has left, or is about to
 ---@field bytes integer of the body that were sent
----@field private state "started"|"open"|"done"|"dead"|nil
----@field private connection momo.http.Connection
----@field private request momo.http.Request
----@field private set table<string, any>? `headers`, if it was asked for
----@field private head string? what is still to leave before the body
----@field private left number? bytes that Content-Length has promised; nil: it is chunked, or lasts until the close
----@field private silent boolean? it has no body
----@field private chunked boolean?
-local Response = { __name = "momo.http.Response", sent = false, bytes = 0 }
+---@field private connection momo.http.Connection? which keeps the state of the answer; nil: the exchange is over
+local Response = { __name = "momo.http.Response" }
+
+-- What is kept in the connection, which serves again, while each request has a response of its own.
+local KEPT = { status = true, sent = true, bytes = true }
 
 function Response.__index(self, key)
-  if key == "headers" then
-    local set = {}
-    self.headers, self.set = set, set
-    return set
+  local method = Response[key]
+  if method then
+    return method
   end
-  return Response[key]
+  local connection = rawget(self, "connection")
+  if key == "headers" then
+    local headers = connection and connection.headers or {}
+    if connection then
+      connection.headers = headers
+    end
+    return headers
+  elseif connection and KEPT[key] then
+    return connection[key]
+  end
 end
 
-for name, method in pairs(require "momo.http.shorthands") do
-  Response[name] = method
+function Response.__newindex(self, key, value)
+  local connection = rawget(self, "connection")
+  if key == "headers" and connection then
+    connection.headers = value
+  else
+    rawset(self, key, value)
+  end
 end
 
 local M = {}
 
+---A response to the request that a connection is about to handle.
 ---@param connection momo.http.Connection
----@param request momo.http.Request
 ---@return momo.http.Response
-function M.new(connection, request)
-  local response = setmetatable({ connection = connection, request = request }, Response)
+function M.new(connection)
   local name = connection.server.name
-  if name then
-    response.headers.Server = name
-  end
-  return response
+  connection.state, connection.status, connection.sent, connection.bytes = false, nil, false, 0
+  connection.headers = name and { Server = name } or nil
+  return setmetatable({ connection = connection }, Response)
 end
 
 local function dead()
@@ -64,24 +70,23 @@ end
 
 -- Whether the connection has to end with this answer.
 local function ends(connection, request)
-  if connection.closing or connection.server.draining or request.flags % 2 == 0 then
+  if connection.closing or connection.server.draining or connection.marks % 2 == 0 then
     return true
   end
   local content = request.content
   if content.done then
     return false
   end
-  local unasked = content.before ~= nil and request.flags % 4 >= EXPECTS -- whether the body comes, nobody knows
+  local unasked = content.before ~= nil and connection.marks % 4 >= 2 -- whether the body comes, nobody knows
   return unasked or content.failure ~= nil or (content.left or 0) > DISCARD
 end
 
-local function flags_of(self)
-  local connection, request = self.connection, self.request
+local function flags_of(connection, request)
   local flags = 0
   if ends(connection, request) then
     connection.closing = true
     flags = CLOSE
-  elseif request.minor == 0 then
+  elseif connection.marks < 8 then -- HTTP/1.0
     flags = KEEP_ALIVE
   end
   if request.method == "HEAD" then
@@ -101,16 +106,24 @@ local function size_of(body)
   return size
 end
 
+-- The connection of a response on which an answer can be begun; nil, err, code: the exchange is over.
+local function fresh(self, method)
+  if getmetatable(self) ~= Response then
+    check.self(self, Response, "response", method)
+  end
+  local connection = self.connection
+  if not connection then
+    return dead()
+  elseif connection.state then
+    check.fail(method .. ": the request was answered already")
+  end
+  return connection
+end
+
 ---Private: throws unless an answer can be begun. Nil, err, code: the exchange is over.
 ---@param method string
 function Response:fresh(method)
-  check.self(self, Response, "response", method)
-  if self.state and self.state ~= "dead" then
-    check.fail(method .. ": the request was answered already")
-  elseif self.state then
-    return dead()
-  end
-  return true
+  return fresh(self, method)
 end
 
 -- What http_send has not sent.
@@ -136,23 +149,23 @@ end
 ---@return string? err
 ---@return string? code
 function Response:send(status, body, headers)
-  local fresh, err, code = Response.fresh(self, "send")
-  if not fresh then
+  local connection, err, code = fresh(self, "send")
+  if not connection then
     return nil, err, code
   end
-  local connection = self.connection
-  local flags = flags_of(self)
-  local left, closes, whole, deferred = http_send(connection.stream,
-    flags + (connection.waiting and DEFER or DEFER_SOME), status, headers, self.set, body)
-  self.state, self.status, self.sent = "done", status, true
-  if flags < HEAD_ONLY then
-    self.bytes = size_of(body)
+  local left, size, closes, whole, deferred = http_send(connection.stream,
+    flags_of(connection, connection.request) + (connection.waiting and DEFER or DEFER_SOME), status, headers,
+    connection.headers, body)
+  connection.state, connection.status, connection.sent = "done", status, true
+  if left == nil then
+    return connection:broken(size, closes)
   end
-  connection.closing = connection.closing or closes
+  connection.bytes = size
+  if closes then
+    connection.closing = true
+  end
   if left == true then
     return true
-  elseif left == nil then
-    return connection:broken(closes, whole)
   end
   return send_rest(connection, left, whole, deferred, body)
 end
@@ -166,40 +179,44 @@ end
 ---@return string? err
 ---@return string? code
 function Response:start(status, headers)
-  local fresh, err, code = Response.fresh(self, "start")
-  if not fresh then
+  local connection, err, code = fresh(self, "start")
+  if not connection then
     return nil, err, code
   end
-  local connection, request = self.connection, self.request
-  local flags = flags_of(self)
-  if request.minor == 0 then
+  local flags, old = flags_of(connection, connection.request), connection.marks < 8
+  if old then
     flags = (flags % 2 == KEEP_ALIVE and flags - KEEP_ALIVE or flags) + UNTIL_CLOSE
   end
-  local head, closes, length = http_start(flags, status, headers, self.set)
-  self.state, self.status, self.sent = "started", status, true
-  self.head, self.left = head, length
-  self.silent = request.method == "HEAD" or status < 200 or status == 204 or status == 304
-  self.chunked = not length and request.minor > 0 and not self.silent
-  connection.closing = connection.closing or closes or request.minor == 0
+  local head, closes, length = http_start(flags, status, headers, connection.headers)
+  connection.state, connection.status, connection.sent = "started", status, true
+  connection.head, connection.left = head, length
+  connection.silent = flags % (2 * HEAD_ONLY) >= HEAD_ONLY or status < 200 or status == 204 or status == 304
+  connection.chunked = not length and not old and not connection.silent
+  connection.closing = connection.closing or closes or old
   return true
 end
 
 -- Writes pieces of the body behind what is left of the head.
 ---@async
-local function write(self, pieces)
-  local head = self.head
-  self.head, self.state = nil, "open"
+local function write(connection, pieces)
+  local head = connection.head
+  connection.head, connection.state = nil, "open"
   if head then
     table.insert(pieces, 1, head)
   end
-  return self.connection:write(pieces)
+  return connection:write(pieces)
 end
 
-local function check_open(self, method)
+-- The connection of a response that was started.
+local function open(self, method)
   check.self(self, Response, "response", method)
-  if self.state == nil or self.state == "done" then
-    check.fail(method .. (self.state and ": the answer is finished" or ": call start first, or send"))
+  local connection = self.connection
+  if not connection then
+    return dead()
+  elseif not connection.state or connection.state == "done" then
+    check.fail(method .. (connection.state and ": the answer is finished" or ": call start first, or send"))
   end
+  return connection
 end
 
 ---Sends a piece of the body at once, and waits while the client does not read.
@@ -210,30 +227,31 @@ end
 ---@return string? err
 ---@return string? code
 function Response:write(data)
-  check_open(self, "write")
-  if self.state == "dead" then
-    return dead()
+  local connection, err, code = open(self, "write")
+  if not connection then
+    return nil, err, code
   end
   check.argument(type(data) == "string" or type(data) == "table",
     "write: data must be a string or an array of strings", data)
-  local size = size_of(data)
-  if self.left and size > self.left then
-    check.fail(("write: Content-Length leaves %.0f bytes, and these are %.0f"):format(self.left, size))
+  local size, left = size_of(data), connection.left
+  if left and size > left then
+    check.fail(("write: Content-Length leaves %.0f bytes, and these are %.0f"):format(left, size))
   end
-  if size == 0 or self.silent then
+  if size == 0 or connection.silent then
     return size
   end
   local pieces = type(data) == "table" and { unpack(data) } or { data }
-  if self.chunked then
+  if connection.chunked then
     table.insert(pieces, 1, ("%x\r\n"):format(size))
     pieces[#pieces + 1] = "\r\n"
   end
-  local ok, err, code = write(self, pieces)
+  local ok
+  ok, err, code = write(connection, pieces)
   if not ok then
     return nil, err, code
   end
-  self.left = self.left and self.left - size
-  self.bytes = self.bytes + size
+  connection.left = left and left - size
+  connection.bytes = connection.bytes + size
   return size
 end
 
@@ -244,13 +262,13 @@ end
 ---@return string? err
 ---@return string? code
 function Response:flush()
-  check_open(self, "flush")
-  if self.state == "dead" then
-    return dead()
-  elseif not self.head then
+  local connection, err, code = open(self, "flush")
+  if not connection then
+    return nil, err, code
+  elseif not connection.head then
     return true
   end
-  return write(self, {})
+  return write(connection, {})
 end
 
 ---Private: sends n bytes of a stream behind what was written, in the system where it can. They must be there, and of a
@@ -287,21 +305,21 @@ end
 ---@return string? err
 ---@return string? code
 function Response:finish(trailers)
-  check_open(self, "finish")
-  if self.state == "dead" then
-    return dead()
-  elseif self.left and self.left > 0 and not self.silent then
-    check.fail(("finish: Content-Length has promised %.0f bytes more"):format(self.left))
+  local connection, err, code = open(self, "finish")
+  if not connection then
+    return nil, err, code
+  elseif connection.left and connection.left > 0 and not connection.silent then
+    check.fail(("finish: Content-Length has promised %.0f bytes more"):format(connection.left))
   end
   local pieces = {}
-  if self.chunked then
+  if connection.chunked then
     pieces[1] = trailers and "0\r\n" .. http_head("finish", "", trailers) or "0\r\n\r\n"
   end
-  local ok, err, code = true, nil, nil
-  if self.head or pieces[1] then
-    ok, err, code = write(self, pieces)
+  local ok = true
+  if connection.head or pieces[1] then
+    ok, err, code = write(connection, pieces)
   end
-  self.state = "done"
+  connection.state = "done"
   return ok, err, code
 end
 
@@ -314,16 +332,16 @@ end
 ---@return string? err
 ---@return string? code
 function Response:interim(status, headers)
-  local fresh, err, code = Response.fresh(self, "interim")
+  local connection, err, code = fresh(self, "interim")
   check.argument(check.is_whole(status) and status >= 100 and status < 200 and status ~= 101,
     "interim: the status must be a whole number from 102 to 199, or 100", status)
-  if not fresh then
+  if not connection then
     return nil, err, code
-  elseif self.request.minor == 0 then
+  elseif connection.marks < 8 then
     return true -- HTTP/1.0 knows none
   end
   local head = http_start(0, status, headers)
-  return self.connection:write(head)
+  return connection:write(head)
 end
 
 ---Answers 101, and leaves HTTP: the stream is the program's, with what is unread, until the handler returns.
@@ -335,14 +353,13 @@ end
 ---@return string? err
 ---@return string? code
 function Response:upgrade(protocol, headers)
-  local fresh, err, code = Response.fresh(self, "upgrade")
+  local connection, err, code = fresh(self, "upgrade")
   check.argument(type(protocol) == "string", "upgrade: the protocol must be a string", protocol)
-  if not fresh then
+  if not connection then
     return nil, err, code
   end
-  local connection = self.connection
   local head = http_start(0, 101, { Upgrade = protocol, Connection = "Upgrade" }, headers)
-  self.state, self.status, self.sent = "done", 101, true
+  connection.state, connection.status, connection.sent = "done", 101, true
   connection.closing, connection.upgraded = true, true
   local ok
   ok, err, code = connection:write(head)
@@ -363,17 +380,15 @@ end
 ---@return string? err
 ---@return string? code
 function Response:websocket(request, options)
-  local fresh, err, code = Response.fresh(self, "websocket")
-  if not fresh then
+  local connection, err, code = fresh(self, "websocket")
+  if not connection then
     return nil, err, code
   end
   return require("momo.http.handshake").accept(request, self, options)
 end
 
----Private: the exchange is over.
----@param self momo.http.Response
-function M.close(self)
-  self.state = "dead"
+for name, method in pairs(require "momo.http.shorthands") do
+  Response[name] = method
 end
 
 M.Response = Response

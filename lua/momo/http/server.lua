@@ -1,11 +1,13 @@
 ---serve: HTTP on net.serve, and the limits of each phase.
 
-local C, executor = require("momo.internal.core").C, require("momo.internal.core").executor
 local check = require "momo.internal.check"
 local connection = require "momo.http.connection"
+local core = require "momo.internal.core"
 local net = require "momo.net"
 local presence = require "momo.http.presence"
 local time = require "momo.time"
+
+local C, executor, native = core.C, core.executor, core.native
 
 local GRACE_SECONDS = 0.05 -- before idle connections are closed: a request may be on its way there
 
@@ -62,6 +64,9 @@ end
 ---@field connections table<momo.http.Connection, true> that are open
 ---@field listener momo.net.TcpListener? of its own, to be closed
 ---@field draining boolean no further request is waited for
+---@field first_patience userdata how long a connection's first request is waited for,
+---@field patience userdata and a later one,
+---@field impatience userdata and one when the server ends: not at all
 ---@field handle async fun(connection: momo.http.Connection, request: momo.http.Request, response: momo.http.Response)
 
 local function server_of(handler, options)
@@ -73,8 +78,16 @@ local function server_of(handler, options)
   for name in pairs(DEFAULTS) do
     server[name] = limit_of(options, name)
   end
+  local function patience(idle, is_first)
+    return native.http_patience(server.max_head, server.max_target, server.max_fields, idle, server.header_timeout,
+      is_first)
+  end
+  server.first_patience, server.patience = patience(server.header_timeout, true), patience(server.idle_timeout, false)
+  server.impatience = patience(0, false)
   return server
 end
+
+local unread = core.new "size_t[1]"
 
 -- No further connection comes. Those that are idle end, those with a request when that is answered.
 ---@async
@@ -92,7 +105,7 @@ local function on_drain(server, seconds)
     time.sleep(math.min(GRACE_SECONDS, seconds))
   end
   for each in pairs(server.connections) do
-    if each.idle then
+    if each.idle and C.momo_unread(executor, each.stream, unread) == nil then
       C.momo_expire_read(executor, each.stream)
     end
   end

@@ -56,10 +56,10 @@ end
 ---@return string? err
 ---@return string? code
 function M:file(path, headers)
-  local fresh, err, code = self:fresh "file"
+  local connection, err, code = self:fresh "file"
   check.argument(type(path) == "string" or check.is_whole(path),
     "file: argument 1 must be a path or a descriptor", path)
-  if not fresh then
+  if not connection then
     return nil, err, code
   end
   local file = require "momo.http.file"
@@ -75,7 +75,7 @@ function M:file(path, headers)
   if type(path) == "string" and not own["Content-Type"] then
     own["Content-Type"] = require("momo.http.media").type_of(path)
   end
-  return file.send(self.request, self, found, own)
+  return file.send(connection.request, self, found, own)
 end
 
 return M
