@@ -3,7 +3,9 @@
 local client = require "momo.http.client"
 local momo = require "momo"
 local scripted = require "spec.support.scripted"
+local support = require "spec.support"
 local tcp = require "spec.support.tcp"
+local tls = require "spec.support.tls"
 
 local assert_failed = tcp.assert_failed
 
@@ -104,12 +106,119 @@ describe("a client", function()
   end)
 
   it("says what to install where there is no TLS", function()
-    if pcall(require, "momo.tls") then
-      return pending "there is TLS"
-    end
+    local status, output, stderr = support.luajit [[
+      package.preload["momo.tls"] = function() error "no libssl" end
+      local momo = require "momo"
+      momo.run(function() print(momo.http.get "https://127.0.0.1:1/") end)]]
+    assert.equal(0, status, stderr)
+    assert.matches("EPROTONOSUPPORT: https needs libssl 3 (Debian: libssl3)", output, 1, true)
+  end)
+end)
+
+describe("a client of https", function()
+  after_each(tcp.check_nothing_left)
+
+  -- Runs fn(client, url, connections) beside a server; connections() is how many it has had.
+  local function with_tls(handler, fn)
     tcp.run(function()
-      assert_failed("EPROTONOSUPPORT", client.get "https://127.0.0.1:1/")
-      assert.matches("https needs libssl 3", (select(2, client.get "https://127.0.0.1:1/")))
+      local listener = tcp.listen()
+      local peers, count = {}, 0
+      local server = momo.spawn(momo.http.serve, listener, function(request, response)
+        count = count + (peers[request.peer] and 0 or 1)
+        peers[request.peer] = true
+        return handler(request, response)
+      end, { tls = tls.server() })
+      local c = client.Client { tls = tls.client(), timeout = 20 }
+      fn(c, "https://localhost:" .. listener:local_addr():match "%d+$", function() return count end)
+      c:close()
+      listener:close()
+      assert(server:join())
     end)
+  end
+
+  local function show(request, response)
+    response:send(200, request.method .. " " .. request.target .. " " .. (request:body() or ""))
+  end
+
+  it("is sure of its server, and keeps the connection", function()
+    with_tls(show, function(c, url, connections)
+      for i = 1, 5 do
+        assert.equal("POST /x body " .. i, assert(c:post(url .. "/x", "body " .. i)).body)
+        tcp.settle() -- tickets that come while it is idle are no reason to close it
+      end
+      assert.equal(1, connections())
+      assert_failed("ETLS", client.get(url)) -- nobody known has signed its certificate
+    end)
+  end)
+
+  it("follows no redirection to http", function()
+    with_tls(function(_, response) response:redirect("http://127.0.0.1:1/", 302) end, function(c, url)
+      local answer = assert(c:get(url))
+      assert.equal(302, answer.status)
+      assert.equal("http://127.0.0.1:1/", answer:header "location")
+    end)
+  end)
+
+  it("sends and reads much, both ways at once", function()
+    local much = ("0123456789abcdef"):rep(200000)
+    with_tls(function(request, response)
+      response:start(200, { ["Content-Type"] = "text/plain" })
+      for piece in request:pieces() do
+        response:write(piece)
+      end
+    end, function(c, url)
+      assert.is_true(much == assert(c:post(url, much)).body)
+      assert.is_true(much == assert(c:post(url, (function()
+        local at = 1
+        return function()
+          at = at + 100000
+          return at - 100000 <= #much and much:sub(at - 100000, at - 1) or nil
+        end
+      end)())).body)
+    end)
+  end)
+
+  it("goes through a proxy, which sees nothing of it", function()
+    local asked = {}
+    local function proxy(peer)
+      local head = peer:head()
+      asked[#asked + 1] = head[1] .. " " .. tostring(head["proxy-authorization"])
+      local target = assert(momo.net.TcpStream.connect(head[1]:match "^CONNECT (%S+)"))
+      peer:say "HTTP/1.1 200 Connection Established\nX-Proxy: 1\n\n"
+      momo.io.pipe_both(peer.stream, target)
+      target:close()
+    end
+    with_tls(show, function(c, url, connections)
+      local proxy_url, server = scripted.serve(proxy)
+      for _ = 1, 3 do
+        assert.equal("GET /x ", assert(c:get(url .. "/x", { proxy = (proxy_url:gsub("//", "//me:pw@")) })).body)
+      end
+      assert.equal(1, connections())
+      assert.same({ ("CONNECT %s HTTP/1.1 Basic bWU6cHc="):format(url:match "//(.*)") }, asked)
+      c:close()
+      server.listener:close()
+    end)
+  end)
+
+  it("is told what a proxy answers that does not let it through", function()
+    for _, row in ipairs {
+      { "HTTP/1.1 407 Who\nContent-Length: 2\n\nno", "ECONNREFUSED", "it answered 407 Who" },
+      { "HTTP/1.1 502 Bad\nContent-Length: 0\n\n", "ECONNREFUSED", "it answered 502 Bad" },
+      { "hello\n\n", "EPROTO", "malformed" },
+    } do
+      with({ function(peer)
+        peer:head()
+        peer:say(row[1])
+      end }, function(c, proxy)
+        local answer, err, code = c:get("https://a.example/", { proxy = proxy })
+        assert.is_nil(answer)
+        assert.equal(row[2], code)
+        assert.matches(row[3], err, 1, true)
+      end)
+    end
+  end)
+
+  it("refuses settings that are none", function()
+    assert.error_matches(function() client.Client { tls = { ca = "x" } } end, "tls must be what momo.tls.client")
   end)
 end)

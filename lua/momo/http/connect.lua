@@ -77,7 +77,7 @@ local function prepare(stream, url, proxy, tls)
     ok, err, code = tunnel(stream, url, proxy)
   end
   if ok and SECURE[url.scheme] then
-    ok, err, code = tls:wrap(stream, url.host)
+    ok, err, code = tls:wrap(stream, (url.host:gsub("%%.*", ""))) -- a zone is nothing to the other side
   end
   return ok, err, code
 end
