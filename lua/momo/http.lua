@@ -14,6 +14,7 @@ local PLACES = {
   post = "client",
   files = "files",
   compressed = "compressed",
+  proxy = "proxy",
   client_ip = "network",
 }
 

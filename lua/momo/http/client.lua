@@ -108,6 +108,7 @@ local function perform(state, outgoing)
       state.connection = { stream = stream, used = false }
     end
     local connection, answer = state.connection
+    outgoing.is_sent = true
     state.exchange = exchanges.begin(connection, outgoing)
     answer, err, code, nothing = exchanges.perform(state.exchange)
     if answer then
@@ -128,7 +129,12 @@ local AGAIN = {} -- returned in place of an answer: it is to be sent elsewhere
 
 ---@async
 local function use(state, outgoing, left, fn)
-  local answer, err, code = perform(state, outgoing)
+  local answer, err, code
+  if outgoing.options.head_timeout then
+    answer, err, code = timeout(outgoing.options.head_timeout, perform, state, outgoing)
+  else
+    answer, err, code = perform(state, outgoing)
+  end
   if not answer then
     return nil, err, code
   end
@@ -180,6 +186,18 @@ local function follow_all(self, outgoing, fn)
     return first, ...
   end
   return next_one(follow(self, outgoing, left, fn))
+end
+
+---Private: sends a request that was made already: the options in it are those of the client and the request, and
+---    raw           nothing is added to the fields, and no body decoded
+---    head_timeout  seconds until the head of the answer has come
+---    upgrades      the answer may be 101; then the stream of the exchange's connection is the function's
+---@async
+---@param outgoing momo.http.Outgoing
+---@param fn async fun(answer: momo.http.Answer, exchange: momo.http.Exchange): ...
+---@return any ...
+function Client:run(outgoing, fn)
+  return follow_all(self, outgoing, fn)
 end
 
 ---@async

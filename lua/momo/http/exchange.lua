@@ -23,14 +23,6 @@ local SHORT = 64 * 1024 -- bytes of a body that are written before anything is r
 ---@field is_written boolean all of the body has been
 ---@field failure {err: any, code: string?}? of the writer: what the body's function has raised, or failed with
 
----@class momo.http.Outgoing a request that is to be sent
----@field method string
----@field url momo.http.Url
----@field head string
----@field body string|string[]|fun(): string?, string?, string?|nil
----@field length integer? of the body, if it is a function
----@field decodes boolean the answer's body is to be decoded
-
 local function wrong(text, ...)
   return false, "EINVAL: the body " .. text:format(...), "EINVAL"
 end
@@ -131,7 +123,7 @@ function M.perform(self)
   local head, err, code, nothing = heads.read(stream, outgoing.method == "HEAD")
   if not head then
     return failed(self, err, code, nothing)
-  elseif head.status == 101 then
+  elseif head.status == 101 and not outgoing.options.upgrades then
     return nil, "EPROTO: malformed answer: it changes the protocol, and nobody has asked for that", "EPROTO"
   end
   local content = bodies.new(stream, head.framing)
@@ -140,7 +132,7 @@ function M.perform(self)
   if names and names[1] then
     answer.source = coding.decoder(function() return content:read() end, names)
   end
-  self.answer, self.keep_alive = answer, head.keep_alive
+  self.answer, self.keep_alive = answer, head.keep_alive and head.status ~= 101
   return answer
 end
 

@@ -26,6 +26,7 @@ local REDIRECTS = { [301] = true, [302] = true, [303] = true, [307] = true, [308
 ---@field body string|string[]|fun(): string?, string?, string?|nil
 ---@field length integer? of the body, if it is a function and says so
 ---@field decodes boolean the answer's body is to be decoded
+---@field is_sent boolean? it may have reached a server
 
 local function add_fields(fields, headers)
   for name, value in pairs(headers or {}) do
@@ -82,8 +83,8 @@ local function build(self)
       given[field.name] = field.value
     end
   end
-  own["User-Agent"] = USER_AGENT
-  self.decodes = not fields["accept-encoding"] and not fields.range
+  own["User-Agent"] = not self.options.raw and USER_AGENT or nil
+  self.decodes = not fields["accept-encoding"] and not fields.range and not self.options.raw
   if self.decodes then
     local names = table.concat(coding.available(), ", ")
     own["Accept-Encoding"] = names ~= "" and names or nil

@@ -1,0 +1,261 @@
+---A reverse proxy as a handler: what comes goes on to a server behind it, and what that answers comes back, piece by
+---piece.
+---
+---    client --request--> fields of this hop go --> upstream, the next that is not down --answer--> client
+---
+---A server that could not be reached, or did not answer, is down for a while: the others are asked before it.
+
+local check = require "momo.internal.check"
+local clients = require "momo.http.client"
+local now = require("momo.time").now
+local outgoings = require "momo.http.outgoing"
+local pipe_both = require("momo.io").pipe_both
+local urls = require "momo.http.url"
+
+local M = {}
+
+local DOWN_SECONDS = 10
+local MANY = 2 ^ 31 - 1
+local UPGRADE = require("momo.http.request").UPGRADE
+
+---@class momo.http.Upstream
+---@field url momo.http.Url
+---@field base string "http://host:port/path", without a slash at its end
+---@field down_until number
+
+-- Fields between two neighbours: RFC 9110, 7.6.1.
+local HOP = {}
+for name in ([[connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer
+    transfer-encoding upgrade]]):gmatch "%S+" do
+  HOP[name] = true
+end
+
+-- Those that a request has no more behind us, or has anew.
+local REPLACED = {
+  host = true, ["content-length"] = true, expect = true, ["x-forwarded-for"] = true, ["x-forwarded-host"] = true,
+  ["x-forwarded-proto"] = true, via = true,
+}
+local OF_ANSWER = { ["content-length"] = true, via = true }
+
+-- The fields of a message but for those of this hop, and some others: as they were sent, by name.
+local function collect(message, others)
+  local dropped = {}
+  for name in (message:header "connection" or ""):gmatch "[^%s,]+" do
+    dropped[name:lower()] = true
+  end
+  local headers, names = {}, {}
+  for name, value in message:fields() do
+    local lower = name:lower()
+    if not HOP[lower] and not others[lower] and not dropped[lower] then
+      name = names[lower] or name
+      names[lower] = name
+      local former = headers[name]
+      if type(former) == "table" then
+        former[#former + 1] = value
+      else
+        headers[name] = former and { former, value } or value
+      end
+    end
+  end
+  return headers
+end
+
+local function join(former, value)
+  return former and former .. ", " .. value or value
+end
+
+local function headers_of(request, options)
+  local headers = collect(request, REPLACED)
+  local peer = request.peer:match "^%[(.*)%]:%d+$" or request.peer:match "^(.*):%d+$"
+  headers["X-Forwarded-For"] = join(request:header "x-forwarded-for", peer or "unknown")
+  headers["X-Forwarded-Host"] = request.host
+  headers["X-Forwarded-Proto"] = request.connection.stream:tls() and "https" or "http"
+  headers.Via = join(request:header "via", ("1.%d momo"):format(request.minor))
+  headers.Host = options.keep_host and request.host or nil
+  for name, value in pairs(options.headers or {}) do
+    for sent in pairs(headers) do
+      headers[sent] = sent:lower() ~= name:lower() and headers[sent] or nil
+    end
+    headers[name] = value
+  end
+  return headers
+end
+
+-- The request as it goes on; and whether it asks for another protocol.
+local function forward(request, upstream, options)
+  local headers = headers_of(request, options)
+  local is_upgrade = request.flags % (2 * UPGRADE) >= UPGRADE
+  if is_upgrade then
+    headers.Upgrade, headers.Connection = request:header "upgrade", "Upgrade"
+  end
+  local content, body = request.content, nil
+  if not content.done then
+    headers["Content-Length"] = content.left
+    body = function() return content:read() end
+  end
+  local settings = {
+    headers = headers, body = body, tls = options.tls, unix = options.unix, connect_timeout = options.connect_timeout,
+    head_timeout = options.timeout, redirects = 0, retries = 1, raw = true, upgrades = is_upgrade,
+  }
+  local path = request.path == "*" and "" or request.path
+  return outgoings.new(request.method, upstream.base .. path .. (request.query and "?" .. request.query or ""),
+    settings)
+end
+
+-- The stream of an upgrade, both ways, until one side ends.
+---@async
+local function tunnel(response, answer, exchange)
+  local headers = collect(answer, OF_ANSWER)
+  local stream = response:upgrade(answer:header "upgrade" or "", headers)
+  if stream then
+    local upstream = exchange.connection.stream
+    upstream:set_timeout(nil)
+    pipe_both(stream, upstream)
+  end
+end
+
+---@async
+local function send_back(request, response, answer, exchange, options)
+  if answer.status == 101 then
+    return tunnel(response, answer, exchange)
+  end
+  local content, headers = answer.content, collect(answer, OF_ANSWER)
+  headers.Via = join(answer:header "via", "1.1 momo")
+  content.timeout = options.timeout
+  local left = content.left
+  if left and not content.done and content:unread() >= left then -- all of it is here
+    return response:send(answer.status, content:all(left), headers)
+  elseif content.done and request.method ~= "HEAD" and answer.status ~= 304 then
+    return response:send(answer.status, nil, headers)
+  end
+  headers["Content-Length"] = answer:header "content-length"
+  response:start(answer.status, headers)
+  if not content.done and content:unread() == 0 and not response:flush() then
+    return
+  end
+  while true do
+    local bytes, err, code = content:read()
+    if not bytes and code == "EOF" then
+      return response:finish()
+    elseif not bytes then
+      error(err, 0) -- the client must not take it for whole
+    elseif not response:write(bytes) then
+      return
+    end
+  end
+end
+
+-- The upstreams in the order in which they are asked: in turn, those that are down last.
+local function in_turn(self)
+  self.turn = self.turn % #self.upstreams + 1
+  local up, down, time = {}, {}, now()
+  for i = 0, #self.upstreams - 1 do
+    local upstream = self.upstreams[(self.turn + i - 1) % #self.upstreams + 1]
+    local list = upstream.down_until > time and down or up
+    list[#list + 1] = upstream
+  end
+  for _, upstream in ipairs(down) do
+    up[#up + 1] = upstream
+  end
+  return up
+end
+
+local STATUSES = { EINVAL = 400, ETIMEDOUT = 504 }
+local TEXTS = { [400] = "Bad Request\n", [502] = "Bad Gateway\n", [504] = "Gateway Timeout\n" }
+
+-- Asks one upstream: true, it has answered; or nil, err, code, and whether another may be asked.
+---@async
+local function ask(self, request, response, upstream)
+  local outgoing, err, code = forward(request, upstream, self.options)
+  if not outgoing then
+    return nil, err, code, false
+  end
+  local answered = false
+  local _
+  _, err, code = self.client:run(outgoing, function(answer, exchange)
+    answered = true
+    upstream.down_until = 0
+    send_back(request, response, answer, exchange, self.options)
+    return true
+  end)
+  if answered then
+    return true
+  end
+  local is_ours = request.content.failure ~= nil -- the body of the request was at fault
+  if not is_ours then
+    upstream.down_until = now() + DOWN_SECONDS
+  end
+  return nil, err, code, not is_ours and (not outgoing.is_sent or (not outgoing.body
+    and outgoings.is_repeatable(outgoing)))
+end
+
+---@async
+local function handle(self, request, response)
+  local code, may_ask
+  for _, upstream in ipairs(in_turn(self)) do
+    local ok
+    ok, _, code, may_ask = ask(self, request, response, upstream)
+    if ok then
+      return
+    elseif not may_ask then
+      break
+    end
+  end
+  if request:refusal() then
+    return -- the server says what was wrong with the body
+  end
+  local status = STATUSES[code] or 502
+  return response:send(status, TEXTS[status], { ["Content-Type"] = "text/plain; charset=utf-8" })
+end
+
+local function read_upstream(text)
+  check.argument(type(text) == "string", "proxy: argument 1 must be a URL, or an array of URLs", text)
+  local url, err = urls.parse(text)
+  if not url or not (url.scheme == "http" or url.scheme == "https") or url.query then
+    check.fail(("proxy: argument 1 must be a URL such as \"http://127.0.0.1:8000\": %s"):format(err or text))
+  end
+  return { url = url, base = url.origin .. url.path:gsub("/$", ""), down_until = 0 }
+end
+
+---@class momo.http.ProxyOptions
+---@field timeout number|false|nil seconds in which a server must answer, and of its silence within an answer; 60
+---@field connect_timeout number|false|nil seconds; 10
+---@field headers table<string, string>? are sent to the servers in place of the client's of these names
+---@field keep_host boolean? the servers get the client's Host; else their own, and the client's in X-Forwarded-Host
+---@field unix string? the path of a Unix socket to go through
+---@field tls momo.tls.Client? settings for https
+
+---A handler that sends requests on to a server, or to several in turn, and their answers back, both streamed. The
+---path is put behind that of the URL. Upgrades, such as to WebSocket, are passed. It answers 502 where no server
+---does, and 504 where one takes too long; a request is sent to another one only where that does no harm.
+---@param url string|string[]
+---@param options momo.http.ProxyOptions?
+---@return fun(request: momo.http.Request, response: momo.http.Response) handler
+function M.proxy(url, options)
+  options = check.options(options, {
+    timeout = "any", connect_timeout = "any", headers = "table", keep_host = "boolean", unix = "string", tls = "any",
+  }, "proxy")
+  local upstreams = {}
+  for i, text in ipairs(type(url) == "table" and url or { url }) do
+    upstreams[i] = read_upstream(text)
+  end
+  check.argument(upstreams[1], "proxy: argument 1 must be a URL, or an array of URLs", url)
+  local merged = { timeout = 60, connect_timeout = 10 }
+  for name, value in pairs(options) do
+    merged[name] = value
+  end
+  for _, name in ipairs { "timeout", "connect_timeout" } do
+    check.argument(not merged[name] or (type(merged[name]) == "number" and merged[name] > 0),
+      ("proxy: option %s must be a number of seconds, or false"):format(name), merged[name])
+    merged[name] = merged[name] or nil
+  end
+  local self = {
+    upstreams = upstreams, turn = 0, options = merged, client = clients.Client { max_per_host = MANY,
+      tls = options.tls },
+  }
+  return function(request, response)
+    return handle(self, request, response)
+  end
+end
+
+return M
