@@ -1,5 +1,6 @@
----The rows of operations.lua for HTTP clients.
+---The rows of operations.lua for HTTP clients and servers.
 
+local frames = require "spec.support.frames"
 local momo = require "momo"
 local scripted = require "spec.support.scripted"
 local tcp = require "spec.support.tcp"
@@ -69,6 +70,101 @@ rows["http answer:read"] = function()
       client:close()
       server.listener:close()
     end,
+  }
+end
+
+rows["http.serve"] = function()
+  local listener = tcp.listen()
+  return {
+    wait = function() return momo.http.serve(listener, print) end,
+    check = function() listener:close() end,
+  }
+end
+
+-- A handler that holds its request still: request, response, the client's stream, and a function that lets it end.
+local function held(head, prepare)
+  local listener = tcp.listen()
+  local options = { read_timeout = false, write_timeout = false, request_timeout = false }
+  local ready, done, request, subject = momo.sync.Notify(), momo.sync.Notify(), nil, nil
+  local server = momo.spawn(momo.http.serve, listener, function(q, r)
+    request, subject = q, prepare and prepare(q, r) or r
+    ready:notify_one()
+    done:notified()
+  end, options)
+  local stream = assert(momo.net.TcpStream.connect(listener:local_addr()))
+  assert(stream:write(head))
+  ready:notified()
+  return request, subject, stream, function()
+    stream:close()
+    done:notify_one()
+    listener:close()
+    assert(server:join())
+  end
+end
+
+local POST = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
+
+rows["http request:read"] = function()
+  local request, response, stream, finish = held(POST)
+  return {
+    wait = function() return request:read() end,
+    check = function()
+      assert(stream:write "hello")
+      assert(request:body() == "hello")
+      assert(response:send(200))
+      finish()
+    end,
+  }
+end
+
+rows["http response:send of much"] = function()
+  local _, response, _, finish = held "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+  return {
+    once = true,
+    wait = function() return response:send(200, MUCH) end,
+    check = finish,
+  }
+end
+
+rows["http response:write"] = function()
+  local _, response, _, finish = held("GET / HTTP/1.1\r\nHost: a\r\n\r\n", function(_, r)
+    r:start(200)
+    return r
+  end)
+  return {
+    once = true,
+    wait = function() return response:write(MUCH) end,
+    check = finish,
+  }
+end
+
+local function held_socket()
+  local _, ws, stream, finish = held(frames.handshake(), function(q, r)
+    return assert(r:websocket(q, { ping_interval = false }))
+  end)
+  assert(stream:read_until "\r\n\r\n")
+  return ws, stream, finish
+end
+
+rows["ws:recv"] = function()
+  local ws, stream, finish = held_socket()
+  return {
+    own = true,
+    wait = function(timeout) return ws:recv(timeout) end,
+    check = function()
+      assert(stream:write(frames.frame(1, "hello")))
+      assert(ws:recv() == "hello")
+      finish()
+    end,
+  }
+end
+
+rows["ws:send of much"] = function()
+  local ws, _, finish = held_socket()
+  return {
+    once = true,
+    wait = function() return ws:send(MUCH, "binary") end,
+    check = finish,
   }
 end
 

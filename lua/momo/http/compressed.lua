@@ -23,7 +23,7 @@ local PIECE = 64 * 1024 -- bytes that are compressed in one turn
 
 -- A header of the answer, whoever has set it.
 local function find(self, headers, name)
-  for _, fields in ipairs { headers or {}, self.set or {} } do
+  for _, fields in ipairs { headers or {}, self.headers } do
     for key, value in pairs(fields) do
       if type(key) == "string" and key:lower() == name then
         return value
@@ -38,9 +38,9 @@ local function without(self, headers, names)
   for key, value in pairs(headers or {}) do
     kept[key] = not names[key:lower()] and value or nil
   end
-  for key in pairs(self.set or {}) do
+  for key in pairs(self.headers) do
     if names[key:lower()] then
-      self.set[key] = nil
+      self.headers[key] = nil
     end
   end
   return kept

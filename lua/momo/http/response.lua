@@ -20,11 +20,12 @@ local DISCARD = 256 * 1024 -- bytes of a request's body that are read for the sa
 ---@field status integer? what was answered
 ---@field sent boolean something of the answer has left, or is about to
 ---@field bytes integer of the body that were sent
+---@field private request momo.http.Request
 ---@field private connection momo.http.Connection? which keeps the state of the answer; nil: the exchange is over
 local Response = { __name = "momo.http.Response" }
 
 -- What is kept in the connection, which serves again, while each request has a response of its own.
-local KEPT = { status = true, sent = true, bytes = true }
+local KEPT = { status = true, sent = true, bytes = true, request = true }
 
 function Response.__index(self, key)
   local method = Response[key]
@@ -271,6 +272,15 @@ function Response:flush()
   return write(connection, {})
 end
 
+local function copied(connection, bytes, err, code, side)
+  if bytes then
+    connection.left, connection.bytes = connection.left - bytes, connection.bytes + bytes
+  elseif side == "to" then
+    connection:broken(err, code)
+  end
+  return bytes, err, code, side
+end
+
 ---Private: sends n bytes of a stream behind what was written, in the system where it can. They must be there, and of a
 ---Content-Length.
 ---@async
@@ -281,20 +291,11 @@ end
 ---@return string? code
 ---@return "from"|"to"|nil side on which it failed
 function Response:copy(from, n)
-  local connection = self.connection
   local ok, err, code = self:flush()
   if not ok then
     return nil, err, code, "to"
   end
-  local bytes, side
-  bytes, err, code, side = copy(from, connection.stream, n)
-  if bytes then
-    self.left, self.bytes = self.left - bytes, self.bytes + bytes
-    return bytes
-  elseif side == "to" then
-    connection:broken(err, code)
-  end
-  return nil, err, code, side
+  return copied(self.connection, copy(from, self.connection.stream, n))
 end
 
 ---Ends a streamed answer: otherwise done when the handler returns.
