@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The border's functions for idle streams: see net/idle.h.
+ * The FFI API of idle streams: see net/idle.h.
  */
 #include "net/idle.h"
 

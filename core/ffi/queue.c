@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Queues across the border: see queue.h.
+ * The FFI API of queues: see loop/queue.h.
  */
 #include "loop/queue.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * momo.h - what the core offers across its border.
+ * momo.h - the FFI API: what the core offers to Lua's compiled code.
  *
  * This file is written in the dialect that LuaJIT's ffi.cdef reads: its text is embedded in the library, and Lua
  * declares what the library hands it, so header and binding cannot drift apart. Nothing declared here ever enters Lua.

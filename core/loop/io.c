@@ -205,6 +205,12 @@ void io_wake_first(io *o, int direction) {
     }
 }
 
+void io_expire_reader(io *o) {
+    if (!list_empty(&o->readers)) {
+        task_wake(list_entry(list_first(&o->readers), task, place.link), WAKE_TIMEOUT);
+    }
+}
+
 void io_event(executor *ex, uint64_t id, int events) {
     io *o = slab_get(&ex->ios, id);
     if (!o) {

@@ -134,6 +134,8 @@ int io_watch(io *, int directions);
 void io_claim_scratch(io *);
 /* Drops the unread bytes and their buffer. */
 void io_drop_data(io *);
+/* Who waits to read, as its time were over. */
+void io_expire_reader(io *);
 /* The first who waits in that direction is to try. An event is told once and to one: where several may wait, who was served
  * passes on what is left. */
 void io_wake_first(io *, int direction);

@@ -2,7 +2,7 @@
  *
  * A queue of tasks that other tasks wake: what channels and locks are built on (lua/momo/internal/channel.lua, lua/momo/sync.lua).
  *
- * A task parks in it by a C function, which ends in lua_yield. Waking is a call across the border, so that the loops of
+ * A task parks in it by a C function, which ends in lua_yield. Waking is a call of the FFI API, so that the loops of
  * senders are compiled in one piece: a C function of Lua's would end the trace.
  */
 #pragma once

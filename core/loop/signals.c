@@ -71,7 +71,7 @@ static void on_stop_signal(uv_signal_t *watcher, int number) {
     executor_stop(ex);
 }
 
-int momo_stop_on_signals(momo_executor *ex) {
+int signals_stop(executor *ex) {
     static const int numbers[] = {SIGINT, SIGTERM};
     for (int i = 0; i < 2; i++) {
         uv_signal_t *watcher = &ex->stop_signals[i];

@@ -20,3 +20,5 @@ int signals_take(executor *, uint64_t set);
 void signals_wait(task *, uint64_t set);
 /* What an executor that is gone has taken over stays so. */
 void signals_outlive(const executor *);
+/* The first SIGINT or SIGTERM stops the executor; the signal's default action is in force again from then on. */
+int signals_stop(executor *);

@@ -124,3 +124,15 @@ int socket_adopt(executor *ex, int fd, io **out) {
     }
     return status;
 }
+
+int socket_local_address(const io *o, char *text, size_t size) {
+    address a = {.length = sizeof a.storage};
+    int status = getsockname(o->fd, (struct sockaddr *)&a.storage, &a.length);
+    return status < 0 ? io_last_error() : address_format(&a, text, size);
+}
+
+int socket_peer_address(const io *o, char *text, size_t size) {
+    address a = {.length = sizeof a.storage};
+    int status = getpeername(o->fd, (struct sockaddr *)&a.storage, &a.length);
+    return status < 0 ? io_last_error() : address_format(&a, text, size);
+}

@@ -30,3 +30,7 @@ const char *socket_kind(int fd);
 /* Takes over a socket that was made elsewhere: a stream, or a listener. UV_EBUSY: it is open here already. Only when the
  * descriptor was taken over is it closed when this fails. */
 int socket_adopt(executor *, int fd, io **);
+
+/* As text, terminated, of at most `size` bytes: its length, or negative. */
+int socket_local_address(const io *, char *text, size_t size);
+int socket_peer_address(const io *, char *text, size_t size);

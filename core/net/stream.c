@@ -39,6 +39,17 @@ void stream_consume(io *o, size_t n) {
     }
 }
 
+int stream_discard(io *o, size_t n) {
+    if (o->reader && task_get(o->executor, o->reader)) {
+        return UV_EBUSY;
+    }
+    if (n > stream_unread(o)) {
+        return UV_EINVAL;
+    }
+    stream_consume(o, n);
+    return 0;
+}
+
 /* Makes room for at least one byte behind the unread ones, in a buffer of the stream's own. */
 static __attribute__((noinline)) int reserve(io *o) {
     size_t unread = stream_unread(o);
@@ -223,10 +234,16 @@ int stream_flush_layers(io *o) {
 }
 
 int stream_shutdown(io *o) {
-    if (o->writer && task_get(o->executor, o->writer)) {
-        return UV_EBUSY;
+    int status = UV_EBUSY;
+    if (!o->writer || !task_get(o->executor, o->writer)) {
+        o->broken = true;
+        status = layer_shutdown(o->layer, o);
     }
-    o->broken = true;
-    int status = layer_shutdown(o->layer, o);
-    return status == UV_EAGAIN ? (int)wrote(o, status) : status; /* else it may be closed */
+    if (status == UV_EAGAIN) {
+        wrote(o, status);
+    }
+    if (status < 0) { /* else it may be closed */
+        o->failed = (int16_t)status;
+    }
+    return status;
 }

@@ -39,6 +39,8 @@ static inline ssize_t stream_fill(io *o, size_t want) {
 }
 /* Drops the first n unread bytes. */
 void stream_consume(io *, size_t n);
+/* The same, for who does not read: UV_EINVAL if there are not so many, UV_EBUSY while a task reads. */
+int stream_discard(io *, size_t n);
 /* Puts n bytes, which lie in a pipe, back before the unread ones. UV_ENOMEM: all are lost, and later reads say so. */
 int stream_put_back(io *, int pipe, size_t n);
 /* Moves unread bytes out of the scratch. UV_ENOMEM: they are lost, and later reads say so. */

@@ -1,4 +1,4 @@
----The border to the core: the one module that requires ffi. What the core's header declares is what `C` holds, since
+---The FFI API of the core: the one module that requires ffi. What the core's header declares is what `C` holds, since
 ---the text that is declared here comes out of the library itself.
 
 if not rawget(_G, "jit") then

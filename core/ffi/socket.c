@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The FFI API of sockets' addresses: see net/socket.h.
+ */
+#include "net/socket.h"
+
+int momo_local_address(executor *ex, const momo_token *token, char *text, size_t size) {
+    const io *o = io_get(ex, *token);
+    return o ? socket_local_address(o, text, size) : UV_EBADF;
+}
+
+int momo_peer_address(executor *ex, const momo_token *token, char *text, size_t size) {
+    const io *o = io_get(ex, *token);
+    return o ? socket_peer_address(o, text, size) : UV_EBADF;
+}
