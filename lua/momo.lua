@@ -2,6 +2,7 @@
 ---own.
 
 local core = require "momo.internal.core"
+local drain = require "momo.internal.drain"
 local names = require "momo.internal.names"
 local scope = require "momo.internal.scope"
 local serve = require "momo.net.serve"
@@ -14,6 +15,8 @@ local M = {
   yield_now = task.yield_now,
   current = task.current,
   stop = task.stop,
+  draining = drain.draining,
+  until_draining = drain.until_draining,
   pcall = task.pcall,
   is_cancelled = task.is_cancelled,
   Cancelled = task.Cancelled,

@@ -18,6 +18,7 @@
     _(join)           \
     _(traceback)      \
     _(scope)          \
+    _(drain)          \
     _(sync)           \
     _(coroutine)      \
     _(time)           \

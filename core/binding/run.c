@@ -104,16 +104,6 @@ static int task_run(lua_State *L) {
     return 2;
 }
 
-/* stop() */
-static int task_stop(lua_State *L) {
-    runtime *rt = runtime_of(L);
-    if (!rt->executor.running) {
-        return throw(L, "stop: needs a runtime: call it inside momo.run(main)");
-    }
-    stop_all(rt, "stop");
-    return 0;
-}
-
 /* unjoined() -> tasks of the last run that failed and were never joined */
 static int task_unjoined(lua_State *L) {
     lua_pushinteger(L, runtime_of(L)->unjoined);
@@ -130,6 +120,9 @@ static int run_set_virtual(lua_State *L) {
 }
 
 static const function functions[] = {
-    {"run", task_run}, {"stop", task_stop}, {"unjoined", task_unjoined}, {"set_virtual", run_set_virtual}, {NULL, NULL},
+    {"run", task_run},
+    {"unjoined", task_unjoined},
+    {"set_virtual", run_set_virtual},
+    {NULL, NULL},
 };
 const module run_module = {.functions = functions};

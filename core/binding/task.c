@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 
+#include "loop/drain.h"
 #include "binding/scope.h"
 #include "binding/cancellation.h"
 #include "binding/op.h"
@@ -198,7 +199,7 @@ static int store_outcome(lua_State *L) {
         if (t->parent && t->parent->task && !t->parent->supervises) {
             lua_rawgeti(L, UP(PARENTS), slot_of(t));
             scope_failed(L, t);
-        } else if (t != rt->main || rt->executor.stopping) {
+        } else if (t != rt->main || drain_stops(&rt->executor)) {
             lua_rawgeti(L, UP(HANDLES), slot_of(t));
             lua_rawseti(L, UP(FAILURES), (int)rt->failed + 1);
             rt->failed++;
@@ -237,7 +238,7 @@ static void end(runtime *rt, task *t, int status) {
     }
     if (t == rt->main) {
         rt->main = NULL;
-        rt->stopped = rt->executor.stopping || (rt->executor.dismissed && h->outcome == OUTCOME_CANCELLED);
+        rt->stopped = drain_stops(&rt->executor) || (rt->executor.dismissed && h->outcome == OUTCOME_CANCELLED);
         if (h->outcome == OUTCOME_FAILED) {
             stop_all(rt, "main failed");
         }

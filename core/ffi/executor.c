@@ -39,6 +39,10 @@ void momo_get_metrics(const momo_executor *ex, momo_metrics *m) {
     };
 }
 
+int momo_draining(const momo_executor *ex) {
+    return ex->drain.begun;
+}
+
 void momo_stop(momo_executor *ex) {
     executor_stop(ex);
 }

@@ -9,7 +9,7 @@ const char *momo_option(int i, int *kind) {
 }
 
 int momo_set_option(executor *ex, const momo_token *token, int i, double value, const char *text) {
-    const io *o = io_get(ex, *token);
+    io *o = io_get(ex, *token);
     return o ? option_set(o, i, value, text) : UV_EBADF;
 }
 

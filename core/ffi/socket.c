@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The FFI API of sockets' addresses: see net/socket.h.
+ * The FFI API of sockets, their addresses and listeners: see net/socket.h.
  */
 #include "net/socket.h"
 
@@ -12,4 +12,9 @@ int momo_local_address(executor *ex, const momo_token *token, char *text, size_t
 int momo_peer_address(executor *ex, const momo_token *token, char *text, size_t size) {
     const io *o = io_get(ex, *token);
     return o ? socket_peer_address(o, text, size) : UV_EBADF;
+}
+
+int momo_refuse(executor *ex, const momo_token *listener) {
+    io *o = io_get(ex, *listener);
+    return o ? socket_refuse(o) : UV_EBADF;
 }

@@ -48,6 +48,11 @@ void momo_get_metrics(const momo_executor *executor, momo_metrics *metrics);
 
 /* Cancels every task, those yet to be spawned too, and stops the threads that this executor started. */
 void momo_stop(momo_executor *executor);
+/* Whether a stop has begun: 1 or 0. */
+int momo_draining(const momo_executor *executor);
+/* Lets nobody in any more who asks the listener, which is to be closed once those who have asked were let in. Negative: others
+ * may have it too, so it is theirs to let them in. */
+int momo_refuse(momo_executor *executor, const momo_token *listener);
 /* The first SIGINT or SIGTERM stops the executor; the signal's default action is in force again from then on. */
 int momo_stop_on_signals(momo_executor *executor);
 

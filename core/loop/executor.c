@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "loop/heavy.h"
+#include "loop/drain.h"
 #include "loop/io.h"
 #include "loop/pool.h"
 #include "loop/scope.h"
@@ -103,6 +104,7 @@ int executor_init(executor *ex) {
     list_init(&ex->dirty);
     list_init(&ex->ends);
     list_init(&ex->threads.children);
+    wheel_timer_init(&ex->threads.drain_grace.wheel);
     wheel_timer_init(&ex->threads.stop_grace.wheel);
     list_init(&ex->threads.driver.link);
     list_init(&ex->signal_waiters);
@@ -128,6 +130,7 @@ void executor_deinit(executor *ex) {
         close(ex->spare_pipe.ends[0]);
         close(ex->spare_pipe.ends[1]);
     }
+    drain_reset(ex);
     list_init(&ex->ready);
     ex->current = NULL;
     ex->running = false;
@@ -289,6 +292,9 @@ static bool wait_idle(executor *ex) {
         }
         return true;
     }
+    if (drain_announce(ex)) {
+        return true;
+    }
     dismiss(ex);
     return !list_empty(&ex->ready) || ex->threads.count;
 }
@@ -326,7 +332,10 @@ bool executor_run(executor *ex) {
         }
     }
     ex->running = false;
-    ex->stopping &= !ended;
+    if (ended) {
+        ex->stopping = false;
+        drain_reset(ex);
+    }
     executor_running = outer;
     return ended;
 }
@@ -339,6 +348,7 @@ void executor_add_driver(executor *ex, driver *d) {
 
 void executor_stop(executor *ex) {
     ex->stopping = true;
+    drain_announce(ex);
     uint32_t cursor = 0;
     for (task *t; (t = slab_next(&ex->tasks, &cursor));) {
         if (!t->parent || !t->parent->task) { /* a child is reached through its parent, unless a shield is between */

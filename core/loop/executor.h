@@ -53,7 +53,8 @@ typedef struct timer {
 typedef struct driver {
     list link; /* in executor.drivers */
     void (*after_window)(executor *);
-    void (*on_stop)(executor *); /* the executor's tasks have been cancelled */
+    void (*on_drain)(executor *); /* the first phase of a stop has begun (drain.h) */
+    void (*on_stop)(executor *);  /* the executor's tasks have been cancelled */
     /* idle: nothing but signals can wake a task. Whether to wait, for a signal or for other threads. Not idle: it has waited,
      * and something came. */
     bool (*on_idle)(executor *, bool idle);
@@ -85,6 +86,14 @@ struct momo_executor {
         struct task *first, **last; /* tasks whose cancellation reaches them next, while it is under way (scope.c) */
         bool under_way;
     } reach;
+
+    struct {
+        bool begun;               /* until the run ends: a stop has begun, by its first phase or without one */
+        unsigned serving;         /* those who serve */
+        unsigned holds;           /* of those who serve, and threads that do: the second phase waits for them */
+        void (*over)(executor *); /* what ends the first phase; NULL: there is none */
+        list *waiters;            /* tasks that wait for `begun`, and then for the second phase; NULL: none yet */
+    } drain;
 
     struct {
         list waiters;   /* tasks whose work takes long (heavy.h) */
@@ -128,7 +137,8 @@ struct momo_executor {
         struct thread *own; /* that this executor runs on, where another one started it */
         list children;      /* that this executor started and whose end it has not seen yet */
         unsigned count;     /* of these: they keep a run alive */
-        timer stop_grace;   /* pending after they were told to stop; then those that have not heard are left behind */
+        timer drain_grace;  /* pending after they were told to drain; who has not heard by then is not waited for */
+        timer stop_grace;   /* pending after they were told to stop; who has not heard by then is left behind */
         driver driver;
     } threads;
 
@@ -157,6 +167,7 @@ void executor_set_virtual(executor *, bool);
  * would wake any; they stay parked, and a further call goes on with what was changed meanwhile. */
 bool executor_run(executor *);
 
+/* Cancels every task, those yet to be spawned too. A stop that lets those who serve come to an end first: drain_begin. */
 void executor_stop(executor *);
 /* From now on the driver, whose link is on no list or on this one, takes part. It must live as long as the executor. */
 void executor_add_driver(executor *, driver *);

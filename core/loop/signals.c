@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "loop/drain.h"
 #include "loop/io.h"
 
 /* Signals that tasks have taken over, on any thread: bit number - 1. The process's own, as their actions are: whoever took one
@@ -68,7 +69,7 @@ static void on_stop_signal(uv_signal_t *watcher, int number) {
     }
     uv_signal_stop(&ex->stop_signals[0]);
     uv_signal_stop(&ex->stop_signals[1]);
-    executor_stop(ex);
+    drain_begin(ex, executor_stop);
 }
 
 int signals_stop(executor *ex) {

@@ -63,9 +63,10 @@ const char *option_name(int i, int *kind) {
     return options[i].name;
 }
 
-int option_set(const io *o, int i, double value, const char *text) {
+int option_set(io *o, int i, double value, const char *text) {
     const struct option *option = &options[i];
     if (option->level < 0) {
+        o->shared |= value == 0;
         return fcntl(o->fd, F_SETFD, value != 0 ? FD_CLOEXEC : 0) < 0 ? io_last_error() : 0;
     }
     int number = 0;

@@ -9,6 +9,6 @@
 /* The i-th option, from 0; NULL: there are no more. */
 const char *option_name(int i, int *kind);
 /* The value is a number, or for MOMO_TEXT a text. */
-int option_set(const io *, int i, double value, const char *text);
+int option_set(io *, int i, double value, const char *text);
 /* A text's length, or 0; or negative. */
 int option_get(const io *, int i, double *value, char *text, size_t size);

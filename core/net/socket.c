@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -17,6 +18,12 @@ int socket_new(int family, int type) {
 int socket_set_flag(int fd, int name) {
     int on = 1;
     return setsockopt(fd, SOL_SOCKET, name, &on, sizeof on) < 0 ? io_last_error() : 0;
+}
+
+static int get_int(int fd, int name) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? -1 : value;
 }
 
 int socket_bind(int fd, const address *a) {
@@ -57,6 +64,20 @@ int socket_accept(io *listener, io **out, address *peer) {
     return fd < 0 ? (int)fd : open_socket(listener->executor, (int)fd, peer->storage.ss_family, out);
 }
 
+/* Closing alone would reset those who are in the queue by then. TCP has no call for it, but a filter: who is not let in tries
+ * again a second later, and is refused as soon as the listener is closed. */
+int socket_refuse(io *listener) {
+    if (listener->shared) {
+        return UV_EPERM;
+    }
+    if (get_int(listener->fd, SO_DOMAIN) == AF_UNIX) {
+        return shutdown(listener->fd, SHUT_RD) < 0 ? io_last_error() : 0;
+    }
+    struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+    struct sock_fprog program = {1, &drop};
+    return setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ? io_last_error() : 0;
+}
+
 int socket_connect(executor *ex, const address *a, io **out) {
     *out = NULL;
     int fd = socket_new(a->storage.ss_family, SOCK_STREAM);
@@ -69,12 +90,6 @@ int socket_connect(executor *ex, const address *a, io **out) {
         return status;
     }
     return open_socket(ex, fd, a->storage.ss_family, out);
-}
-
-static int get_int(int fd, int name) {
-    int value = -1;
-    socklen_t size = sizeof value;
-    return getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? -1 : value;
 }
 
 int socket_connected(io *o) {
@@ -121,6 +136,7 @@ int socket_adopt(executor *ex, int fd, io **out) {
     int status = listening ? io_open(ex, fd, out) : open_socket(ex, fd, get_int(fd, SO_DOMAIN), out);
     if (status == 0) {
         (*out)->listening = listening;
+        (*out)->shared = true;
     }
     return status;
 }

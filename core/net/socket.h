@@ -15,6 +15,9 @@ int socket_bind(int fd, const address *);
 int socket_listen(executor *, int fd, int backlog, io **);
 /* The next connection and its peer; UV_EAGAIN: there is none now. */
 int socket_accept(io *listener, io **, address *peer);
+/* Nobody else gets into a listener's queue; those who are there can still be accepted. UV_EPERM: another process may have the
+ * listener, too. */
+int socket_refuse(io *listener);
 /* A socket whose connect(2) is under way: it is writable when that has ended. UV_EAGAIN: a Unix listener's queue is
  * full, and nothing tells when it no longer is. */
 int socket_connect(executor *, const address *, io **);

@@ -4,6 +4,7 @@
  */
 #include "thread/thread.h"
 
+#include "loop/drain.h"
 #include "thread/channel.h"
 
 #include <sched.h>
@@ -30,16 +31,87 @@ static void on_stop_mail(mail *m) {
     executor_stop(t->executor);
 }
 
+/* ---- the first phase of a stop ---- */
+
+static void let_parent_go(thread *t) {
+    if (t->holds) {
+        t->holds = false;
+        drain_let_go(t->parent);
+    }
+}
+
+/* On the child: its drain is over, and its parent's stop is to come. */
+static void on_drain_over(executor *ex) {
+    thread *t = ex->threads.own;
+    pthread_mutex_lock(&t->lock);
+    if (!t->orphaned) {
+        inbox_post(&t->parent->inbox, &t->drained);
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* Mail to the parent. */
+static void on_drained_mail(mail *m) {
+    let_parent_go(list_entry(m, thread, drained));
+}
+
+/* Mail to the child. */
+static void on_drain_mail(mail *m) {
+    thread *t = list_entry(m, thread, drain);
+    pthread_mutex_lock(&t->lock);
+    t->drain_heard = true;
+    pthread_mutex_unlock(&t->lock);
+    drain_begin(t->executor, on_drain_over);
+}
+
+/* Those that have not heard of it in time compute: nobody waits for them. */
+static void on_drain_grace_over(timer *timer) {
+    executor *ex = list_entry(timer, executor, threads.drain_grace);
+    for (list *node = ex->threads.children.next; node != &ex->threads.children; node = node->next) {
+        thread *t = list_entry(node, thread, link);
+        pthread_mutex_lock(&t->lock);
+        bool heard = t->drain_heard;
+        pthread_mutex_unlock(&t->lock);
+        if (!heard) {
+            let_parent_go(t);
+        }
+    }
+}
+
+/* A program in which no thread serves stops at once. */
+static void on_drain(executor *ex) {
+    if (!drain_others_serve(ex)) {
+        return;
+    }
+    for (list *node = ex->threads.children.next; node != &ex->threads.children; node = node->next) {
+        thread *t = list_entry(node, thread, link);
+        t->holds = true;
+        drain_hold(ex);
+        pthread_mutex_lock(&t->lock);
+        t->drains = true;
+        if (t->executor) {
+            inbox_post(&t->executor->inbox, &t->drain);
+        }
+        pthread_mutex_unlock(&t->lock);
+    }
+    if (!ex->clock.virtual && !list_empty(&ex->threads.children)) {
+        ex->threads.drain_grace.expired = on_drain_grace_over;
+        wheel_insert(&ex->wheel, &ex->threads.drain_grace.wheel, executor_deadline_ms(ex, STOP_GRACE_SECONDS));
+    }
+}
+
 /* Takes the thread from its parent's list, which ends what that waited for. */
 static void remove_thread(thread *t) {
     executor *parent = t->parent;
     list_remove(&t->link);
     parent->threads.count--;
     if (list_empty(&parent->threads.children)) {
+        wheel_remove(&parent->wheel, &parent->threads.drain_grace.wheel);
         wheel_remove(&parent->wheel, &parent->threads.stop_grace.wheel);
         channel_settle_waits(parent);
     }
     task_wake_all(&t->joiners, WAKE_NONE);
+    let_parent_go(t);
     thread_release(t);
 }
 
@@ -47,6 +119,7 @@ static void remove_thread(thread *t) {
 static void reap(thread *t) {
     inbox_withdraw(&t->parent->inbox, &t->ended);
     inbox_withdraw(&t->parent->inbox, &t->idled);
+    inbox_withdraw(&t->parent->inbox, &t->drained);
     t->seen(t);
     remove_thread(t);
 }
@@ -149,6 +222,7 @@ static void leave_behind(thread *t) {
     pthread_mutex_unlock(&t->lock);
     inbox_withdraw(&parent->inbox, &t->ended);
     inbox_withdraw(&parent->inbox, &t->idled);
+    inbox_withdraw(&parent->inbox, &t->drained);
     if (over) {
         pthread_join(t->os, NULL);
         reap(t);
@@ -186,6 +260,7 @@ static void on_stop(executor *ex) {
 
 /* Threads take part in the turns of an executor that has some, or runs on one. */
 static void drive(executor *ex) {
+    ex->threads.driver.on_drain = on_drain;
     ex->threads.driver.on_stop = on_stop;
     ex->threads.driver.on_idle = on_idle;
     executor_add_driver(ex, &ex->threads.driver);
@@ -208,8 +283,11 @@ int thread_start(thread *t, executor *parent) {
     t->parent = parent;
     t->executor = NULL;
     t->cpus = parent->cpus;
+    t->drains = parent->drain.begun;
     t->stopped = parent->stopping;
-    t->heard = t->over = t->orphaned = t->idle = t->dismissed = false;
+    t->holds = t->drain_heard = t->heard = t->over = t->orphaned = t->idle = t->dismissed = false;
+    t->drain = (mail){.arrived = on_drain_mail};
+    t->drained = (mail){.arrived = on_drained_mail};
     t->stop = (mail){.arrived = on_stop_mail};
     t->ended = (mail){.arrived = on_ended_mail};
     t->idled = t->dismissal = (mail){.arrived = look_again};
@@ -259,15 +337,18 @@ void thread_attach(thread *t, executor *ex) {
     ex->cpus = t->cpus;
     pthread_mutex_lock(&t->lock);
     t->executor = ex;
-    bool stopped = t->heard = t->stopped;
+    bool drains = t->drain_heard = t->drains, stopped = t->heard = t->stopped;
     pthread_mutex_unlock(&t->lock);
     if (stopped) {
         executor_stop(ex);
+    } else if (drains) {
+        drain_begin(ex, on_drain_over);
     }
 }
 
 void thread_detach(thread *t) {
     pthread_mutex_lock(&t->lock);
+    inbox_withdraw(&t->executor->inbox, &t->drain);
     inbox_withdraw(&t->executor->inbox, &t->stop);
     inbox_withdraw(&t->executor->inbox, &t->dismissal);
     t->executor = NULL;

@@ -5,7 +5,9 @@
  * A thread belongs to the executor that started it, its parent: the parent's run does not end before the thread has, and
  * its stop stops the thread. The two meet in mail, and in the fields that the lock guards.
  *
- *   parent: thread_stop --> stopped = true ---> mail to the child ----> child: executor_stop
+ *   parent: on_drain ----> drains = true ----> mail to the child ----> child: drain_begin
+ *   child:  its drain is over ---------------> mail to the parent ---> parent: drain_let_go
+ *   parent: on_stop -----> stopped = true ---> mail to the child ----> child: executor_stop
  *   child:  its main ended --> over = true ---> mail to the parent ---> parent: thread joined, joiners woken
  *
  * Nobody can end a thread by force. One that computes does not hear of a stop, and is left behind once the stop's grace is
@@ -28,11 +30,14 @@ typedef struct thread {
     void (*seen)(struct thread *); /* on the parent's: the thread has ended, its joiners are about to be woken */
     void (*left)(struct thread *); /* on the parent's, instead of `seen`: the thread is left behind */
     void (*free)(struct thread *); /* on either, or any other */
-    mail stop, dismissal;          /* to the thread */
-    mail ended, idled;             /* to the parent */
+    mail drain, stop, dismissal;   /* to the thread */
+    mail drained, ended, idled;    /* to the parent */
+    bool holds;                    /* the parent's stop waits for it to drain. The parent's */
     pthread_mutex_t lock;
     executor *executor;  /* the thread's own, while it has one. Guarded, as all below */
     unsigned references; /* the running thread's, that of the parent's list, and one for each handle */
+    bool drains;         /* it was told to drain, */
+    bool drain_heard;    /* and has heard of it */
     bool stopped;        /* it was told to stop, */
     bool heard;          /* and has heard of it */
     bool over;           /* it has nothing left to do but to end */

@@ -333,6 +333,7 @@ describe("the object files", function()
     table.sort(found, function(a, b) return a.name < b.name end)
     assert.same({
       { name = "executor_running", section = ".tbss" },
+      { name = "serving", section = ".bss" },
       { name = "signals_taken", section = ".bss" },
     }, found)
   end)

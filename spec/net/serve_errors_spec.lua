@@ -74,16 +74,18 @@ describe("an error that the peer causes", function()
   end
 
   it("is told of a client of a Unix socket with the listener's address", function()
-    local status, _, stderr = support.momo("-e", [[
+    local status, stdout, stderr = support.momo("-e", [[
       local momo = require "momo"
-      local listener = assert(momo.net.UnixListener.bind "@momo-serve-errors")
-      momo.spawn(momo.net.serve, listener, function(stream) assert(stream:read()) listener:close() end)
-      momo.net.UnixStream.connect("@momo-serve-errors"):close()
-      momo.time.sleep(0.01)
-      listener:close()
+      local name = "@" .. os.tmpname()
+      local listener = assert(momo.net.UnixListener.bind(name))
+      momo.spawn(function()
+        momo.net.serve(listener, function(stream) listener:close() assert(stream:read()) end)
+      end)
+      momo.net.UnixStream.connect(name):close()
+      print(name)
     ]])
     assert.equal(0, status)
-    assert.matches("^momo: @momo%-serve%-errors: [^\n]*EOF: end of file\n$", stderr)
+    assert.matches("^momo: " .. stdout:match "^(.*)\n":gsub("%p", "%%%0") .. ": [^\n]*EOF: end of file\n$", stderr)
   end)
 end)
 

@@ -75,8 +75,10 @@ M.yield_now = native.yield_now
 ---@type fun(): task: momo.Task?
 M.current = native.current
 
----Cancels every task of this executor, the caller too, and stops the threads that it started. `run` returns, without an
----error, when all have ended.
+---Ends the run, in two phases. First, servers (`momo.net.serve`, `momo.http.serve`) of this thread and of those that it
+---started close their listeners and bring to an end what they have begun, as long as their `drain` says; everything
+---else goes on, as they may depend on it. Then every task is cancelled, the caller too, and the threads are stopped.
+---`run` returns, without an error, when all have ended.
 ---@type fun()
 M.stop = native.stop
 

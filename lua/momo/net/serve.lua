@@ -10,6 +10,8 @@
 
 local check = require "momo.internal.check"
 local core = require "momo.internal.core"
+local drain = require "momo.internal.drain"
+local first = require("momo.internal.select").select
 local scopes = require "momo.internal.scope"
 local show = require "momo.internal.show"
 local sync = require "momo.sync"
@@ -31,8 +33,7 @@ local PAUSE_SECONDS = 0.1
 ---@class momo.net.ServeOptions
 ---@field max_connections integer? connections at a time; when there are so many, it accepts no more
 ---@field drain number? seconds that the handlers are given at the end; 0
----@field on_error fun(err: any, peer: string, code: string?)? is called for a handler that failed, in place of the
----report; with the code, such as "ECONNRESET", of what an operation of the connection itself has failed with
+---@field on_error fun(err: any, peer: string, code: string?)? in place of a report; code: of what the peer has caused
 ---@field on_drain fun()? is called when no more is accepted, and may suspend: `drain` has begun
 ---@field tls momo.tls.Server? the handshake of each connection is made in its task, before the handler is called
 ---@field handshake_timeout number? seconds for it; 10
@@ -104,6 +105,11 @@ local function sealed(handler, options)
   end
 end
 
+local function begin(server, connections, stream, peer)
+  server.active = server.active + 1
+  connections:spawn(connection, server, stream, peer)
+end
+
 ---Returns what accept failed with, unless the listener was closed.
 ---@async
 local function accept_all(server, connections)
@@ -114,8 +120,7 @@ local function accept_all(server, connections)
     else
       local stream, peer, code = listener:accept()
       if stream then
-        server.active = server.active + 1
-        connections:spawn(connection, server, stream, peer)
+        begin(server, connections, stream, peer)
       elseif PASSING[code] then
         changed:notified(PAUSE_SECONDS)
       elseif code == "ECANCELED" or code == "EBADF" then
@@ -127,6 +132,27 @@ local function accept_all(server, connections)
   end
 end
 
+---The program stops: those who have connected by now are served, if there is room, and then the listener is closed. One
+---that others may have, too, such as a successor that inherits it, is left to them at once.
+---@async
+local function close_listener(server, connections, deadline)
+  local listener = server.listener
+  local left = C.momo_refuse(executor, listener) == 0 and now() <= deadline
+  while left do
+    if server.active >= server.max then
+      left = now() < deadline
+      server.changed:notified(math.max(0, deadline - now()))
+    else
+      local stream, peer = listener:accept(0)
+      if stream then
+        begin(server, connections, stream, peer)
+      end
+      left = stream
+    end
+  end
+  listener:close()
+end
+
 ---@async
 local function watch(server)
   while native.wait_closed(server.listener) do end
@@ -135,14 +161,22 @@ local function watch(server)
 end
 
 ---@async
-local function run(server, drain)
+local function run(server, seconds)
   local err, code
   scopes.scope(function(scope)
     local watcher = scope:spawn(watch, server)
     scopes.shield(scopes.supervise, function(connections)
-      err, code = select(2, scope:spawn(accept_all, server, connections):join())
+      local acceptor = scope:spawn(accept_all, server, connections)
+      if first { acceptor, drain.until_draining() } == 2 then
+        acceptor:cancel()
+      end
+      err, code = select(2, acceptor:join())
       watcher:cancel()
-      local deadline = now() + drain
+      local deadline = now() + seconds
+      if drain.draining() then
+        err, code = nil, nil
+        close_listener(server, connections, deadline)
+      end
       if server.on_drain then
         server.on_drain()
       end
@@ -162,12 +196,13 @@ end
 
 ---Accepts connections and calls `handler(stream, peer)` for each in a task of its own, which closes the stream when
 ---that has ended. An error of a handler ends its connection only. One that is passed on from an operation of the
----connection itself, as by assert(stream:read()), is told in one line with the peer's address, and is no failure of the
----program; any other is reported like that of a task that nobody joins.
+---connection itself, as by assert(stream:read()), is told in one line with the peer's address, and is no failure of
+---the program; any other is reported like that of a task that nobody joins.
 ---
----Ends when the listener is closed, or the calling task is cancelled: then it accepts no more, gives the handlers
----`drain` seconds to end, and cancels those that have not. Returns, or raises its cancellation, when all have ended.
----The listener stays the caller's.
+---Ends when the listener is closed, the calling task is cancelled, or the program stops (`momo.stop`, or Ctrl-C):
+---then it accepts no more, gives the handlers `drain` seconds to end, and cancels those that have not. Returns, or
+---raises its cancellation, when all have ended. The listener stays the caller's, but for a stop: that closes it at
+---once, and all else in the program goes on until the handlers have ended. See `momo.draining`.
 ---
 ---When too many descriptors are open, it waits until a connection of its own has ended, or a tenth of a second, and
 ---goes on.
@@ -186,11 +221,11 @@ function M.serve(listener, handler, options)
   check.argument(type(handler) == "function", "serve: argument 2 must be a function", handler)
   options = check.options(options, { max_connections = "number", on_error = "function", drain = "number",
     on_drain = "function", tls = "any", handshake_timeout = "number", on_tls_error = "function" }, "serve")
-  local max, drain = options.max_connections or math.huge, options.drain or 0
+  local max, seconds = options.max_connections or math.huge, options.drain or 0
   check.argument(max == math.huge or (check.is_whole(max) and max >= 1),
     "serve: max_connections must be a whole number from 1", max)
-  check.argument(drain >= 0, "serve: drain must be a number of seconds, 0 or more", drain)
-  return run({
+  check.argument(seconds >= 0, "serve: drain must be a number of seconds, 0 or more", seconds)
+  return drain.serving(run, {
     listener = listener,
     address = listener:local_addr(),
     handler = options.tls and sealed(handler, options) or handler,
@@ -200,7 +235,7 @@ function M.serve(listener, handler, options)
     active = 0,
     changed = sync.Notify(),
     closed = false,
-  }, drain)
+  }, seconds)
 end
 
 return M
