@@ -72,5 +72,6 @@ end
 return names.module(M, "momo", {
   http = function() return require "momo.http" end,
   tls = function() return require "momo.tls" end,
+  fs = function() return require "momo.fs" end,
   process = function() return require "momo.process" end,
 })

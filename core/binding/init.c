@@ -35,6 +35,7 @@
     _(udp)            \
     _(signal)         \
     _(process)        \
+    _(fs)             \
     _(watch)          \
     _(channel_end)    \
     _(thread_channel) \

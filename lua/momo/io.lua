@@ -45,8 +45,44 @@ local function check_stream(value, name, index)
   end
 end
 
+local function is_file(value)
+  local File = package.loaded["momo.fs.file"]
+  return File and getmetatable(value) == File
+end
+
+-- A copy with a file on one side or both: by streams that stand where the files do, and are closed in the end.
+local function copy_files(from, to, n)
+  local source, sink = from, to
+  local err, code
+  if is_file(from) then
+    source, err, code = from:stream()
+    if not source then
+      return nil, err, code, "from"
+    end
+  end
+  if is_file(to) then
+    sink, err, code = to:stream()
+    if not sink then
+      return nil, err, code, "to"
+    end
+  end
+  return scope(function(work)
+    if source ~= from then work:defer(source.close, source) end
+    if sink ~= to then work:defer(sink.close, sink) end
+    local bytes, failure, failure_code, side = M.copy(source, sink, n)
+    if bytes then
+      if source ~= from then from.position = from.position + bytes end
+      if sink ~= to then to.position = to.position + bytes end
+      return bytes
+    end
+    return nil, failure, failure_code, side
+  end)
+end
+
 ---Copies until the end of `from`, or n bytes, in the system where it can (splice); what is unread comes first. What was
 ---not written in the end stays unread in `from`. The timeouts of the streams are those of each wait.
+---
+---A file (momo.fs) may be on either side: from its position on, which moves by what was copied in the end.
 ---
 ---Others can't read `from` meanwhile; writes of others to `to` go between its pieces. It hears of the end of `to` when
 ---it has something to write.
@@ -54,14 +90,17 @@ end
 ---Codes: ECONNRESET; ETIMEDOUT; EPIPE nobody reads `to` any more; EBUSY another task reads `from`; ECANCELED one was
 ---closed meanwhile; EBADF one is closed.
 ---@async
----@param from momo.Stream
----@param to momo.Stream
+---@param from momo.Stream|momo.File
+---@param to momo.Stream|momo.File
 ---@param n integer? bytes at most
 ---@return integer? bytes
 ---@return string? err
 ---@return string? code
 ---@return "from"|"to"|nil side on which it failed
 function M.copy(from, to, n)
+  if is_file(from) or is_file(to) then
+    return copy_files(from, to, n)
+  end
   check_stream(from, "copy", 1)
   check_stream(to, "copy", 2)
   check.argument(n == nil or (check.is_whole(n) and n >= 0), "copy: n must be a whole number from 0", n)
