@@ -36,6 +36,7 @@
     _(signal)         \
     _(process)        \
     _(fs)             \
+    _(notify)         \
     _(watch)          \
     _(channel_end)    \
     _(thread_channel) \

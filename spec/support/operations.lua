@@ -487,6 +487,36 @@ rows["process.run"] = function()
   return { wait = function() return momo.process.run { "sleep", "1000" } end }
 end
 
+rows["watcher:recv"] = function()
+  local folder = assert(momo.fs.tempdir())
+  local watcher = assert(momo.fs.watch(folder))
+  return {
+    own = true,
+    wait = function(timeout) return watcher:recv(timeout) end,
+    check = function()
+      momo.fs.append(folder .. "/a", "x")
+      assert(watcher:recv(10).kind == "create")
+      watcher:close()
+      assert(momo.fs.remove(folder, { recursive = true }))
+    end,
+  }
+end
+
+rows["fs.lock"] = function()
+  local file = assert(momo.fs.tempfile())
+  file:close()
+  local held = waiting(function() momo.fs.lock(file.path, sleep_for_ever) end)
+  return {
+    wait = function() return momo.fs.lock(file.path, sleep_for_ever) end,
+    check = function()
+      held:cancel()
+      held:join()
+      assert(momo.fs.lock(file.path, function() return true end))
+      assert(momo.fs.remove(file.path))
+    end,
+  }
+end
+
 rows["io.poll"] = function()
   local ends = ffi.new "int[2]"
   assert(ffi.C.pipe(ends) == 0)

@@ -18,8 +18,8 @@ File.__index = File
 names.objects(File, "file")
 
 local function check_offset(value, name)
-  check.argument(check.is_whole(value) and value >= 0 and value < 2 ^ 53, name .. ": offset must be a whole number from 0",
-    value)
+  check.argument(check.is_whole(value) and value >= 0 and value < 2 ^ 53,
+    name .. ": offset must be a whole number from 0", value)
 end
 
 local function check_count(value, name)
@@ -38,8 +38,8 @@ end
 
 ---n bytes from the position on, fewer only where the file ends; without n, what is there, at most 64 KiB.
 ---
----Codes: EOF the position is at the end; EBADF it is closed, or not open for reading; EIO; EISDIR; ENOBUFS too many calls
----wait.
+---Codes: EOF the position is at the end; EBADF it is closed, or not open for reading; EIO; EISDIR; ENOBUFS too many
+---calls wait.
 ---@async
 ---@param n integer?
 ---@return string? bytes
@@ -80,8 +80,8 @@ end
 
 ---Writes all of it at the position, or at the end of a file that was opened to append.
 ---
----Codes: ENOSPC; EDQUOT; EFBIG; EBADF it is closed, or not open for writing; EIO; ENOBUFS too many calls wait. Some bytes
----may be written then.
+---Codes: ENOSPC; EDQUOT; EFBIG; EBADF it is closed, or not open for writing; EIO; ENOBUFS too many calls wait. Some
+---bytes may be written then.
 ---@async
 ---@param data string
 ---@return integer? bytes
@@ -155,6 +155,8 @@ function File:stat()
   return call_file("status", self)
 end
 
+---How long the file is.
+---
 ---Codes: EBADF it is closed.
 ---@async
 ---@return integer? bytes of the whole file
@@ -249,8 +251,11 @@ function File:stream()
   return native.fs_stream(self.raw, self.position)
 end
 
----@return integer? fd its descriptor, which stays the file's own
----@return string? err EBADF: it is closed
+---Its descriptor, which stays the file's own.
+---
+---Codes: EBADF it is closed.
+---@return integer? fd
+---@return string? err
 ---@return string? code
 function File:fd()
   check.self(self, File, "file", "fd")
