@@ -194,6 +194,8 @@ end
 ---@param fn fun(...): ... may suspend
 ---@param ... any its arguments
 ---@return any ... what fn returns
+---@return string? err
+---@return string? code
 function M.lock(path, fn, ...)
   check_path(path, "lock")
   check.argument(type(fn) == "function", "lock: argument 2 must be a function", fn)
