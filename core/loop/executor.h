@@ -96,8 +96,9 @@ struct momo_executor {
     } drain;
 
     struct {
-        list waiters;   /* tasks whose work takes long (heavy.h) */
-        unsigned steps; /* that were made in this window */
+        list waiters;       /* tasks whose work takes long (heavy.h) */
+        unsigned steps;     /* that were made in this round, or are promised */
+        uint64_t round_end; /* when there were so many resumes */
     } heavy;
 
     struct {

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { RENEGOTIATION_SIGNAL = 0x00ff, FALLBACK_SIGNAL = 0x5600 }; /* among the ciphers, but none */
+
 typedef struct cursor {
     const unsigned char *bytes;
     size_t n;
@@ -62,9 +64,11 @@ static void note_ciphers(hello *h, SSL *ssl) {
     cursor list = {0};
     const unsigned char *cipher;
     list.n = SSL_client_hello_get0_ciphers(ssl, &list.bytes);
-    h->ciphers_in_all = (unsigned)list.n / 2;
-    while (h->cipher_count < HELLO_CIPHERS && (cipher = next(&list, 2))) {
-        h->ciphers[h->cipher_count++] = number(cipher);
+    while ((cipher = next(&list, 2))) {
+        bool is_signal = number(cipher) == RENEGOTIATION_SIGNAL || number(cipher) == FALLBACK_SIGNAL;
+        if (!is_signal && h->ciphers_in_all++ < HELLO_CIPHERS) {
+            h->ciphers[h->cipher_count++] = number(cipher);
+        }
     }
 }
 

@@ -134,12 +134,13 @@ static void explain_cipher(engine *e, tls_problem *problem) {
     if (e->hello) {
         list_ciphers(theirs, sizeof theirs, names, n, e->hello->ciphers_in_all);
     }
-    STACK_OF(SSL_CIPHER) *mine = SSL_get_ciphers(e->ssl);
+    STACK_OF(SSL_CIPHER) *mine = SSL_get1_supported_ciphers(e->ssl);
     size_t in_all = mine ? (size_t)sk_SSL_CIPHER_num(mine) : 0;
     for (n = 0; n < in_all && n < NAMED_CIPHERS; n++) {
         names[n] = SSL_CIPHER_get_name(sk_SSL_CIPHER_value(mine, (int)n));
     }
     list_ciphers(ours, sizeof ours, names, n, in_all);
+    sk_SSL_CIPHER_free(mine);
     problem_set_openssl(problem, "no-cipher: the peer offers %s; we have %s, and what our certificate's key can do",
                         theirs, ours);
 }

@@ -6,6 +6,7 @@
 #include "tls/internal.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,12 +34,28 @@ static bool is_hashed(const char *path) {
     return found;
 }
 
+/* The same for one of several folders, between colons. */
+static bool is_one_hashed(const char *paths) {
+    char path[PATH_MAX];
+    for (size_t n; *paths; paths += n + (paths[n] == ':')) {
+        n = strcspn(paths, ":");
+        if (n < sizeof path) {
+            memcpy(path, paths, n);
+            path[n] = '\0';
+            if (is_hashed(path)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Adds what the system trusts; false: it has nothing, or there is no memory. */
 static bool add_system(X509_STORE *store) {
     const char *file = secure_getenv("SSL_CERT_FILE"), *folder = secure_getenv("SSL_CERT_DIR");
     if ((file && *file) || (folder && *folder)) {
         bool some = file && *file && X509_STORE_load_file(store, file) == 1;
-        return (folder && *folder && X509_STORE_load_path(store, folder) == 1) || some;
+        return (folder && is_one_hashed(folder) && X509_STORE_load_path(store, folder) == 1) || some;
     }
     if (is_hashed(X509_get_default_cert_dir())) {
         return X509_STORE_load_path(store, X509_get_default_cert_dir()) == 1;

@@ -103,7 +103,7 @@ static void certificate_text(const engine *e, const X509 *certificate, int depth
     } else if (e->name[0]) {
         snprintf(into, room, "the certificate of %s", e->name);
     } else {
-        snprintf(into, room, "the peer's certificate, \"%s\",", subject);
+        snprintf(into, room, "the peer's certificate \"%s\"", subject);
     }
 }
 

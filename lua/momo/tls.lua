@@ -9,9 +9,9 @@ local dns = require "momo.net.dns"
 local facts = require "momo.tls.facts"
 local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
-local now = require("momo.time").now
 local settings = require "momo.tls.settings"
 local TcpStream = require("momo.net.tcp").TcpStream
+local time = require "momo.time"
 
 local function lacks(words)
   package.loaded["momo.tls"] = nil -- so that who asks again is told so again, and of no loop
@@ -127,13 +127,11 @@ end
 
 ---@async
 local function make(self, stream, handshake, timeout)
-  local deadline = timeout and now() + timeout
   local again, result, err, code
   repeat
     repeat again, result, err, code = shake(stream, handshake, timeout) until not again
     if result == "hello" then
       native.tls_answer(handshake, ask(self, stream, handshake))
-      timeout = deadline and math.max(0, deadline - now())
     end
   until result ~= "hello"
   if not result then
@@ -151,7 +149,16 @@ local function make(self, stream, handshake, timeout)
   return stream
 end
 
--- The stream is closed unless the handshake is made, also by an error of what the options call.
+---The same where functions of the options are called, for whose time the timeout counts too, and which may fail.
+---@async
+local function make_asking(self, stream, handshake, timeout)
+  if timeout then
+    return time.timeout(timeout, make, self, stream, handshake, math.huge)
+  end
+  return make(self, stream, handshake)
+end
+
+---The stream is closed unless the handshake is made.
 ---@async
 local function wrap(self, stream, is_server, name, timeout)
   local handshake, err, code = native.tls_begin(stream, self.config, is_server, name, self:session_key(stream))
@@ -159,19 +166,19 @@ local function wrap(self, stream, is_server, name, timeout)
     return nil, err, code
   end
   if not self.options.on_hello and not self.options.on_verify then
-    local wrapped
-    wrapped, err, code = make(self, stream, handshake, timeout)
-    return wrapped, err, code
+    return make(self, stream, handshake, timeout)
   end
   local ok, wrapped
-  ok, wrapped, err, code = xpcall(make, traceback_capture, self, stream, handshake, timeout)
+  ok, wrapped, err, code = xpcall(make_asking, traceback_capture, self, stream, handshake, timeout)
   if not ok or not wrapped then
     stream:close()
   end
   if not ok then
     rethrow(wrapped)
+  elseif not wrapped then
+    return nil, err, code
   end
-  return wrapped, err, code
+  return wrapped
 end
 
 local function check_wrap(self, class, object, stream, timeout)
@@ -340,13 +347,13 @@ function M.connect(address, options, timeout)
   if not client then
     return nil, err, code
   end
-  local deadline = timeout and now() + timeout
+  local deadline = timeout and time.now() + timeout
   local stream
   stream, err, code = TcpStream.connect(address, timeout)
   if not stream then
     return nil, err, code
   end
-  return client:wrap(stream, name, deadline and math.max(0, deadline - now()))
+  return client:wrap(stream, name, deadline and math.max(0, deadline - time.now()))
 end
 
 local LOCAL_NAMES, DAYS = { "localhost", "127.0.0.1", "::1" }, 7
