@@ -16,7 +16,7 @@ local M = {}
 
 local DOWN_SECONDS = 10
 local MANY = 2 ^ 31 - 1
-local UPGRADE = require("momo.http.request").UPGRADE
+local UPGRADE = 4 -- of the marks of http_request
 
 ---@class momo.http.Upstream
 ---@field url momo.http.Url
@@ -84,7 +84,7 @@ end
 -- The request as it goes on; and whether it asks for another protocol.
 local function forward(request, upstream, options)
   local headers = headers_of(request, options)
-  local is_upgrade = request.flags % (2 * UPGRADE) >= UPGRADE
+  local is_upgrade = request.connection.marks % (2 * UPGRADE) >= UPGRADE
   if is_upgrade then
     headers.Upgrade, headers.Connection = request:header "upgrade", "Upgrade"
   end
