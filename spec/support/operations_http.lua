@@ -107,6 +107,7 @@ local POST = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
 rows["http request:read"] = function()
   local request, response, stream, finish = held(POST)
   return {
+    served = true,
     wait = function() return request:read() end,
     check = function()
       assert(stream:write "hello")
@@ -120,6 +121,7 @@ end
 rows["http response:send of much"] = function()
   local _, response, _, finish = held "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
   return {
+    served = true,
     once = true,
     wait = function() return response:send(200, MUCH) end,
     check = finish,
@@ -132,6 +134,7 @@ rows["http response:write"] = function()
     return r
   end)
   return {
+    served = true,
     once = true,
     wait = function() return response:write(MUCH) end,
     check = finish,
@@ -149,6 +152,7 @@ end
 rows["ws:recv"] = function()
   local ws, stream, finish = held_socket()
   return {
+    served = true,
     own = true,
     wait = function(timeout) return ws:recv(timeout) end,
     check = function()
@@ -162,6 +166,7 @@ end
 rows["ws:send of much"] = function()
   local ws, _, finish = held_socket()
   return {
+    served = true,
     once = true,
     wait = function() return ws:send(MUCH, "binary") end,
     check = finish,
