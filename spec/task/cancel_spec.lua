@@ -279,6 +279,21 @@ describe("a task that goes on catching its cancellation", function()
     assert.matches("^momo: [^\n]*app.lua:5[^\n]*use momo.pcall[^\n]*\n$", stderr)
   end)
 
+  it("is not given up for those of other cancellations, which count by themselves", function()
+    local raises = momo.run(function()
+      local raises = 0
+      for _ = 1, 5 do
+        momo.time.timeout(0, function()
+          for _ = 1, MOST_RAISES do
+            if not pcall(momo.time.sleep, 1) then raises = raises + 1 end
+          end
+        end)
+      end
+      return raises
+    end)
+    assert.equal(5 * MOST_RAISES, raises)
+  end)
+
   it("or that only yields bare, which can't raise, is given up as well", function()
     local yields = 0
     momo.run(function()

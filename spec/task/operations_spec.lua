@@ -121,6 +121,25 @@ for _, name in ipairs(names) do
       return false
     end))
 
+    if not brief then
+      it("ends with a timeout in a shield, however often the task has caught its cancellation", prepared(prepare,
+        function(subject)
+          local task = momo.spawn(function()
+            momo.current():cancel "deaf"
+            for _ = 1, 100 do
+              assert.is_false((pcall(momo.time.sleep, 1)))
+            end
+            for _ = 1, 3 do
+              tcp.assert_failed("ETIMEDOUT", momo.shield(momo.time.timeout, 0.005, function() subject.wait() end))
+              if name == "write" then break end -- one that was cut short can't be tried again
+            end
+          end)
+          local ok, err = task:join()
+          if not ok then error(err, 0) end
+          return true
+        end))
+    end
+
     it("ends with momo.stop", function()
       local task, ends
       tcp.run(function()
