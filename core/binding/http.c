@@ -24,12 +24,9 @@ static io *open_stream(lua_State *L, int index) {
     return io_get(&runtime_of(L)->executor, *(const momo_token *)lua_touserdata(L, index));
 }
 
-/* Pushes the first n unread bytes and drops them. Bytes are taken after the push, which may run any code. */
+/* Pushes the first n unread bytes and drops them. */
 static const char *take_bytes(lua_State *L, io *o, size_t n) {
-    lua_pushlstring(L, stream_bytes(o), n);
-    if (n <= stream_unread(o)) {
-        stream_consume(o, n);
-    }
+    reading_push(L, o, n);
     return lua_tostring(L, -1);
 }
 
@@ -119,7 +116,7 @@ static void check_request(lua_State *L, op *o) {
     const patience *p = lua_touserdata(L, 2);
     if (o->io) {
         o->timeout = p->is_first || !stream_unread(o->io) ? p->idle : p->head;
-        o->task->progress = 0;
+        o->io->searched = 0;
     }
 }
 
@@ -131,15 +128,15 @@ static void begin_head(op *o, const patience *p) {
     }
 }
 
-/* t->progress: bytes in which no head ends. Without another line it does not end in more either, and so a long one is not read
+/* io.searched: bytes in which no head ends. Without another line it does not end in more either, and so a long one is not read
  * over and over. */
 static int attempt_request(lua_State *L, op *o) {
     const patience *p = lua_touserdata(L, 2);
     int status;
     for (status = reading_fill(o, 0); status == 0; status = reading_fill(o, stream_unread(o->io) + 1)) {
-        size_t seen = o->task->progress, unread = stream_unread(o->io);
+        size_t seen = o->io->searched, unread = stream_unread(o->io);
         const char *bytes = stream_bytes(o->io);
-        o->task->progress = unread;
+        o->io->searched = (uint32_t)unread;
         bool may_end = seen < SHORT || unread >= p->limits.head || memchr(bytes + seen, '\n', unread - seen);
         if (unread == 0 || !may_end) {
             continue;

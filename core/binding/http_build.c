@@ -51,12 +51,14 @@ int http_build_send(lua_State *L, http_build *b, io *o) {
         lua_pushboolean(L, true);
         return 1;
     }
+    if (sent) { /* should the push raise, what was sent is cut short */
+        o->cut = o->broken = true;
+    }
     lua_pushlstring(L, b->bytes, b->size);
     if (sent) { /* the turn is ours, so that nothing comes between the two parts */
-        task *t = o->executor->current;
-        stream_begin_write(o, t);
-        t->progress = sent;
-        o->writing = (ssize_t)b->size;
+        o->cut = o->broken = false;
+        stream_begin_write(o, o->executor->current);
+        o->written = sent;
     }
     return 1;
 }

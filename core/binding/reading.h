@@ -8,6 +8,7 @@
 
 /* Whether another task reads. It holds its turn while it is parked, and then until this is asked of itself. */
 OP_HOT bool reading_another(const op *o) {
+    o->io->lent = false; /* no push is under way, though one may have raised */
     if (o->io->reader == slab_id(&o->task->head)) {
         o->io->reader = 0;
     }
@@ -48,10 +49,17 @@ OP_HOT int reading_fill(op *o, size_t least) {
     return 0;
 }
 
-/* The string is pushed first: that may raise, or run a finalizer that closes the stream, whose bytes stay until the
- * loop has seen the close. */
-OP_HOT int reading_push(lua_State *L, io *o, size_t n) {
+/* Pushes the first n unread bytes, which stay unread. What allocates may run a finalizer, and that would consume them under
+ * the copy: they are lent meanwhile. It may close the stream; then they stay until the loop has seen the close. */
+OP_HOT void reading_copy(lua_State *L, io *o, size_t n) {
+    o->lent = true;
     lua_pushlstring(L, stream_bytes(o), n);
+    o->lent = false;
+}
+
+/* Pushes them and drops them. */
+OP_HOT int reading_push(lua_State *L, io *o, size_t n) {
+    reading_copy(L, o, n);
     stream_consume(o, n);
     return 1;
 }

@@ -14,7 +14,10 @@
 enum {
     READ_MAX = EXECUTOR_SCRATCH, /* bytes, where the caller names no other limit */
     WRITE_BURST = 1024 * 1024,   /* bytes after which a write that never waits lets others have a turn */
-    IOV_PIECES = 64,             /* pieces in one send */
+    PIECES_BURST = 32 * 1024,    /* pieces after which it does, too */
+    BATCH_PLACES = 64,           /* of one system call, */
+    BATCH_ROOM = 32 * 1024,      /* in which small pieces are gathered: */
+    SMALL_PIECE = 1024,
 };
 
 /* A positive whole number; optional where there is a standard. */
@@ -69,7 +72,7 @@ static int attempt_peek(lua_State *L, op *o) {
     if (lua_toboolean(L, 3)) {
         lua_pushnumber(L, (lua_Number)stream_unread(o->io));
     } else {
-        lua_pushlstring(L, stream_bytes(o->io), stream_unread(o->io));
+        reading_copy(L, o->io, stream_unread(o->io));
     }
     return 1;
 }
@@ -103,16 +106,17 @@ static void check_read_until(lua_State *L, op *o) {
               lua_type(L, 2) == LUA_TSTRING ? "an empty one" : luaL_typename(L, 2));
     }
     check_count(L, 3, "read_until", "max", READ_MAX);
-    o->task->progress = 0;
+    if (o->io) {
+        o->io->searched = 0;
+    }
 }
 
-/* t->progress: unread bytes in which no delimiter begins */
 static int attempt_read_until(lua_State *L, op *o) {
     size_t size, max = count(L, 3, READ_MAX);
     const char *delimiter = lua_tolstring(L, 2, &size);
     int status;
     for (status = reading_fill(o, 0); status == 0; status = reading_fill(o, stream_unread(o->io) + 1)) {
-        size_t unread = stream_unread(o->io), searched = (size_t)o->task->progress;
+        size_t unread = stream_unread(o->io), searched = o->io->searched;
         if (unread > max) {
             unread = max;
         }
@@ -124,7 +128,7 @@ static int attempt_read_until(lua_State *L, op *o) {
         if (unread == max) {
             return UV_ENOBUFS;
         }
-        o->task->progress = unread >= size ? unread - size + 1 : 0;
+        o->io->searched = unread >= size ? (uint32_t)(unread - size + 1) : 0;
     }
     return status;
 }
@@ -147,107 +151,192 @@ static int stream_read_until(lua_State *L) {
 
 /* ---- writing ---- */
 
-/* The bytes of the data at index 2, a string or an array of strings; or -1, and a text that says what is wrong is
- * pushed. */
-static ssize_t measure_data(lua_State *L) {
-    if (lua_type(L, 2) == LUA_TSTRING) {
-        return (ssize_t)lua_objlen(L, 2);
-    }
-    if (lua_type(L, 2) != LUA_TTABLE) {
-        lua_pushfstring(L, "write: data must be a string or an array of strings, got %s", luaL_typename(L, 2));
-        return -1;
-    }
-    ssize_t total = 0;
-    int n = (int)lua_objlen(L, 2);
-    if (n == 0) {
-        lua_pushnil(L);
-        if (lua_next(L, 2)) {
-            lua_pushliteral(L, "write: data must be a string or an array of strings, got a table without a place 1");
-            return -1;
-        }
-    }
-    for (int i = 1; i <= n; i++) {
-        lua_rawgeti(L, 2, i);
-        if (lua_type(L, -1) != LUA_TSTRING) {
-            lua_pushfstring(L, "write: piece %d must be a string, got %s", i, luaL_typename(L, -1));
-            return -1;
-        }
-        total += (ssize_t)lua_objlen(L, -1);
-        lua_pop(L, 1);
-    }
-    return total;
-}
-
-/* Writes once, from the offset on. Nothing here allocates, so the strings stay where they are. */
-static ssize_t write_once(lua_State *L, io *o, size_t offset) {
-    struct iovec pieces[IOV_PIECES];
-    int count = 0;
-    bool table = lua_type(L, 2) == LUA_TTABLE;
-    int n = table ? (int)lua_objlen(L, 2) : 1;
-    for (int i = 1; i <= n && count < IOV_PIECES; i++) {
-        size_t size;
-        if (table) {
-            lua_rawgeti(L, 2, i);
-        } else {
-            lua_pushvalue(L, 2);
-        }
-        const char *bytes = lua_tolstring(L, -1, &size);
-        lua_pop(L, 1);
-        if (offset >= size) {
-            offset -= size;
-            continue;
-        }
-        pieces[count++] = (struct iovec){(char *)(uintptr_t)bytes + offset, size - offset};
-        offset = 0;
-    }
-    return stream_write(o, pieces, count);
-}
-
 /* Not fresh: it is still in the queue, or its write is under way. */
 static bool writes(const op *o) {
     return o->io->writer == slab_id(&o->task->head);
 }
 
+/* The pieces of an array are looked at when its turn has come. */
 static void check_write(lua_State *L, op *o) {
     (void)o;
-    if (measure_data(L) < 0) {
-        throw(L, "%s", lua_tostring(L, -1));
+    if (lua_type(L, 2) == LUA_TSTRING) {
+        return;
+    }
+    if (lua_type(L, 2) != LUA_TTABLE) {
+        throw(L, "write: data must be a string or an array of strings, got %s", luaL_typename(L, 2));
+    }
+    if (lua_objlen(L, 2) == 0) {
+        lua_pushnil(L);
+        if (lua_next(L, 2)) {
+            throw(L, "write: data must be a string or an array of strings, got a table without a place 1");
+        }
     }
 }
 
-enum { CHANGED = UV_EAI_BADFLAGS }; /* in place of an answer: the data was, while it was written */
+/* In place of an answer. */
+enum {
+    BAD_PIECE = UV_EAI_BADHINTS, /* it is no string */
+    CHANGED = UV_EAI_BADFLAGS,   /* the data was, while it was written */
+};
 
-static int attempt_write(lua_State *L, op *o) {
-    io *stream = o->io;
-    if (stream->broken) {
-        return UV_EPIPE;
-    }
-    if (!writes(o) && !stream_begin_write(stream, o->task)) {
-        return UV_EAGAIN;
-    }
-    ssize_t total = measure_data(L);
-    if (total < 0 || (o->task->progress > 0 && total != stream->writing)) {
-        return CHANGED;
-    }
-    stream->writing = total;
-    for (size_t written = 0; o->task->progress < (size_t)total;) {
-        if (written >= WRITE_BURST && o->timeout != 0) { /* the peer keeps up */
-            return OP_LET_OTHERS;
-        }
-        ssize_t n = write_once(L, stream, o->task->progress);
-        if (n < 0) {
-            return (int)n;
-        }
-        o->task->progress += (size_t)n;
-        written += (size_t)n;
-    }
+static int end_write(lua_State *L, io *stream) {
     int status = stream_flush(stream);
     if (status < 0) {
         return status;
     }
+    size_t written = stream->written;
     stream_end_write(stream);
-    lua_pushnumber(L, (lua_Number)total);
+    lua_pushnumber(L, (lua_Number)written);
     return 1;
+}
+
+static int write_string(lua_State *L, op *o) {
+    io *stream = o->io;
+    size_t size, burst = stream->written + WRITE_BURST;
+    const char *bytes = lua_tolstring(L, 2, &size);
+    while (stream->written < size) {
+        if (stream->written >= burst && o->timeout != 0) {
+            return OP_LET_OTHERS;
+        }
+        const struct iovec rest = {(char *)(uintptr_t)bytes + stream->written, size - stream->written};
+        ssize_t n = stream_write(stream, &rest, 1);
+        if (n < 0) {
+            return (int)n;
+        }
+        stream->written += (size_t)n;
+    }
+    return end_write(L, stream);
+}
+
+/* What goes out in one system call: pieces, of which neighbours that are small are gathered in one place. */
+typedef struct batch {
+    int count;
+    unsigned piece; /* the first piece behind it, */
+    size_t offset;  /* and what of that is in it */
+    size_t total, gathered;
+    struct iovec places[BATCH_PLACES];
+    char room[BATCH_ROOM];
+} batch;
+
+/* The i-th piece, from 0; NULL: it is no string. As nothing here allocates, it stays where it is. */
+static const char *piece_at(lua_State *L, unsigned i, size_t *size) {
+    lua_rawgeti(L, 2, (int)i + 1);
+    const char *bytes = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, size) : NULL;
+    lua_pop(L, 1);
+    return bytes;
+}
+
+/* False: there is no room left. */
+static bool batch_add(batch *b, const char *bytes, size_t size) {
+    struct iovec *last = b->count ? &b->places[b->count - 1] : NULL;
+    bool small = size <= SMALL_PIECE, joins = small && last && last->iov_base == b->room + b->gathered - last->iov_len;
+    if ((small && size > BATCH_ROOM - b->gathered) || (!joins && b->count == BATCH_PLACES)) {
+        return false;
+    }
+    if (small) {
+        memcpy(b->room + b->gathered, bytes, size);
+        bytes = b->room + b->gathered;
+        b->gathered += size;
+    }
+    if (joins) {
+        last->iov_len += size;
+    } else {
+        b->places[b->count++] = (struct iovec){(char *)(uintptr_t)bytes, size};
+    }
+    b->total += size;
+    return true;
+}
+
+/* As many of the next pieces as one batch takes. False: one of them is no string. */
+static bool gather(lua_State *L, const io *stream, batch *b) {
+    b->count = 0;
+    b->total = b->gathered = 0;
+    b->piece = stream->piece;
+    b->offset = 0;
+    for (size_t offset = stream->offset; b->piece < stream->pieces; b->piece++, offset = 0) {
+        size_t size;
+        const char *bytes = piece_at(L, b->piece, &size);
+        if (!bytes || size < offset) {
+            return false;
+        }
+        if (size > offset && !batch_add(b, bytes + offset, size - offset)) {
+            return true;
+        }
+    }
+    return true;
+}
+
+/* The first n bytes from where the write stands are out. */
+static void advance(lua_State *L, io *stream, size_t n) {
+    stream->written += n;
+    n += stream->offset;
+    size_t size;
+    while (n > 0 && piece_at(L, stream->piece, &size) && n >= size) {
+        n -= size;
+        stream->piece++;
+    }
+    stream->offset = (uint32_t)n;
+}
+
+/* Looks at pieces before the first of them is written: 0, or a code. */
+static int look_at_pieces(lua_State *L, op *o) {
+    io *stream = o->io;
+    unsigned n = (unsigned)lua_objlen(L, 2), begin = stream->piece;
+    for (size_t size; stream->piece < n; stream->piece++) {
+        if (stream->piece - begin >= PIECES_BURST && o->timeout != 0) {
+            return OP_LET_OTHERS;
+        }
+        if (!piece_at(L, stream->piece, &size)) {
+            return BAD_PIECE;
+        }
+    }
+    stream->pieces = n;
+    stream->piece = 0;
+    return 0;
+}
+
+static int write_pieces(lua_State *L, op *o) {
+    io *stream = o->io;
+    if (!stream->pieces) {
+        int status = look_at_pieces(L, o);
+        if (status < 0) {
+            return status;
+        }
+    } else if (lua_objlen(L, 2) != stream->pieces) {
+        return CHANGED;
+    }
+    size_t burst = stream->written + WRITE_BURST;
+    for (unsigned begin = stream->piece; stream->piece < stream->pieces;) {
+        if ((stream->written >= burst || stream->piece - begin >= PIECES_BURST) && o->timeout != 0) {
+            return OP_LET_OTHERS;
+        }
+        batch b;
+        if (!gather(L, stream, &b)) {
+            return CHANGED;
+        }
+        ssize_t n = b.count ? stream_write(stream, b.places, b.count) : 0;
+        if (n < 0) {
+            return (int)n;
+        }
+        if ((size_t)n < b.total) {
+            advance(L, stream, (size_t)n);
+            continue;
+        }
+        stream->written += b.total;
+        stream->piece = b.piece;
+        stream->offset = 0;
+    }
+    return end_write(L, stream);
+}
+
+static int attempt_write(lua_State *L, op *o) {
+    if (o->io->broken) {
+        return UV_EPIPE;
+    }
+    if (!writes(o) && !stream_begin_write(o->io, o->task)) {
+        return UV_EAGAIN;
+    }
+    return lua_type(L, 2) == LUA_TSTRING ? write_string(L, o) : write_pieces(L, o);
 }
 
 static int park_writer(lua_State *L, op *o) {
@@ -266,8 +355,23 @@ static void leave_writer(lua_State *L, op *o) {
     }
 }
 
+/* The first piece that is no string. */
+static int throw_bad_piece(lua_State *L) {
+    size_t size;
+    unsigned i = 0;
+    while (piece_at(L, i, &size)) {
+        i++;
+    }
+    lua_rawgeti(L, 2, (int)i + 1);
+    return throw(L, "write: piece %d must be a string, got %s", (int)i + 1, luaL_typename(L, -1));
+}
+
 static int push_write_failure(lua_State *L, int code) {
-    return code == CHANGED ? throw(L, "write: the data was changed while it was written") : push_failure(L, code);
+    switch (code) {
+    case BAD_PIECE: return throw_bad_piece(L);
+    case CHANGED: return throw(L, "write: the data was changed while it was written");
+    default: return push_failure(L, code);
+    }
 }
 
 /* write(stream, data) -> bytes | nil, err, code */

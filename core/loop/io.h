@@ -50,6 +50,7 @@ struct io {
     bool broken : 1;  /* a write was cut short, or the stream was shut down: nothing may follow */
     bool cut : 1;     /* a write was cut short */
     bool pending : 1; /* its layers have bytes for the descriptor (stream_pend) */
+    bool lent : 1;    /* its unread bytes are being copied, and must stay */
     int16_t failed;   /* the code that an operation of its own failed with last, or 0 */
     int end_code;     /* UV_ENOMEM: unread bytes were lost, and the next read says so; or 0 */
     list open;        /* in executor.io_open; once closed, in executor.io_closed until no task runs */
@@ -57,9 +58,14 @@ struct io {
     list writers;     /* the task whose write is under way, then those whose turn comes after it */
     uint64_t reader;  /* id of the task whose read is parked or about to go on, or 0 */
     uint64_t writer;  /* id of the task whose write is under way, or 0 */
-    ssize_t writing;  /* its bytes in all */
-    double timeout;   /* seconds for each read and write, or negative */
-    char *data;       /* unread bytes: data[start..end) of capacity bytes; data is NULL when there are none */
+    /* Of the read and the write under way, for those who make them: */
+    uint32_t searched; /* unread bytes in which nothing begins that is looked for */
+    uint32_t pieces;   /* of an array: how many there are, once each was looked at; */
+    uint32_t piece;    /* how many of them were written, or looked at; */
+    uint32_t offset;   /* and bytes of the next one that were */
+    size_t written;    /* bytes in all */
+    double timeout;    /* seconds for each read and write, or negative */
+    char *data;        /* unread bytes: data[start..end) of capacity bytes; data is NULL when there are none */
     size_t start, end, capacity;
     const io_hooks *hooks;
     const struct layer *layer; /* what a stream stands on */

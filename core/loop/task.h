@@ -65,10 +65,9 @@ typedef struct task {
     struct scope *scope;  /* the innermost that it is in, or NULL */
     struct scope *parent; /* that it is a child of, or NULL */
     union {
-        int arguments;     /* not started: how many values stand on its coroutine's stack */
-        uint64_t signals;  /* that it waits for */
-        wait_set *set;     /* selecting: what it waits in; owned by the operation */
-        uint64_t progress; /* bytes that the operation under way has moved */
+        int arguments;    /* not started: how many values stand on its coroutine's stack */
+        uint64_t signals; /* that it waits for */
+        wait_set *set;    /* selecting: what it waits in; owned by the operation */
     };
     int8_t expiry;      /* enum wake: what an expired deadline tells it */
     bool asked;         /* the whole task was cancelled, by task_cancel */

@@ -40,7 +40,7 @@ void stream_consume(io *o, size_t n) {
 }
 
 int stream_discard(io *o, size_t n) {
-    if (o->reader && task_get(o->executor, o->reader)) {
+    if (o->lent || (o->reader && task_get(o->executor, o->reader))) {
         return UV_EBUSY;
     }
     if (n > stream_unread(o)) {
@@ -179,12 +179,17 @@ int stream_open_two(executor *ex, const int fds[2], const layer *l, io **first, 
 
 /* ---- writing ---- */
 
+static void begin_write(io *o, task *t) {
+    o->writer = slab_id(&t->head);
+    o->written = 0;
+    o->pieces = o->piece = o->offset = 0;
+}
+
 bool stream_begin_write(io *o, task *t) {
     if (o->writer && task_get(o->executor, o->writer)) {
         return false;
     }
-    o->writer = slab_id(&t->head);
-    t->progress = 0;
+    begin_write(o, t);
     return true;
 }
 
@@ -192,15 +197,14 @@ void stream_end_write(io *o) {
     o->writer = 0;
     if (!list_empty(&o->writers)) {
         task *next = list_entry(list_first(&o->writers), task, place.link);
-        o->writer = slab_id(&next->head);
-        next->progress = 0;
+        begin_write(o, next);
         task_wake(next, WAKE_READY);
     }
 }
 
 void stream_cut_write(io *o, task *t) {
     if (o->writer == slab_id(&t->head)) {
-        o->cut |= t->progress > 0;
+        o->cut |= o->written > 0;
         o->broken |= o->cut;
         stream_end_write(o);
     }

@@ -50,7 +50,7 @@ int stream_spill(io *);
  *   begin -> true: it's the task's turn, until stream_end_write or stream_cut_write; false: wait with stream_wait_turn */
 bool stream_begin_write(io *, task *);
 void stream_end_write(io *);
-/* The write stops after t->progress bytes. If there are any, nothing can be written after them: UV_EPIPE from now on. */
+/* The write stops after io.written bytes, which its task counts. If there are any, nothing can be written after them: UV_EPIPE from now on. */
 void stream_cut_write(io *, task *);
 /* Parks the task behind the write under way. */
 void stream_wait_turn(io *, task *, uint64_t deadline_ms);

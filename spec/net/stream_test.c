@@ -252,9 +252,9 @@ static void resume_writer(task *t) {
         }
     }
     CHECK(out->writer == slab_id(&t->head));
-    while (t->progress < w->total) {
+    while (out->written < w->total) {
         struct iovec pieces[PIECES];
-        size_t at = t->progress;
+        size_t at = out->written;
         int count = 0;
         while (count < PIECES && at < w->total) { /* pieces of any size, empty ones too */
             size_t size = check_below(3) == 0 ? check_any_size(3) : w->total - at;
@@ -262,14 +262,14 @@ static void resume_writer(task *t) {
             pieces[count++] = (struct iovec){w->bytes + at, size};
             at += size;
         }
-        if (at == t->progress) continue;
+        if (at == out->written) continue;
         ssize_t n = stream_write(out, pieces, count);
         if (n == UV_EAGAIN) {
             CHECK(io_wait(out, t, UV_WRITABLE, "write", DEADLINE_NEVER, true) == 0);
             return;
         }
         CHECK(n > 0);
-        t->progress += (uint64_t)n;
+        out->written += (size_t)n;
     }
     stream_end_write(out);
     w->writing = false;
@@ -298,19 +298,19 @@ static void writes_are_whole_and_in_turn(void) {
  * sent nothing leaves it whole. */
 static void a_cut_write(void) {
     begin();
-    for (uint64_t progress = 0; progress < 2; progress++) {
+    for (size_t progress = 0; progress < 2; progress++) {
         int peer;
         io *o = open_stream(&peer);
         task *first, *second;
         CHECK(task_new(ex, &first) == 0 && task_new(ex, &second) == 0);
         CHECK(stream_begin_write(o, first) && !stream_begin_write(o, second));
         stream_wait_turn(o, second, DEADLINE_NEVER);
-        first->progress = progress;
+        o->written = progress;
         stream_cut_write(o, second); /* it is not the second's to cut */
         CHECK(!o->broken && o->writer == slab_id(&first->head));
         stream_cut_write(o, first);
         CHECK(o->broken == (progress > 0));
-        CHECK(o->writer == slab_id(&second->head) && second->state == TASK_READY && second->progress == 0);
+        CHECK(o->writer == slab_id(&second->head) && second->state == TASK_READY && o->written == 0);
         stream_end_write(o);
         CHECK(o->writer == 0);
         list_remove(&second->place.link);

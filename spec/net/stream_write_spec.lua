@@ -275,6 +275,85 @@ describe("a stream that is written", function()
     end)
   end)
 
+  -- Of those that took the square of the pieces' number, these would take hours.
+  it("takes millions of pieces, and lets others have turns meanwhile", function()
+    run(function()
+      local one, other = pair()
+      local pieces = {}
+      for i = 1, 2e6 do
+        pieces[i] = i % 3 == 0 and "y" or "x"
+      end
+      local read = momo.spawn(read_all, other)
+      local writing, turns = true, 0
+      momo.spawn(function()
+        while writing do
+          turns = turns + 1
+          momo.yield_now()
+        end
+      end)
+      assert.equal(#pieces, one:write(pieces))
+      writing = false
+      one:close()
+      assert.is_true(select(2, read:join()) == table.concat(pieces))
+      assert.is_true(turns > 2e6 / 32768, turns .. " turns")
+    end)
+  end)
+
+  it("takes pieces of any size, in parts of any size", function()
+    run(function()
+      local one, other = tcp.narrow_pair()
+      local pieces, random = {}, 1
+      for i = 1, 4000 do
+        random = random * 16807 % 2147483647
+        pieces[i] = string.char(97 + i % 26):rep(random % 100 == 0 and random % 200000 or random % 1500)
+      end
+      local writer = momo.spawn(function()
+        local n = one:write(pieces)
+        one:close()
+        return n
+      end)
+      local all = table.concat(pieces)
+      assert.is_true(read_all(other) == all)
+      assert.same({ true, #all }, { writer:join() })
+    end)
+  end)
+
+  it("throws when a piece is replaced before it is written, and others write on while its task lives", function()
+    run(function()
+      local one, other = pair()
+      local first = waiting(one.write, one, HUGE)
+      local data, err = { "never", "sent" }, nil
+      local second = waiting(function()
+        err = select(2, pcall(one.write, one, data))
+        momo.time.sleep(math.huge)
+      end)
+      data[2] = 7
+      assert.is_true(other:read_exact(#HUGE) == HUGE)
+      assert.is_true(first:join())
+      assert.equal(4, one:write "next")
+      assert.equal("next", other:read())
+      assert.matches("write: piece 2 must be a string, got number", err, 1, true)
+      second:cancel()
+    end)
+  end)
+
+  it("throws when a piece is replaced, or taken away, while it is written, and is broken from then on", function()
+    for _, change in ipairs { function(data) data[3] = {} end, function(data) data[3] = nil end } do
+      run(function()
+        local one, other = pair()
+        local data = { "first", HUGE, "last" }
+        local writer = waiting(function() return pcall(one.write, one, data) end)
+        change(data)
+        local reader = momo.spawn(read_all, other)
+        local _, ok, err = writer:join()
+        reader:cancel()
+        assert.is_false(ok)
+        assert.matches("write: the data was changed while it was written", err, 1, true)
+        assert_failed("EPIPE", one:write "more")
+      end)
+    end
+  end)
+
   it("that never has to wait does not keep the other tasks waiting", function()
     run(function()
       local one, other = pair()

@@ -1,24 +1,14 @@
 -- What a finalizer may do to channels while an operation of theirs allocates, and errors that come out of one.
 
 local momo = require "momo"
+local finalizer = require "spec.support.finalizer"
 local tcp = require "spec.support.tcp"
 
-local channel = momo.thread.channel
-
--- Makes garbage whose finalizer is fn. Who allocates as much as there is finds it; once the function that is returned
--- was called, who allocates anything.
-local function garbage(fn)
-  collectgarbage()
-  collectgarbage("setstepmul", 1e7)
-  getmetatable(newproxy(true)).__gc = fn
-  return function() collectgarbage "restart" end
-end
+local channel, garbage = momo.thread.channel, finalizer.garbage
 
 describe("a finalizer that is called in an operation", function()
   after_each(tcp.check_nothing_left)
-  after_each(function()
-    collectgarbage("setstepmul", 200)
-  end)
+  after_each(finalizer.restore)
 
   it("may close an end that is just being sent: nothing is sent, and no end given away", function()
     tcp.run(function()

@@ -290,9 +290,8 @@ static void cut(void) {
     generous = true;
     open_ends();
     add_layer();
-    ends[0].task->progress = 1;
     CHECK(stream_begin_write(ends[0].io, ends[0].task));
-    ends[0].task->progress = 1;
+    ends[0].io->written = 1;
     stream_cut_write(ends[0].io, ends[0].task);
     CHECK(ends[0].io->broken);
     io_close(ends[0].io);

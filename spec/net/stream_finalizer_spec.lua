@@ -1,0 +1,91 @@
+-- What a finalizer may do to a stream while an operation of it makes a string.
+
+local momo = require "momo"
+local finalizer = require "spec.support.finalizer"
+local tcp = require "spec.support.tcp"
+
+local SENT = ("0123456789abcdef"):rep(4096) .. "\n"
+
+describe("a finalizer that is called in an operation", function()
+  after_each(tcp.check_nothing_left)
+  after_each(finalizer.restore)
+
+  -- Calls fn(stream) with SENT unread, and a finalizer in its first allocation that does this to the stream.
+  local function interrupted(doing, fn)
+    tcp.run(function()
+      local one, other = tcp.pair()
+      assert(other:write(SENT))
+      assert.equal(SENT, one:peek(#SENT))
+      local called
+      local arm = finalizer.garbage(function()
+        called = true
+        doing(one)
+      end)
+      arm()
+      fn(one)
+      assert.is_true(called, "the finalizer was not called")
+    end)
+  end
+
+  local operations = {
+    read = function(stream) return stream:read(40000) end,
+    read_exact = function(stream) return stream:read_exact(40000) end,
+    read_until = function(stream) return stream:read_until("\n", 70000) end,
+    peek = function(stream) return stream:peek(40000) end,
+  }
+  local results = { read = SENT:sub(1, 40000), read_exact = SENT:sub(1, 40000), read_until = SENT, peek = SENT }
+  local rest = { read = SENT:sub(40001), read_exact = SENT:sub(40001), read_until = "", peek = SENT }
+
+  for name, operation in pairs(operations) do
+    for _, n in ipairs { 1, 30000, #SENT } do
+      it(("can't consume %d bytes under %s"):format(n, name), function()
+        local code
+        interrupted(function(stream) code = select(3, stream:consume(n)) end, function(stream)
+          local result = operation(stream)
+          assert.is_true(result == results[name])
+          assert.equal("EBUSY", code)
+          if rest[name] ~= "" then
+            assert.is_true(stream:read_exact(#rest[name]) == rest[name])
+          end
+          stream:set_timeout(0)
+          tcp.assert_failed("ETIMEDOUT", stream:read())
+        end)
+      end)
+    end
+
+    it("may close the stream, and all has come by " .. name, function()
+      interrupted(function(stream) stream:close() end, function(stream)
+        local result = operation(stream)
+        assert.is_true(result == results[name])
+        tcp.assert_failed("EBADF", stream:read())
+      end)
+    end)
+
+    it("may raise, which takes nothing from " .. name, function()
+      interrupted(function() error("in the finalizer", 0) end, function(stream)
+        local ok, err = pcall(operation, stream)
+        assert.same({ false, "in the finalizer" }, { ok, err })
+        assert.is_true(stream:peek(#SENT) == SENT)
+        assert.is_true(stream:consume(#SENT))
+      end)
+    end)
+  end
+
+  it("can't change a stream's bytes while a head is read", function()
+    tcp.run(function()
+      local one, other = tcp.pair()
+      local head = "GET /" .. ("x"):rep(3000) .. " HTTP/1.1\r\nHost: a\r\n\r\n"
+      assert(other:write(head .. SENT))
+      assert(one:peek(#head + #SENT))
+      local native = require("momo.internal.core").native
+      local code
+      local arm = finalizer.garbage(function() code = select(3, one:consume(2000)) end)
+      arm()
+      local method, path = native.http_request(one, 8192, 8192, 100)
+      assert.equal("EBUSY", code)
+      assert.equal("GET", method)
+      assert.equal(3001, #path)
+      assert.is_true(one:read_exact(#SENT) == SENT)
+    end)
+  end)
+end)
