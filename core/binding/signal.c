@@ -71,12 +71,12 @@ static int attempt(lua_State *L, op *o) {
     if (status < 0) {
         return status;
     }
-    if (!(ex->signals_kept & set)) {
+    if (!(ex->signals.kept & set)) {
         return UV_EAGAIN;
     }
-    int number = signal_lowest(ex->signals_kept & set);
+    int number = signal_lowest(ex->signals.kept & set);
     push_signal(L, number);
-    ex->signals_kept &= ~signal_bit(number);
+    ex->signals.kept &= ~signal_bit(number);
     return 1;
 }
 

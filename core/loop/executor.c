@@ -107,7 +107,7 @@ int executor_init(executor *ex) {
     wheel_timer_init(&ex->threads.drain_grace.wheel);
     wheel_timer_init(&ex->threads.stop_grace.wheel);
     list_init(&ex->threads.driver.link);
-    list_init(&ex->signal_waiters);
+    list_init(&ex->signals.waiters);
     slab_init(&ex->tasks, sizeof(task));
     slab_init(&ex->ios, sizeof(io));
     wheel_init(&ex->wheel, executor_now_ms(ex));
@@ -247,12 +247,12 @@ static void skip_time(executor *ex) {
 static void dismiss(executor *ex) {
     list waiting;
     list_init(&waiting);
-    while (!list_empty(&ex->signal_waiters)) {
-        list_push(&waiting, list_pop_front(&ex->signal_waiters));
+    while (!list_empty(&ex->signals.waiters)) {
+        list_push(&waiting, list_pop_front(&ex->signals.waiters));
     }
     while (!list_empty(&waiting)) {
         list *node = list_pop_front(&waiting);
-        list_push(&ex->signal_waiters, node); /* it stays there if it is beneath a shield */
+        list_push(&ex->signals.waiters, node); /* it stays there if it is beneath a shield */
         ex->dismissed = true;
         task_cancel(list_entry(node, task, place.link));
     }

@@ -146,11 +146,13 @@ struct momo_executor {
     /* For signals. No uv_timer_t (we have a wheel), no handle whose start would make it watch a further descriptor (that takes
      * effect in uv_run only), and none that is unreferenced (uv_run does nothing for those alone). */
     uv_loop_t loop;
-    list signal_waiters;                   /* tasks that wait for signals, which keeps no run alive (signals.c) */
-    uint64_t signals_kept;                 /* that came when nobody waited for them: bit number - 1 */
-    uint64_t signals_watched;              /* for which there is a watcher */
-    uv_signal_t signals[EXECUTOR_SIGNALS]; /* watchers, each at number - 1 */
-    uv_signal_t stop_signals[2];           /* SIGINT, SIGTERM (momo_stop_on_signals) */
+    struct {
+        list waiters;                           /* tasks that wait for some, which keeps no run alive (signals.c) */
+        uint64_t kept;                          /* that came and that no task has taken yet: bit number - 1 */
+        uint64_t watched;                       /* for which there is a watcher */
+        uv_signal_t watchers[EXECUTOR_SIGNALS]; /* each at number - 1 */
+        uv_signal_t stop[2];                    /* SIGINT, SIGTERM (signals_stop) */
+    } signals;
 };
 
 /* The executor that runs on this thread, or NULL. */

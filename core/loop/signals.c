@@ -18,8 +18,8 @@ static _Atomic uint64_t signals_taken;
 
 static void on_taken(uv_signal_t *watcher, int number) {
     executor *ex = watcher->data;
-    ex->signals_kept |= signal_bit(number); /* until the task that is woken takes it, or another one does before */
-    for (list *node = ex->signal_waiters.next; node != &ex->signal_waiters; node = node->next) {
+    ex->signals.kept |= signal_bit(number); /* until the task that is woken takes it, or another one does before */
+    for (list *node = ex->signals.waiters.next; node != &ex->signals.waiters; node = node->next) {
         task *t = list_entry(node, task, place.link);
         if (t->signals & signal_bit(number)) {
             task_wake(t, WAKE_READY);
@@ -29,9 +29,9 @@ static void on_taken(uv_signal_t *watcher, int number) {
 }
 
 int signals_take(executor *ex, uint64_t set) {
-    for (uint64_t left = set & ~ex->signals_watched; left; left &= left - 1) {
+    for (uint64_t left = set & ~ex->signals.watched; left; left &= left - 1) {
         int number = signal_lowest(left);
-        uv_signal_t *watcher = &ex->signals[number - 1];
+        uv_signal_t *watcher = &ex->signals.watchers[number - 1];
         uv_signal_init(&ex->loop, watcher);
         watcher->data = ex;
         atomic_fetch_or(&signals_taken, signal_bit(number)); /* before it may come: nobody stops for it */
@@ -41,7 +41,7 @@ int signals_take(executor *ex, uint64_t set) {
             uv_run(&ex->loop, UV_RUN_NOWAIT);
             return status;
         }
-        ex->signals_watched |= signal_bit(number);
+        ex->signals.watched |= signal_bit(number);
     }
     uv_run(&ex->loop, UV_RUN_NOWAIT); /* from here on its epoll knows of them */
     return 0;
@@ -50,12 +50,12 @@ int signals_take(executor *ex, uint64_t set) {
 void signals_wait(task *t, uint64_t set) {
     task_park(t, "signal.recv", DEADLINE_NEVER, WAKE_TIMEOUT);
     t->signals = set;
-    list_push(&t->executor->signal_waiters, &t->place.link);
+    list_push(&t->executor->signals.waiters, &t->place.link);
 }
 
 /* libuv gives a signal its default action back when the last watcher is closed. */
 void signals_outlive(const executor *ex) {
-    for (uint64_t left = ex->signals_watched; left; left &= left - 1) {
+    for (uint64_t left = ex->signals.watched; left; left &= left - 1) {
         io_survive(signal_lowest(left));
     }
 }
@@ -67,15 +67,15 @@ static void on_stop_signal(uv_signal_t *watcher, int number) {
     if (atomic_load(&signals_taken) & signal_bit(number)) {
         return;
     }
-    uv_signal_stop(&ex->stop_signals[0]);
-    uv_signal_stop(&ex->stop_signals[1]);
+    uv_signal_stop(&ex->signals.stop[0]);
+    uv_signal_stop(&ex->signals.stop[1]);
     drain_begin(ex, executor_stop);
 }
 
 int signals_stop(executor *ex) {
     static const int numbers[] = {SIGINT, SIGTERM};
     for (int i = 0; i < 2; i++) {
-        uv_signal_t *watcher = &ex->stop_signals[i];
+        uv_signal_t *watcher = &ex->signals.stop[i];
         int status = uv_signal_init(&ex->loop, watcher);
         if (status == 0) {
             watcher->data = ex;

@@ -16,7 +16,7 @@ static inline int signal_lowest(uint64_t set) {
 
 /* Takes over a set of signals: 0, or negative when the system refuses one. */
 int signals_take(executor *, uint64_t set);
-/* Parks the task until one of the set has come: it is in executor.signals_kept then. */
+/* Parks the task until one of the set has come: it is in executor.signals.kept then. */
 void signals_wait(task *, uint64_t set);
 /* What an executor that is gone has taken over stays so. */
 void signals_outlive(const executor *);

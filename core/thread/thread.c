@@ -201,7 +201,7 @@ static bool on_idle(executor *ex, bool idle) {
     if (!own_threads_idle(ex)) {
         return true;
     }
-    bool waits_for_signals = ex->threads.count || !list_empty(&ex->signal_waiters);
+    bool waits_for_signals = ex->threads.count || !list_empty(&ex->signals.waiters);
     if (self && waits_for_signals && set_idle(self)) {
         return true;
     }
