@@ -52,12 +52,12 @@ struct io {
     bool pending : 1; /* its layers have bytes for the descriptor (stream_pend) */
     bool lent : 1;    /* its unread bytes are being copied, and must stay */
     int16_t failed;   /* the code that an operation of its own failed with last, or 0 */
-    int end_code;     /* UV_ENOMEM: unread bytes were lost, and the next read says so; or 0 */
-    list open;        /* in executor.io_open; once closed, in executor.io_closed until no task runs */
-    list readers;     /* tasks that wait, first come first */
-    list writers;     /* the task whose write is under way, then those whose turn comes after it */
-    uint64_t reader;  /* id of the task whose read is parked or about to go on, or 0 */
-    uint64_t writer;  /* id of the task whose write is under way, or 0 */
+    int end_code; /* what is told in place of an end; UV_ENOMEM: unread bytes were lost, and each read says so; or 0 */
+    list open;    /* in executor.io_open; once closed, in executor.io_closed until no task runs */
+    list readers; /* tasks that wait, first come first */
+    list writers; /* the task whose write is under way, then those whose turn comes after it */
+    uint64_t reader; /* id of the task whose read is parked or about to go on, or 0 */
+    uint64_t writer; /* id of the task whose write is under way, or 0 */
     /* Of the read and the write under way, for those who make them: */
     uint32_t searched; /* unread bytes in which nothing begins that is looked for */
     uint32_t pieces;   /* of an array: how many there are, once each was looked at; */

@@ -58,7 +58,8 @@ ssize_t copy_take(copy *c, io *from, const io *to) {
         c->plain = true;
         return 0;
     }
-    ssize_t n = io_try(from, UV_READABLE, move(from->fd, c->pipe[1], at_most(c, PIPE_SIZE)));
+    ssize_t n =
+        transport_keep_failure(from, io_try(from, UV_READABLE, move(from->fd, c->pipe[1], at_most(c, PIPE_SIZE))));
     if (n > 0) {
         c->piped = (size_t)n;
     } else if (n == UV_EAGAIN) {
@@ -94,7 +95,7 @@ ssize_t copy_give(copy *c, io *from, io *to) {
         }
         return n;
     }
-    n = io_try(to, UV_WRITABLE, move(c->pipe[0], to->fd, c->piped));
+    n = transport_keep_failure(to, io_try(to, UV_WRITABLE, move(c->pipe[0], to->fd, c->piped)));
     if (n > 0) {
         c->piped -= (size_t)n;
         given(c, (size_t)n);

@@ -83,8 +83,8 @@ static __attribute__((noinline)) int reserve(io *o) {
 }
 
 ssize_t stream_fill_now(io *o, size_t want) {
-    if (o->end_code) {
-        return o->end_code;
+    if (o->end_code == UV_ENOMEM) {
+        return UV_ENOMEM;
     }
     if (!stream_unread(o) && want <= EXECUTOR_SCRATCH) {
         io_claim_scratch(o);

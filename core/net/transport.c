@@ -12,22 +12,40 @@
 
 /* ---- sockets ---- */
 
+ssize_t transport_keep_failure(io *o, ssize_t n) {
+    switch (n) {
+    case UV_ECONNRESET:
+    case UV_ECONNABORTED:
+    case UV_ETIMEDOUT:
+    case UV_EHOSTUNREACH:
+    case UV_ENETUNREACH:
+    case UV_ENETDOWN:
+    case UV_EPROTO: o->end_code = (int)n; break;
+    default: break;
+    }
+    return n;
+}
+
 static ssize_t socket_read(const layer *l, io *o, char *into, size_t room) {
     (void)l;
     ssize_t n = io_try(o, UV_READABLE, recv(o->fd, into, room, MSG_DONTWAIT));
     if (n > 0 && (size_t)n < room && o->drains) {
         o->ready &= (uint8_t)~UV_READABLE; /* the next bytes are an event */
     }
-    return n == 0 ? UV_EOF : n;
+    if (n == 0) {
+        return o->end_code ? o->end_code : UV_EOF;
+    }
+    return transport_keep_failure(o, n);
 }
 
 static ssize_t socket_writev(const layer *l, io *o, const struct iovec *pieces, int count) {
     (void)l;
     if (count == 1) {
-        return io_try(o, UV_WRITABLE, send(o->fd, pieces->iov_base, pieces->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL));
+        return transport_keep_failure(
+            o, io_try(o, UV_WRITABLE, send(o->fd, pieces->iov_base, pieces->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL)));
     }
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count};
-    return io_try(o, UV_WRITABLE, sendmsg(o->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+    return transport_keep_failure(o, io_try(o, UV_WRITABLE, sendmsg(o->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL)));
 }
 
 static int socket_shutdown(const layer *l, io *o) {

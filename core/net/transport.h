@@ -52,6 +52,10 @@ extern const layer layer_terminal; /* the same, of a pseudo-terminal's master */
 extern const layer
     layer_shared; /* the same, where the descriptor has to block, as other processes have it: poll(2) comes first */
 
+/* The system tells what has ended a connection once, to whoever asks first: it is kept for those who read, who are told it in
+ * place of an end, behind the bytes that came before. n: what a system call on the socket has returned, passed through. */
+ssize_t transport_keep_failure(io *, ssize_t n);
+
 static inline ssize_t layer_read(const layer *l, io *o, char *into, size_t room) {
     return l->transport->read(l, o, into, room);
 }
