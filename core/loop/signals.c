@@ -77,6 +77,10 @@ int signals_stop(executor *ex) {
     for (int i = 0; i < 2; i++) {
         uv_signal_t *watcher = &ex->signals.stop[i];
         int status = uv_signal_init(&ex->loop, watcher);
+        struct sigaction now;
+        if (status == 0 && sigaction(numbers[i], NULL, &now) == 0 && now.sa_handler == SIG_IGN) {
+            continue; /* as of a script's background job, which survives Ctrl-C */
+        }
         if (status == 0) {
             watcher->data = ex;
             /* the kernel puts the default back */

@@ -118,3 +118,20 @@ describe("SIGPIPE", function()
     assert.same({ 0, "Broken pipe, status 0\n" }, { status, stdout })
   end)
 end)
+
+describe("a signal that was ignored at the start", function()
+  for _, name in ipairs { "INT", "TERM" } do
+    it("stays ignored: SIG" .. name, function()
+      local other = name == "INT" and "TERM" or "INT"
+      local status, stdout = support.shell(("trap '' %s; exec %s -e %s"):format(name,
+        support.quote(os.getenv "MOMO_BIN"), support.quote(PRELUDE .. ([[
+          signal "%s"
+          momo.time.sleep(0.01)
+          print "goes on"
+          signal "%s"
+          momo.time.sleep(60)
+        ]]):format(name, other))))
+      assert.same({ 0, "goes on\n" }, { status, stdout })
+    end)
+  end
+end)
