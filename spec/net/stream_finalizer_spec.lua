@@ -1,6 +1,5 @@
 -- What a finalizer may do to a stream while an operation of it makes a string.
 
-local momo = require "momo"
 local finalizer = require "spec.support.finalizer"
 local tcp = require "spec.support.tcp"
 

@@ -2,8 +2,8 @@
 
 local M = {}
 
----Makes garbage whose finalizer is fn. Who allocates as much as there is finds it; once the function that is returned was
----called, who allocates anything.
+---Makes garbage whose finalizer is fn. Who allocates as much as there is finds it; once the function that is
+---returned was called, who allocates anything.
 ---@param fn function
 ---@return fun() arm
 function M.garbage(fn)

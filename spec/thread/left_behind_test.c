@@ -19,7 +19,7 @@ static bool left;
 
 static void resume(task *t) {
     if (t->top) {
-        CHECK(task_take_wake(t) == WAKE_READY && t->executor->signals_kept == signal_bit(SIGUSR1));
+        CHECK(task_take_wake(t) == WAKE_READY && t->executor->signals.kept == signal_bit(SIGUSR1));
         task_end(t);
         return;
     }
