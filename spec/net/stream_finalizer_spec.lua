@@ -79,8 +79,9 @@ describe("a finalizer that is called in an operation", function()
       local native = require("momo.internal.core").native
       local code
       local arm = finalizer.garbage(function() code = select(3, one:consume(2000)) end)
+      local patience = native.http_patience(8192, 8192, 100, 10, 10, true)
       arm()
-      local method, path = native.http_request(one, 8192, 8192, 100)
+      local _, _, _, _, method, path = native.http_request(one, patience)
       assert.equal("EBUSY", code)
       assert.equal("GET", method)
       assert.equal(3001, #path)

@@ -39,10 +39,22 @@ function M.peer(stream)
   return setmetatable({ stream = stream }, Peer)
 end
 
+-- Lines until the end; one who leaves with something unread resets the connection.
+local function lines(stream)
+  return function()
+    local line, err, code = stream:read_until "\n"
+    if line then
+      return (line:gsub("\r?\n$", ""))
+    elseif code ~= "EOF" and code ~= "ECONNRESET" then
+      error(err, 0)
+    end
+  end
+end
+
 ---Reads a request's head: its lines are in the array, its fields by name in lower case. Nil at the end.
 function Peer:head()
   local head = {}
-  for line in self.stream:lines() do
+  for line in lines(self.stream) do
     if line == "" then
       return head
     end
