@@ -106,11 +106,11 @@ describe("a handshake whose peer", function()
           local wrapping = { momo.spawn(client.wrap, client, one, "localhost"), momo.spawn(server.wrap, server, other) }
           tcp.settle()
           for i, task in ipairs(wrapping) do
-            local waits = task:status() == "waiting"
+            local status = task:status() -- a ready one may still come to its end, or hear of it in its next step
             task:cancel()
             local ok = task:join()
-            assert.equal(waits, not ok)
-            if waits then
+            assert.is_true(status == "ready" or ok == (status == "done"))
+            if not ok then
               assert_failed("EBADF", ({ one, other })[i]:read())
             end
           end
