@@ -250,6 +250,9 @@ static void check_many(void) {
 }
 
 int main(void) {
+#ifdef __SANITIZE_THREAD__
+    return 0; /* there vfork is a fork: the child's failures don't reach us, and nothing here crosses threads */
+#endif
     check_begin();
     null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     CHECK(null_fd >= 0);

@@ -292,6 +292,9 @@ end)
 
 describe("a thread that computes", function()
   it("holds a stop up for no longer than its grace", function()
+    if (os.getenv "MOMO_SANITIZE" or "") ~= "" then
+      return pending "the state that is left behind looks leaked"
+    end
     local status, _, stderr = outcome [[
       local listener = assert(momo.net.TcpListener.bind "127.0.0.1:0")
       momo.thread.spawn({ name = "busy" }, function() while true do end end)

@@ -9,6 +9,9 @@ describe("examples", function()
   after_each(process.stop_all)
 
   it("run_jobs.lua shows what each job printed, and fails if one has", function()
+    if (os.getenv "MOMO_SANITIZE" or "") ~= "" then
+      return pending "os.exit leaves the state as it is, which looks leaked"
+    end
     local status, out = support.momo(examples .. "run_jobs.lua", "echo a; exit 2", "echo b", "kill -9 $$")
     assert.equal(1, status)
     assert.matches("== echo a; exit 2: status 2\na\n", out, 1, true)
