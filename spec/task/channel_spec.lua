@@ -1,4 +1,5 @@
 local momo = require "momo"
+local finalizer = require "spec.support.finalizer"
 local virtual = require "spec.support.virtual"
 
 local channel, oneshot, now, sleep = momo.sync.channel, momo.sync.oneshot, momo.time.now, momo.time.sleep
@@ -25,6 +26,21 @@ describe("a channel", function()
     for i = 1, 500 do assert.equal(i, rx:recv()) end
     send_all(tx, 1001, 3000)
     for i = 501, 3000 do assert.equal(i, rx:recv()) end
+  end))
+
+  it("keeps what a finalizer sends in the midst of a send", on(function()
+    finally(finalizer.restore)
+    for n = 1, 40 do
+      local tx, rx = channel()
+      send_all(tx, 1, n - 1)
+      collectgarbage "stop"
+      local arm = finalizer.garbage(function() assert(tx:send "of the finalizer") end)
+      arm()
+      tx:send(n)
+      collectgarbage()
+      tx:close()
+      assert.equal(n + 1, #receive_all(rx), n)
+    end
   end))
 
   it("lets a receiver wait", on(function()

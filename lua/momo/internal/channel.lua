@@ -56,10 +56,11 @@ local function broken_pipe()
   return nil, "EPIPE: broken pipe", "EPIPE"
 end
 
----Twice the room, the values in order from place 1 on.
+---Twice the room, the values in order from place 1 on. The new ring is made first: that may run a finalizer, which sends.
 local function grow(channel)
+  local larger = {}
   local ring, mask, head = channel.ring, channel.mask, channel.head
-  local n, larger = channel.tail - head, {}
+  local n = channel.tail - head
   for i = 0, n - 1 do
     larger[i + 1] = ring[band(head + i, mask) + 1]
   end
