@@ -20,6 +20,7 @@ static handle *self(lua_State *L, const char *method) {
     handle *h = check_self(L, &task_metatable, "task", method);
     if (h->task && !executor_running && runtime_of(L)->executor.closed) {
         h->task = NULL; /* its slot is gone */
+        h->outcome = OUTCOME_CANCELLED;
     }
     return h;
 }
@@ -70,7 +71,7 @@ static int task_traceback(lua_State *L) {
     const handle *h = self(L, "traceback");
     if (h->task) {
         luaL_traceback(L, h->task->top, NULL, 0);
-    } else if (h->outcome == OUTCOME_DONE) {
+    } else if (h->outcome == OUTCOME_DONE || !h->fields) {
         lua_pushliteral(L, "");
     } else {
         lua_getfenv(L, 1);

@@ -114,7 +114,21 @@ int executor_init(executor *ex) {
     return 0;
 }
 
+/* Takes every task out of what it waits in and belongs to: queues, scopes and what select waits in live on, as long as they
+ * are known to somebody else. */
+static void end_tasks(executor *ex) {
+    uint32_t cursor = 0;
+    for (task *t; (t = slab_next(&ex->tasks, &cursor));) {
+        if (t->state == TASK_WAITING) {
+            task_wake(t, WAKE_NONE);
+        }
+        list_remove(&t->place.link);
+        task_end(t);
+    }
+}
+
 void executor_deinit(executor *ex) {
+    end_tasks(ex);
     while (!list_empty(&ex->io_open)) {
         io_close(list_entry(list_first(&ex->io_open), io, open));
     }
