@@ -190,15 +190,21 @@ function M.frames(world, random)
     end }
   end
   local function read_exact(actor, size) -- nil: there is no more, or it was given up
-    local data, err, code
-    local done = actor:insist("read_exact " .. size, function()
-      data, err, code = reads:read_exact(size)
-      if not data then
-        world:failed(actor.name, err, code, "EOF")
+    local data
+    for _ = 1, 200 do
+      actor:step("read_exact " .. size, function()
+        local err, code
+        data, err, code = reads:read_exact(size)
+        if not data then
+          world:failed(actor.name, err, code, "EOF")
+          ended = code == "EOF"
+        end
+      end)
+      if data or ended then
+        return data
       end
-    end)
-    ended, broken = ended or code == "EOF", broken or not done
-    return data
+    end
+    broken = true
   end
   actors[n + 1] = { "frame reader", function(actor)
     while not ended and not broken do

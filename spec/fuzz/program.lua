@@ -38,21 +38,25 @@ local function converse(world, kind, random, number)
   if not conversation then
     return
   end
+  local actors = {}
   local ok, err = pcall(momo.scope, function(scope)
-    for _, actor in ipairs(conversation.actors) do
-      world:act(scope, ("%s of %d"):format(actor[1], number), actor[2], actor[3])
+    for i, actor in ipairs(conversation.actors) do
+      actors[i] = world:act(scope, ("%s of %d"):format(actor[1], number), actor[2], actor[3])
     end
   end)
   world:log("conversation", number, "ends", ok, err)
   if ok or conversation.crosses or random(4) > 1 then -- else it is left to the collector
     conversation.close()
   end
-  if ok then
-    world:count "checked"
-    conversation.check()
-  else
+  for _, actor in ipairs(actors) do
+    if actor.given_up then
+      return
+    end
+  end
+  if not ok then
     error(err, 0)
   end
+  conversation.check()
 end
 
 local frames = {
@@ -150,9 +154,12 @@ end
 function M.run(world, options)
   local random = world.random
   world.chaos = world:split()
+  world.kept = {}
+  world.prime, world.calm = chaos.prime, chaos.relax
   world.blind = options.blind
   if world.blind then
     jit.off() -- where a trace allocates, LuaJIT does not survive that it can't
+    jit.flush()
   end
   if options.main then -- the whole process
     world.starved = chaos.can_starve and not options.blind and random(4) == 1
@@ -183,7 +190,7 @@ function M.run(world, options)
       error(err, 0)
     end
   end)
-  world.over, world.hooks = true, {} -- which know what was left to the collector
+  world.over, world.hooks, world.kept = true, {}, {} -- which know what was left to the collector
   if options.main then
     M.calm()
   end

@@ -3,8 +3,10 @@
 
 local ffi = require "ffi"
 local momo = require "momo"
+local core = require "momo.internal.core"
 
 local net = momo.net
+local length = core.new "size_t[1]"
 local RECORDS, RECORD = 32768, 8
 local PERIOD = RECORDS * RECORD
 local text
@@ -113,12 +115,15 @@ end
 local function peek(actor, flow, stream)
   actor:step("peek", function()
     local before, min = #flow.dropped + 1, size(actor.random)
-    local data, err, code
-    if actor.random(2) == 1 then
-      data, err, code = stream:peek(min)
-    else
+    local data, err, code = stream:peek(min)
+    if data and actor.random(2) == 1 then -- no finalizer may use the stream as long as the pointer is to be good
+      collectgarbage "stop"
+      before = #flow.dropped + 1
+      stream:set_timeout(0)
       data, err, code = stream:peek_ptr(min)
       data = data and ffi.string(data, err)
+      stream:set_timeout(nil)
+      collectgarbage "restart"
     end
     if not data then
       flow.short = code == "EOF"
@@ -186,7 +191,17 @@ function M.write(actor, flow, stream)
     actor:step(("write %d at %d"):format(n, flow.sent), function()
       local may_break = flow.broken or flow.at_most > flow.sent -- an earlier write was cut short
       flow.at_most = math.max(flow.at_most, flow.sent + n)
-      local written, err, code = stream:write(random(3) == 1 and pieces_of(random, data) or data)
+      local given = random(3) == 1 and pieces_of(random, data) or data
+      flow.spoil = type(given) == "table" and random(4) == 1 and given
+      local whole, written, err, code = pcall(stream.write, stream, given)
+      if not whole and type(written) == "string" and written:find("write: ", 1, true) and flow.spoil == nil then
+        actor.world:log(actor.name, "  raised", written)
+        return -- nothing was sent, or the stream is broken from here on
+      end
+      flow.spoil = false
+      if not whole then
+        error(written, 0)
+      end
       if written then
         actor.world:expect(written == n, actor.name, "write returned", tostring(written))
         flow.sent = flow.sent + n
@@ -269,11 +284,21 @@ function M.hook(world, random, flow, stream, break_it)
   local hooks = world.hooks
   hooks[#hooks + 1] = function()
     local n = random(20) - 1
+    if random(3) == 1 then -- all: then its buffer goes
+      core.C.momo_unread(core.executor, stream, length)
+      n = tonumber(length[0])
+    end
     local ok, done = pcall(stream.consume, stream, n)
     if ok and done then
       world:log("a hook consumes", n, "at", flow.position)
       flow.position = flow.position + n
       flow.dropped[#flow.dropped + 1] = n
+    end
+  end
+  hooks[#hooks + 1] = function() -- a mistake: pieces change while they are written
+    if flow.spoil then
+      flow.spoil[#flow.spoil] = {}
+      flow.spoil = nil
     end
   end
   if break_it then

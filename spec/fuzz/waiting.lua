@@ -291,7 +291,21 @@ local function poll(actor)
   writer:close()
 end
 
-local deeds = { join, join, race, all, defer, blocking, generator, look_up, poll }
+-- Somebody else resumes the coroutine in which an operation waits.
+local function intrude(actor)
+  local co = momo.coroutine.create(function() momo.time.sleep(actor:ms(5)) end)
+  momo.scope(function(scope)
+    local task = scope:spawn(function() momo.coroutine.resume(co) end)
+    actor.world:watch(task)
+    momo.yield_now()
+    if actor.random(2) == 1 then
+      coroutine.resume(co)
+      task:traceback()
+    end
+  end)
+end
+
+local deeds = { join, join, race, all, defer, blocking, generator, look_up, poll, intrude }
 
 -- Each actor does many things that tasks can do by themselves.
 function M.tasks(_, random)

@@ -7,8 +7,8 @@
 local momo = require "momo"
 local generator = require "spec.fuzz.random"
 
-local KEPT = 300   -- lines of the log
-local CATCHES = 30 -- cancellations that a stubborn actor catches; a task that goes on for ever is given up
+local KEPT = 300    -- lines of the log
+local CATCHES = 130 -- cancellations that a stubborn actor catches: more than 100 of one, and its task is given up
 
 local World = { WATCHED = 64 }
 World.__index = World
@@ -25,6 +25,8 @@ local M = {}
 ---@field starved boolean allocations fail: an operation may be told so
 ---@field blind boolean allocations of Lua fail: nothing that is noted is to be relied on
 ---@field over boolean all conversations have ended
+---@field prime fun(world: fuzz.World)? has what allocates next run finalizers, and calm ends that
+---@field calm fun(world: fuzz.World)?
 
 ---@param seed integer
 ---@param options {verbose: boolean?}
@@ -40,7 +42,6 @@ function M.new(seed, options)
     hooks = {},
     tasks = setmetatable({}, { __mode = "v" }),
     n_tasks = 0,
-    counts = {},
     actors = 0,
   }, World)
 end
@@ -91,10 +92,6 @@ function World:split()
   return generator(self.random(2 ^ 30))
 end
 
-function World:count(what)
-  self.counts[what] = (self.counts[what] or 0) + 1
-end
-
 -- How want of memory or of descriptors is told.
 local WANT = { "not enough memory", "ENOMEM", "EMFILE", "ENFILE", "ENOBUFS", "EAGAIN", "EAI_",
   "too many open files", "Too many open files", "unable to dump given function", "not found:", "Cannot allocate",
@@ -119,7 +116,6 @@ end
 ---What an operation has returned in place of a result. allowed: the codes that it may.
 ---@param allowed string words
 function World:failed(name, err, code, allowed)
-  self:count(code or "?")
   if type(err) ~= "string" or type(code) ~= "string" or err:sub(1, #code + 2) ~= code .. ": " then
     self:problem(name, "returned", tostring(err), tostring(code))
   elseif not (" " .. allowed .. " "):find(" " .. code .. " ", 1, true) and not self:is_want(err) then
@@ -131,6 +127,7 @@ end
 ---@field random fun(n: integer): integer
 ---@field stubborn boolean it catches cancellations, and goes on
 ---@field left integer steps that it still takes
+---@field given_up boolean? its task was given up: what it held it holds for ever
 local Actor = {}
 Actor.__index = Actor
 
@@ -208,6 +205,20 @@ local function perform(actor, op, depth)
   end
 end
 
+-- Now and then finalizers are about to run in the midst of it: of what it pushes, say.
+local function attempt(actor, op)
+  local world = actor.world
+  if not world.prime or actor.random(12) > 1 then
+    return op()
+  end
+  world:prime()
+  local ok, err = pcall(op)
+  world:calm()
+  if not ok then
+    error(err, 0)
+  end
+end
+
 ---Performs the operation in a random way. Whether it was performed to its end; raises a cancellation, unless the actor
 ---is stubborn.
 ---@param name string for the log
@@ -218,7 +229,7 @@ function Actor:step(name, op)
   self.left = self.left - 1
   world:log(self.name, name)
   local ok, err = pcall(perform, self, function()
-    op()
+    attempt(self, op)
     done = true
   end, self.random(3) == 1 and 2 or 0)
   if ok then
@@ -261,6 +272,16 @@ function World:watch(task)
   return task
 end
 
+-- Ends what the actor was to end. Its task may be given up, and then does nothing any more.
+local function end_actor(actor, at_end)
+  if not actor.over then
+    actor.over = true
+    if at_end then
+      at_end(actor)
+    end
+  end
+end
+
 ---Starts an actor in the scope.
 ---@param name string what it does, and in which conversation
 ---@param fn fun(actor: fuzz.Actor)
@@ -275,7 +296,7 @@ function World:act(scope, name, fn, at_end)
     caught = 0,
     random = random,
     stubborn = random(4) == 1,
-    left = random(20) == 1 and 150 or 5 + random(25),
+    left = random(12) == 1 and 160 or 5 + random(25),
   }, Actor)
   actor.task = scope:spawn(function()
     self:watch(momo.current())
@@ -283,9 +304,7 @@ function World:act(scope, name, fn, at_end)
     local ok, err = pcall(fn, actor)
     self:log(actor.name, "ends", ok and "" or err)
     actor.ended = ok
-    if at_end then
-      at_end(actor)
-    end
+    end_actor(actor, at_end)
     if not ok and not momo.is_cancelled(err) and not self:is_want(err) and err ~= M.FAILURE then
       self:problem(actor.name, "ended with", tostring(err))
     end
@@ -294,6 +313,13 @@ function World:act(scope, name, fn, at_end)
     end
   end)
   actor.task:set_name(actor.name)
+  if actor.stubborn then
+    scope:spawn(function()
+      actor.task:join()
+      actor.given_up = not actor.over
+      end_actor(actor, at_end)
+    end)
+  end
   return actor
 end
 
