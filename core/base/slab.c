@@ -37,6 +37,10 @@ static int grow(slab *s) {
     return 0;
 }
 
+int slab_reserve(slab *s) {
+    return s->free || s->used < s->chunk_count * SLAB_CHUNK_SLOTS ? 0 : grow(s);
+}
+
 /* The slots of a chunk are taken in turn the first time, not strung on the free list: memory is touched when used. */
 int slab_take_new(slab *s, void **item) {
     if (s->used == s->chunk_count * SLAB_CHUNK_SLOTS) {

@@ -85,6 +85,9 @@ static inline void *slab_get(const slab *s, uint64_t id) {
     return head->generation == generation ? head : NULL;
 }
 
+/* Makes sure that the next slab_take finds a slot: 0, or -ENOMEM. */
+int slab_reserve(slab *);
+
 /* Hands out the slot released last, or a new one, with a new id. Beyond the head a slot is all zeros the first time
  * and afterwards as its last owner left it. Returns 0, or -ENOMEM: then *item and the slab are as they were. */
 static inline int slab_take(slab *s, void **item) {

@@ -115,23 +115,24 @@ static void check_accept(lua_State *L, op *o) {
 }
 
 static int attempt_accept(lua_State *L, op *o) {
-    momo_token *token = push_object(L, sizeof *token, &stream_metatable); /* first, since it may run finalizers */
-    io *listener = io_get(o->task->executor, *(const momo_token *)lua_touserdata(L, 1)), *accepted;
-    if (!listener) {
-        return UV_ECANCELED;
-    }
     address peer;
-    int status = op_is_first(o, &listener->readers) ? socket_accept(listener, &accepted, &peer) : UV_EAGAIN;
-    if (status != UV_EAGAIN && listener->ready & UV_READABLE) {
-        io_wake_first(listener, UV_READABLE); /* there may be more */
+    int status = op_is_first(o, &o->io->readers) ? socket_accept(o->io, &peer) : UV_EAGAIN;
+    if (status != UV_EAGAIN && o->io->ready & UV_READABLE) {
+        io_wake_first(o->io, UV_READABLE); /* there may be more */
     }
     if (status < 0) {
         return status;
     }
-    *token = io_token(accepted);
+    /* What is pushed may raise, or run a finalizer that closes the listener. */
+    momo_token *token = push_object(L, sizeof *token, &stream_metatable);
     char text[ADDRESS_TEXT_MAX];
     int length = address_format(&peer, text, sizeof text);
     lua_pushlstring(L, text, length > 0 ? (size_t)length : 0);
+    io *accepted = socket_get_accepted(o->io);
+    if (!accepted) {
+        return UV_ECANCELED;
+    }
+    *token = io_token(accepted);
     return 2;
 }
 

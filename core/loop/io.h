@@ -68,8 +68,11 @@ struct io {
     char *data;        /* unread bytes: data[start..end) of capacity bytes; data is NULL when there are none */
     size_t start, end, capacity;
     const io_hooks *hooks;
-    const struct layer *layer; /* what a stream stands on */
-    io_idle *idle;             /* owned; or NULL */
+    union {
+        const struct layer *layer; /* what a stream stands on */
+        uint64_t accepted;         /* a listener's: id of a connection that it has taken and nobody has got yet, or 0 */
+    };
+    io_idle *idle; /* owned; or NULL */
     executor *executor;
 };
 

@@ -30,6 +30,34 @@ int socket_bind(int fd, const address *a) {
     return bind(fd, (const struct sockaddr *)&a->storage, a->length) < 0 ? io_last_error() : 0;
 }
 
+static io *accepted_by(const io *listener) {
+    return slab_get(&listener->executor->ios, listener->accepted);
+}
+
+io *socket_get_accepted(io *listener) {
+    io *accepted = accepted_by(listener);
+    listener->accepted = 0;
+    return accepted;
+}
+
+static void close_accepted(io *listener) {
+    io *accepted = socket_get_accepted(listener);
+    if (accepted) {
+        io_close(accepted);
+    }
+}
+
+static int open_listener(executor *ex, int fd, io **out) {
+    static const io_hooks hooks = {.closing = close_accepted};
+    int status = io_open(ex, fd, out);
+    if (status == 0) {
+        (*out)->listening = true;
+        (*out)->hooks = &hooks;
+        (*out)->accepted = 0;
+    }
+    return status;
+}
+
 int socket_listen(executor *ex, int fd, int backlog, io **out) {
     *out = NULL;
     if (listen(fd, backlog) < 0) {
@@ -37,11 +65,7 @@ int socket_listen(executor *ex, int fd, int backlog, io **out) {
         close(fd);
         return status;
     }
-    int status = io_open(ex, fd, out);
-    if (status == 0) {
-        (*out)->listening = true;
-    }
-    return status;
+    return open_listener(ex, fd, out);
 }
 
 static int open_socket(executor *ex, int fd, int family, io **out) {
@@ -52,8 +76,16 @@ static int open_socket(executor *ex, int fd, int family, io **out) {
     return status;
 }
 
-int socket_accept(io *listener, io **out, address *peer) {
-    *out = NULL;
+int socket_accept(io *listener, address *peer) {
+    io *accepted = accepted_by(listener);
+    if (accepted) {
+        *peer = (address){.length = sizeof peer->storage};
+        getpeername(accepted->fd, (struct sockaddr *)&peer->storage, &peer->length); /* who may be gone */
+        return 0;
+    }
+    if (slab_reserve(&listener->executor->ios) < 0) {
+        return UV_ENOMEM;
+    }
     ssize_t fd;
     do {
         peer->length = sizeof peer->storage;
@@ -61,7 +93,12 @@ int socket_accept(io *listener, io **out, address *peer) {
             listener, UV_READABLE,
             accept4(listener->fd, (struct sockaddr *)&peer->storage, &peer->length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     } while (fd == UV_ECONNABORTED); /* a peer that left the queue is nobody's failure */
-    return fd < 0 ? (int)fd : open_socket(listener->executor, (int)fd, peer->storage.ss_family, out);
+    if (fd < 0) {
+        return (int)fd;
+    }
+    int status = open_socket(listener->executor, (int)fd, peer->storage.ss_family, &accepted);
+    listener->accepted = status < 0 ? 0 : slab_id(&accepted->head);
+    return status;
 }
 
 /* Closing alone would reset those who are in the queue by then. TCP has no call for it, but a filter: who is not let in tries
@@ -133,9 +170,8 @@ int socket_adopt(executor *ex, int fd, io **out) {
         (listening && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)) { /* accept(2) has no MSG_DONTWAIT */
         return io_last_error();
     }
-    int status = listening ? io_open(ex, fd, out) : open_socket(ex, fd, get_int(fd, SO_DOMAIN), out);
+    int status = listening ? open_listener(ex, fd, out) : open_socket(ex, fd, get_int(fd, SO_DOMAIN), out);
     if (status == 0) {
-        (*out)->listening = listening;
         (*out)->shared = true;
     }
     return status;

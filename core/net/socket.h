@@ -13,8 +13,11 @@ int socket_set_flag(int fd, int name);
 int socket_bind(int fd, const address *);
 /* A bound socket becomes a listener; its descriptor is closed when this fails. */
 int socket_listen(executor *, int fd, int backlog, io **);
-/* The next connection and its peer; UV_EAGAIN: there is none now. */
-int socket_accept(io *listener, io **, address *peer);
+/* Takes the next connection from the queue: 0, and its peer; UV_EAGAIN: there is none now. It stays with the listener until
+ * somebody gets it, so that it is not lost when something fails in between. */
+int socket_accept(io *listener, address *peer);
+/* Gives it to the caller; NULL: the listener was closed meanwhile, and the connection with it. */
+io *socket_get_accepted(io *listener);
 /* Nobody else gets into a listener's queue; those who are there can still be accepted. UV_EPERM: another process may have the
  * listener, too. */
 int socket_refuse(io *listener);

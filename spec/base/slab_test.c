@@ -140,8 +140,13 @@ static void refused_memory_changes_nothing(void) {
     void *last = item;
     s.item_size = SIZE_MAX / 2;
     CHECK(slab_take(&s, &item) == -ENOMEM && slab_take(&s, &item) == -ENOMEM && item == last);
+    CHECK(slab_reserve(&s) == -ENOMEM);
     s.item_size = sizeof(struct item);
     CHECK_INVARIANTS(slab_check(&s));
+    CHECK(slab_reserve(&s) == 0);
+    s.item_size = SIZE_MAX / 2;
+    CHECK(slab_reserve(&s) == 0); /* there is one already */
+    s.item_size = sizeof(struct item);
     CHECK(take(&s)->head.index == SLAB_CHUNK_SLOTS);
     slab_deinit(&s);
 }

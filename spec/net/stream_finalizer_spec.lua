@@ -1,4 +1,4 @@
--- What a finalizer may do to a stream while an operation of it makes a string.
+-- What a finalizer may do to a stream or listener while an operation of it makes a string.
 
 local finalizer = require "spec.support.finalizer"
 local tcp = require "spec.support.tcp"
@@ -77,6 +77,7 @@ describe("a finalizer that is called in an operation", function()
       assert(other:write(head .. SENT))
       assert(one:peek(#head + #SENT))
       local native = require("momo.internal.core").native
+      local patience = native.http_patience(8192, 8192, 100, 10, 10, true)
       local code
       local arm = finalizer.garbage(function() code = select(3, one:consume(2000)) end)
       local patience = native.http_patience(8192, 8192, 100, 10, 10, true)
@@ -86,6 +87,33 @@ describe("a finalizer that is called in an operation", function()
       assert.equal("GET", method)
       assert.equal(3001, #path)
       assert.is_true(one:read_exact(#SENT) == SENT)
+    end)
+  end)
+
+  it("may raise, which loses no connection that accept has taken", function()
+    tcp.run(function()
+      local listener = tcp.listen()
+      local client = assert(momo.net.TcpStream.connect(listener:local_addr()))
+      client:write "hello"
+      local behind = momo.net.TcpStream.connect(listener:local_addr())
+      finalizer.garbage(function() error("in the finalizer", 0) end)()
+      local ok, err = pcall(listener.accept, listener, 10)
+      assert.same({ false, "in the finalizer" }, { ok, err })
+      local served, peer = assert(listener:accept(10))
+      assert.equal(client:local_addr(), peer)
+      assert.equal("hello", served:read())
+      assert.equal(behind:local_addr(), select(2, listener:accept(10)))
+    end)
+  end)
+
+  it("may close the listener whose connection is being accepted", function()
+    tcp.run(function()
+      local listener = tcp.listen()
+      local client = assert(momo.net.TcpStream.connect(listener:local_addr()))
+      finalizer.garbage(function() listener:close() end)()
+      local stream, _, code = listener:accept(10)
+      assert.same({ nil, "ECANCELED" }, { stream, code })
+      tcp.assert_failed("EOF", client:read())
     end)
   end)
 end)
