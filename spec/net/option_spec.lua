@@ -194,6 +194,18 @@ describe("from_fd", function()
       assert.equal("0\ttrue\n", program(show, "", "LISTEN_FDS=2 LISTEN_PID=1"))
     end)
 
+    it("are taken over all or not at all", function()
+      run(function()
+        local listener = tcp.listen()
+        listener:set_option("close_on_exec", false)
+        local out = program([[
+          print(select(3, net.inherited_listeners()))
+          print((net.TcpListener.from_fd(3):local_addr()))
+        ]], ("3<&%d 4</dev/null"):format(listener:fd()), "LISTEN_FDS=2 LISTEN_PID=$$")
+        assert.equal("ENOTSOCK\n" .. listener:local_addr() .. "\n", out)
+      end)
+    end)
+
     it("that are none at all are a failure", function()
       assert.equal("nil\tENOTSOCK: socket operation on non-socket: descriptor 3\tENOTSOCK\n",
         program("print(net.inherited_listeners())", "3</dev/null", "LISTEN_FDS=1 LISTEN_PID=$$"))

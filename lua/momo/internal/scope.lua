@@ -62,8 +62,9 @@ end
 function Scope:cancel(reason)
   check.self(self, Scope, "scope", "cancel")
   if not self.cancelled and not self.ended then
-    self.cancelled = setmetatable({ reason = reason }, Cancelled)
-    native.scope_cancel(self.raw, self.cancelled)
+    local cancelled = setmetatable({ reason = reason }, Cancelled)
+    native.scope_cancel(self.raw, cancelled) -- or raises, for want of memory, and nothing is cancelled
+    self.cancelled = cancelled
   end
 end
 

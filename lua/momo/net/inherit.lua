@@ -15,9 +15,11 @@ local function own_pid()
 end
 
 local listeners, names
+local adopted = {}
 
 ---The listeners that systemd, or a predecessor, has handed over: $LISTEN_FDS of them, if $LISTEN_PID is this process.
----They are taken over once, by the main thread; further calls return the same ones, and other threads none.
+---They are taken over once, by the main thread, and none of them if one is no listener; further calls return the same ones,
+---and other threads none.
 ---
 ---Codes: EINVAL one is no listener; ENOTSOCK; EBADF.
 ---@return (momo.net.TcpListener|momo.net.UnixListener)[]? listeners
@@ -27,20 +29,27 @@ function M.inherited_listeners()
   if listeners then
     return listeners, names
   end
-  local found, called = {}, {}
+  local n, called = 0, {}
   if thread.current().index == 0 and tonumber(os.getenv "LISTEN_PID") == own_pid() then
+    n = tonumber(os.getenv "LISTEN_FDS") or 0
     for name in ((os.getenv "LISTEN_FDNAMES" or "") .. ":"):gmatch "([^:]*):" do
       called[#called + 1] = name
     end
-    for i = 1, tonumber(os.getenv "LISTEN_FDS") or 0 do
-      local listener, err, code = socket.adopt(FIRST + i - 1, "listener")
-      if not listener then
-        return nil, err, code
-      end
-      found[i] = listener
+  end
+  for i = 1, n do
+    local ok, err, code = socket.is_kind(FIRST + i - 1, "listener")
+    if not ok then
+      return nil, err, code
     end
   end
-  listeners, names = found, called
+  for i = #adopted + 1, n do -- those that an earlier call could not take over for want of memory
+    local listener, err, code = socket.adopt(FIRST + i - 1, "listener")
+    if not listener then
+      return nil, err, code
+    end
+    adopted[i] = listener
+  end
+  listeners, names = adopted, called
   return listeners, names
 end
 

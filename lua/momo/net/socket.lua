@@ -143,16 +143,28 @@ function M.extend(class, object)
   end
 end
 
----Takes over a socket that was opened elsewhere. One that is of another kind stays the caller's.
+---Whether a descriptor is a socket of this kind.
 ---@param fd integer
 ---@param wanted string (a part of) what the core calls its kind: "a TCP stream"
-function M.adopt(fd, wanted)
+function M.is_kind(fd, wanted)
   local found, err, code = native.socket_kind(fd)
-  if found and not found:find(wanted, 1, true) then
+  if not found then
+    return nil, ("%s: descriptor %d"):format(err, fd), code
+  elseif not found:find(wanted, 1, true) then
     return nil, ("EINVAL: descriptor %d is %s; wanted: %s"):format(fd, found, wanted), "EINVAL"
-  elseif found then
-    found, err, code = native.adopt(fd)
   end
+  return true
+end
+
+---Takes over a socket that was opened elsewhere. One that is of another kind stays the caller's.
+---@param fd integer
+---@param wanted string as for is_kind
+function M.adopt(fd, wanted)
+  local found, err, code = M.is_kind(fd, wanted)
+  if not found then
+    return nil, err, code
+  end
+  found, err, code = native.adopt(fd)
   if not found then
     return nil, ("%s: descriptor %d"):format(err, fd), code
   end
