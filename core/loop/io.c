@@ -147,6 +147,24 @@ int io_begin_idle(io *o, uint64_t deadline_ms, void (*came)(io *)) {
     return 0;
 }
 
+int io_open_idle(executor *ex, int fd, const io_hooks *hooks, void (*came)(io *), io **out) {
+    int status = io_open(ex, fd, out);
+    if (status < 0) {
+        return status;
+    }
+    status = io_watch(*out, UV_READABLE);
+    if (status == 0) {
+        status = io_begin_idle(*out, DEADLINE_NEVER, came);
+    }
+    if (status < 0) {
+        io_close(*out);
+        *out = NULL;
+        return status;
+    }
+    (*out)->hooks = hooks;
+    return 0;
+}
+
 void io_end_idle(io *o) {
     if (o->idle) {
         wheel_remove(&o->executor->wheel, &o->idle->timer.wheel);

@@ -116,6 +116,9 @@ void io_survive(int signal_number);
 /* From now on nobody uses it, no task waits in it, and it has no unread bytes: 0, or UV_ENOMEM. */
 int io_begin_idle(io *, uint64_t deadline_ms, void (*came)(io *));
 void io_end_idle(io *);
+/* Takes over a descriptor that is idle from the first, without a limit: who has the hooks is told by `came`, and no task waits
+ * in it. On failure it is closed, and no hook is called. */
+int io_open_idle(executor *, int fd, const io_hooks *, void (*came)(io *), io **);
 void io_close_idle(executor *);
 /* Every waiter is woken with WAKE_CLOSED; the token ends at once. */
 void io_close(io *);

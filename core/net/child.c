@@ -32,26 +32,13 @@ static void on_closing(io *o) {
 
 /* The pidfd's io; on failure the child is killed. */
 static int watch(child *c) {
-    static const io_hooks none;
     io *o;
-    int status = io_open(c->executor, c->process.fd, &o);
+    int status = io_open_idle(c->executor, c->process.fd, &c->hooks, came, &o);
     if (status < 0) {
         kill(c->process.pid, SIGKILL);
         process_discard(&c->process);
         return status;
     }
-    status = io_watch(o, UV_READABLE);
-    if (status == 0) {
-        status = io_begin_idle(o, DEADLINE_NEVER, came);
-    }
-    if (status < 0) {
-        kill(c->process.pid, SIGKILL);
-        o->hooks = &none;
-        process_discard(&c->process);
-        io_close(o);
-        return status;
-    }
-    o->hooks = &c->hooks;
     c->token = io_token(o);
     return 0;
 }

@@ -26,29 +26,19 @@ static void on_closing(io *o) {
 
 int notify_open(executor *ex, notify **out) {
     notify *n = *out = calloc(1, sizeof *n);
-    int fd = n ? inotify_init1(IN_NONBLOCK | IN_CLOEXEC) : -1;
-    int status = !n ? UV_ENOMEM : fd < 0 ? io_last_error() : 0;
-    io *o = NULL;
-    if (status == 0) {
-        status = io_open(ex, fd, &o);
+    if (!n) {
+        return UV_ENOMEM;
     }
-    if (status == 0) {
-        status = io_watch(o, UV_READABLE);
-        if (status == 0) {
-            status = io_begin_idle(o, DEADLINE_NEVER, came);
-        }
-        if (status < 0) {
-            io_close(o);
-        }
-    }
+    n->hooks.closing = on_closing;
+    n->executor = ex;
+    io *o;
+    int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    int status = fd < 0 ? io_last_error() : io_open_idle(ex, fd, &n->hooks, came, &o);
     if (status < 0) {
         free(n);
         *out = NULL;
         return status;
     }
-    n->hooks.closing = on_closing;
-    n->executor = ex;
-    o->hooks = &n->hooks;
     n->token = io_token(o);
     return 0;
 }

@@ -1,5 +1,6 @@
 ---What a server has answered, as a client sees it. Strings are made when they are asked for.
 
+local bodies = require "momo.http.body"
 local check = require "momo.internal.check"
 local native = require("momo.internal.core").native
 
@@ -85,13 +86,7 @@ end
 ---@return fun(): string?
 function Answer:pieces()
   check.self(self, Answer, "answer", "pieces")
-  return function()
-    local bytes, err, code = self.source:read()
-    if not bytes and code ~= "EOF" then
-      check.fail(err)
-    end
-    return bytes
-  end
+  return bodies.pieces(self.source)
 end
 
 ---The value that `body` is, by lua-cjson.

@@ -1,5 +1,6 @@
 ---The body of a message as it comes: of a known length, chunked, or until the close. Of requests and of responses.
 
+local check = require "momo.internal.check"
 local core = require "momo.internal.core"
 local now = require("momo.time").now
 
@@ -272,6 +273,19 @@ function Body:discard(max)
     max = max - #(bytes or "")
   end
   return self.done
+end
+
+---What `pieces` of a request or an answer returns.
+---@param source table that has `read`: a body, or what decodes one
+---@return fun(): string?
+function M.pieces(source)
+  return function()
+    local bytes, err, code = source:read()
+    if not bytes and code ~= "EOF" then
+      check.fail(err)
+    end
+    return bytes
+  end
 end
 
 return M

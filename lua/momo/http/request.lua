@@ -165,13 +165,7 @@ end
 ---@return fun(): string?
 function Request:pieces()
   check.self(self, Request, "request", "pieces")
-  return function()
-    local bytes, err, code = self:read()
-    if not bytes and code ~= "EOF" then
-      check.fail(err)
-    end
-    return bytes
-  end
+  return bodies.pieces(self.content)
 end
 
 ---All of the body.
