@@ -1,5 +1,6 @@
 -- What a finalizer may do to a stream or listener while an operation of it makes a string.
 
+local momo = require "momo"
 local finalizer = require "spec.support.finalizer"
 local tcp = require "spec.support.tcp"
 
@@ -80,7 +81,6 @@ describe("a finalizer that is called in an operation", function()
       local patience = native.http_patience(8192, 8192, 100, 10, 10, true)
       local code
       local arm = finalizer.garbage(function() code = select(3, one:consume(2000)) end)
-      local patience = native.http_patience(8192, 8192, 100, 10, 10, true)
       arm()
       local _, _, _, _, method, path = native.http_request(one, patience)
       assert.equal("EBUSY", code)

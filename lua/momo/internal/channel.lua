@@ -56,7 +56,8 @@ local function broken_pipe()
   return nil, "EPIPE: broken pipe", "EPIPE"
 end
 
----Twice the room, the values in order from place 1 on. The new ring is made first: that may run a finalizer, which sends.
+---Twice the room, the values in order from place 1 on. The new ring is made first: that may run a finalizer, which
+---sends.
 local function grow(channel)
   local larger = {}
   local ring, mask, head = channel.ring, channel.mask, channel.head

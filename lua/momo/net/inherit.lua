@@ -18,8 +18,8 @@ local listeners, names
 local adopted = {}
 
 ---The listeners that systemd, or a predecessor, has handed over: $LISTEN_FDS of them, if $LISTEN_PID is this process.
----They are taken over once, by the main thread, and none of them if one is no listener; further calls return the same ones,
----and other threads none.
+---They are taken over once, by the main thread, and none of them if one is no listener; further calls return the same
+---ones, and other threads none.
 ---
 ---Codes: EINVAL one is no listener; ENOTSOCK; EBADF.
 ---@return (momo.net.TcpListener|momo.net.UnixListener)[]? listeners
