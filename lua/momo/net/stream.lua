@@ -4,7 +4,6 @@
 
 local check = require "momo.internal.check"
 local core = require "momo.internal.core"
-local facts = require "momo.tls.facts"
 local names = require "momo.internal.names"
 local socket = require "momo.net.socket"
 
@@ -185,7 +184,7 @@ end
 ---@return string? code
 function Stream:tls()
   check.self(self, Stream, "stream", "tls")
-  return facts.connection(self)
+  return require("momo.tls.facts").connection(self) -- which other streams need not load
 end
 
 ---The most that each later read and write waits. A read that timed out has lost nothing.
