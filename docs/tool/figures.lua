@@ -9,14 +9,12 @@
 ---says.
 
 local json = require "docs.tool.json"
+local input = require "docs.tool.input"
 
 local M = {}
 
 local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
+  return assert(input.read(path))
 end
 
 ---Where figures come from.
@@ -33,12 +31,7 @@ function M.sources(root)
   end
 
   local function output_of(command)
-    return once(command, function()
-      local pipe = assert(io.popen(command))
-      local text = pipe:read "*a"
-      pipe:close()
-      return text
-    end)
+    return once(command, function() return input.output_of(command) end)
   end
 
   ---@param folders string

@@ -8,28 +8,15 @@
 local figures = require "docs.tool.figures"
 local man = require "docs.tool.man"
 local reference = require "docs.tool.reference"
+local input = require "docs.tool.input"
 
-local function output_of(command)
-  local pipe = assert(io.popen(command))
-  local text = pipe:read "*a"
-  pipe:close()
-  return text
-end
-
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read "*a"
-  if file then
-    file:close()
-  end
-  return text
-end
+local output_of, read = input.output_of, input.read
 
 ---@param root string the top of the source, as an absolute path
 ---@return table<string, string> files text by path
 ---@return string[] problems
 local function make(root)
-  local files, source = {}, figures.sources(root)
+  local files, sources = {}, figures.sources(root)
   local pages, problems = reference.make(root .. "/lua")
   for name, text in pairs(pages) do
     files["docs/reference/" .. name] = text
@@ -40,7 +27,7 @@ local function make(root)
     if path:find "^docs/reference/" then
       files[path] = files[path] or "" -- of something that is no more
     else
-      files[path] = figures.fill(read(root .. "/" .. path), source)
+      files[path] = figures.fill(read(root .. "/" .. path), sources)
     end
   end
   return files, problems

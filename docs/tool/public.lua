@@ -2,6 +2,7 @@
 ---each with its annotation. What has none is a problem.
 
 local annotations = require "docs.tool.annotations"
+local input = require "docs.tool.input"
 
 local M = {}
 
@@ -16,21 +17,16 @@ local M = {}
 ---@field inline boolean a class of options: it is shown where it is a parameter, and has no page
 
 local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
+  return assert(input.read(path))
 end
 
 ---@param command string
 ---@return string[] lines
 local function lines_of(command)
-  local pipe = assert(io.popen(command))
   local lines = {}
-  for line in pipe:lines() do
+  for line in input.output_of(command):gmatch "[^\n]+" do
     lines[#lines + 1] = line
   end
-  pipe:close()
   return lines
 end
 
