@@ -75,6 +75,14 @@ local frames = {
   end,
 }
 
+---Ends the process, with all that is open and all who wait.
+function M.exit(world)
+  world:log "exits"
+  io.stdout:write "exits\n"
+  io.stdout:flush()
+  os.exit(7, true)
+end
+
 -- Ways to end before all has been said: called in a child of the conversations' scope.
 local endings = {
   cancel = function(_, scope) scope:cancel("the program is over") end,
@@ -83,12 +91,7 @@ local endings = {
     momo.stop()
   end,
   fail = function() error(worlds.FAILURE, 0) end,
-  exit = function(world)
-    world:log "exits"
-    io.stdout:write "exits\n"
-    io.stdout:flush()
-    os.exit(7, true)
-  end,
+  exit = M.exit,
 }
 
 local function pick_ending(random, options)
