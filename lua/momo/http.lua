@@ -16,6 +16,7 @@ local PLACES = {
   compressed = "compressed",
   proxy = "proxy",
   client_ip = "network",
+  websocket = "upgrade",
 }
 
 local later = {}

@@ -53,7 +53,16 @@ function M.close(code, reason)
   return M.frame(8, code and big_endian(code, 2) .. (reason or "") or "")
 end
 
----Takes frames of a server apart, as text: "1:hello 8:1000".
+---A frame of a server.
+---@param opcode integer
+---@param data string
+---@param parts table? as those of `frame`
+---@return string
+function M.server_frame(opcode, data, parts)
+  return M.frame(opcode, data, setmetatable({ unmasked = true }, { __index = parts }))
+end
+
+---Takes frames apart, as text: "1:hello 8:1000". Those of a client have lost their masks.
 ---@param bytes string
 ---@return string
 function M.show(bytes)
@@ -63,7 +72,8 @@ function M.show(bytes)
     if not length then
       return table.concat(list, " ") .. " cut"
     end
-    at = at + 2
+    local masked = length >= 128
+    length, at = length % 128, at + 2
     local wide = length == 126 and 2 or length == 127 and 8 or 0
     if wide > 0 then
       length = 0
@@ -72,7 +82,10 @@ function M.show(bytes)
       end
       at = at + wide
     end
+    local key = masked and bytes:sub(at, at + 3)
+    at = at + (masked and 4 or 0)
     local data = bytes:sub(at, at + length - 1)
+    data = key and M.mask(data, key) or data
     at = at + length
     local opcode = first % 16
     if opcode == 8 then

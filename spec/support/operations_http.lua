@@ -73,6 +73,16 @@ rows["http answer:read"] = function()
   }
 end
 
+rows["http.websocket"] = function()
+  local listener = tcp.listen()
+  return {
+    wait = function()
+      return momo.http.websocket("ws://" .. listener:local_addr(), { timeout = false, connect_timeout = false })
+    end,
+    check = function() listener:close() end,
+  }
+end
+
 rows["http.serve"] = function()
   local listener = tcp.listen()
   return {

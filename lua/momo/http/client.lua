@@ -80,9 +80,7 @@ local function merge(options, types, defaults)
   if options.proxy then
     merged.proxy = connect.check_proxy(options.proxy, "request")
   end
-  local tls = options.tls
-  check.argument(tls == nil or (type(tls) == "table" and type(tls.wrap) == "function"),
-    "request: tls must be what momo.tls.client{...} has returned", tls)
+  connect.check_tls(options.tls, "request")
   check.argument(not (merged.proxy and merged.unix), "request: there must be a proxy or a Unix socket, not both",
     merged.unix)
   return merged

@@ -13,6 +13,7 @@ local urls = require "momo.http.url"
 local M = {}
 
 local SECURE = { https = true, wss = true }
+local TUNNELED = { https = true, wss = true, ws = true } -- a proxy is asked for a way through it
 local ALPN = { "http/1.1" }
 
 local default_tls
@@ -41,6 +42,13 @@ function M.check_proxy(text, name)
     check.fail(("%s: proxy must be a URL such as \"http://127.0.0.1:3128\": %s"):format(name, err or text))
   end
   return proxy
+end
+
+---@param tls any an option
+---@param name string of the function
+function M.check_tls(tls, name)
+  check.argument(tls == nil or (type(tls) == "table" and type(tls.wrap) == "function"),
+    name .. ": tls must be what momo.tls.client{...} has returned", tls)
 end
 
 ---What an Authorization field says of the name and password in a URL.
@@ -73,7 +81,7 @@ local function prepare(stream, url, proxy, tls)
   if proxy and SECURE[proxy.scheme] then
     ok, err, code = tls:wrap(stream, proxy.host)
   end
-  if ok and proxy and SECURE[url.scheme] then
+  if ok and proxy and TUNNELED[url.scheme] then
     ok, err, code = tunnel(stream, url, proxy)
   end
   if ok and SECURE[url.scheme] then

@@ -1,8 +1,9 @@
----The handshake of WebSocket: RFC 6455, section 4.2.
+---The handshake of WebSocket, as a server answers it: RFC 6455, section 4.2.
 
 local check = require "momo.internal.check"
 local native = require("momo.internal.core").native
 local requests = require "momo.http.request"
+local tokens = require "momo.http.tokens"
 local websocket = require "momo.http.websocket"
 
 local M = {}
@@ -36,18 +37,9 @@ local function is_allowed(request, origins)
   return scheme ~= nil and request.host ~= nil and authority(scheme, host) == authority(scheme, request.host)
 end
 
-local function has_token(list, token)
-  for each in (list or ""):gmatch "[^,]+" do
-    if each:match "^%s*(.-)%s*$":lower() == token then
-      return true
-    end
-  end
-  return false
-end
-
 -- What a request that is no handshake is answered with: a status, or nil.
 local function fault(request, options)
-  if request.connection.marks % 8 < 4 or not has_token(request:header "upgrade", "websocket") then
+  if request.connection.marks % 8 < 4 or not tokens.has(request:header "upgrade", "websocket") then
     return 426, "this is a WebSocket"
   elseif request.method ~= "GET" or not request.content.done then
     return 400, "the handshake of a WebSocket is a GET without a body"

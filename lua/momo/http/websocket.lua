@@ -12,7 +12,8 @@ local CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 local CLOSE_SECONDS = 2 -- for the other end to answer a close
 local CONTROL_MAX = 125
 
----An open WebSocket, as `response:websocket` gives it. It is closed when the handler returns.
+---An open WebSocket, as `response:websocket` gives it to a server, and `http.websocket` to a client. A server's is
+---closed when the handler returns, a client's by `close`.
 ---@class momo.http.WebSocket
 ---@field protocol string? the subprotocol that was agreed on
 ---@field close_code integer? of the close frame that came; 1006: the connection ended without one
@@ -45,7 +46,10 @@ local OPTIONS = { max_message = "number", ping_interval = "any" }
 ---@param name string of the function
 ---@return table
 function M.check_options(options, more, name)
-  options = check.options(options, setmetatable(more, { __index = OPTIONS }), name)
+  for option, kind in pairs(OPTIONS) do
+    more[option] = kind
+  end
+  options = check.options(options, more, name)
   check.argument(options.max_message == nil or (check.is_whole(options.max_message) and options.max_message >= 1),
     name .. ": option max_message must be a whole number from 1", options.max_message)
   local interval = options.ping_interval
