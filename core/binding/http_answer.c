@@ -6,6 +6,7 @@
 
 #include "base/http_status.h"
 #include "binding/http_build.h"
+#include "binding/pieces.h"
 
 enum { SMALL = 16 * 1024 }; /* bytes of a body that is copied behind its head, so that both are one send(2) */
 
@@ -60,41 +61,21 @@ static void append_response(lua_State *L, http_build *b, int status, unsigned fl
     }
 }
 
-/* The bytes of a body: of nothing, of a string or of an array of strings. */
+/* The bytes of a body: of nothing, of a string, of a number or of an array of these. */
 static size_t measure(lua_State *L, int index) {
-    if (lua_isnoneornil(L, index)) {
-        return 0;
-    }
-    if (lua_type(L, index) == LUA_TSTRING) {
-        return lua_objlen(L, index);
-    }
-    if (lua_type(L, index) != LUA_TTABLE) {
-        throw(L, "send: the body must be a string or an array of strings, got %s", luaL_typename(L, index));
-    }
-    size_t total = 0;
-    for (int i = 1, n = (int)lua_objlen(L, index); i <= n; i++) {
-        lua_rawgeti(L, index, i);
-        if (lua_type(L, -1) != LUA_TSTRING) {
-            throw(L, "send: piece %d of the body must be a string, got %s", i, luaL_typename(L, -1));
-        }
-        total += lua_objlen(L, -1);
-        lua_pop(L, 1);
-    }
-    return total;
+    return lua_isnoneornil(L, index) ? 0 : pieces_measure(L, index, "send", " of the body", "the body");
 }
 
 static void append_body(lua_State *L, http_build *b, int index) {
+    char number[PIECE_NUMBER];
     size_t n;
-    if (lua_type(L, index) == LUA_TSTRING) {
-        const char *bytes = lua_tolstring(L, index, &n);
+    const char *bytes = piece_text(L, index, number, &n);
+    if (bytes) {
         append(L, b, bytes, n);
         return;
     }
-    for (int i = 1, pieces = (int)lua_objlen(L, index); i <= pieces; i++) {
-        lua_rawgeti(L, index, i);
-        const char *bytes = lua_tolstring(L, -1, &n);
+    for (unsigned i = 1; (bytes = piece_at(L, index, i, number, &n)) != NULL; i++) {
         append(L, b, bytes, n);
-        lua_pop(L, 1);
     }
 }
 

@@ -4,11 +4,13 @@
  */
 #include "binding/http_build.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
 #include "binding/op.h"
+#include "binding/pieces.h"
 
 enum {
     FIRST = 1024,     /* bytes of a fresh buffer, */
@@ -208,10 +210,14 @@ static void append_entry(lua_State *L, http_build *b, int over) {
         append_header(L, b, name, n, value);
         return;
     }
-    for (int i = 1, fields = (int)lua_objlen(L, value); i <= fields; i++) {
-        lua_rawgeti(L, value, i);
+    unsigned fields = (unsigned)lua_objlen(L, value), seen = 0;
+    for (unsigned i = 1; i <= fields; i++) {
+        lua_rawgeti(L, value, (int)i);
         append_header(L, b, name, n, value + 1);
         lua_pop(L, 1);
+    }
+    if (pieces_look(L, value, fields, &seen, UINT_MAX) < 0) {
+        throw(L, "%s: the values of the header %s must be an array without holes", b->operation, name);
     }
 }
 

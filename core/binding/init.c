@@ -23,6 +23,7 @@
     _(coroutine)      \
     _(time)           \
     _(stream)         \
+    _(write)          \
     _(net)            \
     _(open)           \
     _(file)           \

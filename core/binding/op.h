@@ -82,6 +82,12 @@ task *op_spare(const executor *);
 static inline uint64_t op_deadline(const task *t, double seconds) {
     return seconds < 0 ? DEADLINE_NEVER : executor_deadline_ms(t->executor, seconds);
 }
+/* For check: an argument may say how many seconds this call may wait. */
+static inline void op_check_timeout(lua_State *L, op *o, int index) {
+    if (!lua_isnoneornil(L, index)) {
+        o->timeout = check_seconds(L, index, o->name);
+    }
+}
 /* For park: behind the tasks that wait in a queue. */
 static inline int op_park_in(op *o, list *queue) {
     task_park(o->task, o->name, o->deadline_ms, WAKE_TIMEOUT);

@@ -290,7 +290,8 @@ local TICKET_KEY = 80
 ---@param keys string[] 80 bytes each, as nginx has them
 function Server:set_ticket_keys(keys)
   check.self(self, Server, "server", "set_ticket_keys")
-  check.argument(type(keys) == "table" and #keys > 0, "set_ticket_keys: argument 1 must be an array of keys", keys)
+  check.argument(check.array(keys, "set_ticket_keys: argument 1 must be an array of keys") > 0,
+    "set_ticket_keys: argument 1 must be an array of keys", keys)
   local copies = {}
   for i, key in ipairs(keys) do
     if type(key) ~= "string" or #key ~= TICKET_KEY then
@@ -367,7 +368,7 @@ local LOCAL_NAMES, DAYS = { "localhost", "127.0.0.1", "::1" }, 7
 ---@param options momo.tls.SelfSignedOptions?
 ---@return {cert: string, key: string} pair PEM texts
 function M.self_signed(hosts, options)
-  check.argument(hosts == nil or (type(hosts) == "table" and #hosts > 0),
+  check.argument(hosts == nil or check.array(hosts, "tls.self_signed: argument 1 must be an array of names") > 0,
     "tls.self_signed: argument 1 must be an array of names", hosts)
   options = check.options(options, { days = "number" }, "tls.self_signed")
   local days = options.days or DAYS

@@ -63,11 +63,17 @@ local MISTAKES = {
   [ [[stream:read_until("x", 0)]] ] = [[read_until: max must be a whole number from 1 to 2147483647, got 0]],
   [ [[for _ in stream:lines(0) do break end]] ] = [[lines: max must be a whole number from 1]],
   [ [[for _ in stream:lines("x") do break end]] ] = [[lines: max must be a whole number from 1]],
-  [ [[stream:write()]] ] = [[write: data must be a string or an array of strings, got nil]],
-  [ [[stream:write(12)]] ] = [[write: data must be a string or an array of strings, got number]],
-  [ [[stream:write {a = 1}]] ] = "write: data must be a string or an array of strings, got a table without a place 1",
-  [ [[stream:write {"a", 12}]] ] = [[write: piece 2 must be a string, got number]],
-  [ [[stream:write {"a", {}, "b"}]] ] = [[write: piece 2 must be a string, got table]],
+  [ [[stream:read(1, -1)]] ] = [[read: the timeout must be a number of seconds, 0 or more, got -1]],
+  [ [[stream:read_exact(1, "1")]] ] = [[read_exact: the timeout must be a number of seconds, 0 or more, got string]],
+  [ [[stream:read_until("x", nil, 0/0)]] ] =
+    [[read_until: the timeout must be a number of seconds, 0 or more, got nan]],
+  [ [[stream:peek(1, {})]] ] = [[peek: the timeout must be a number of seconds, 0 or more, got table]],
+  [ [[stream:write("x", -1)]] ] = [[write: the timeout must be a number of seconds, 0 or more, got -1]],
+  [ [[stream:write()]] ] = [[write: data must be a string, a number or an array of these, got nil]],
+  [ [[stream:write(true)]] ] = [[write: data must be a string, a number or an array of these, got boolean]],
+  [ [[stream:write {a = 1}]] ] = "write: the pieces must be an array of strings, got a table with the key a",
+  [ [[stream:write {"a", true}]] ] = [[write: piece 2 must be a string or a number, got boolean]],
+  [ [[stream:write {"a", {}, "b"}]] ] = [[write: piece 2 must be a string or a number, got table]],
   [ [[stream:set_timeout(-1)]] ] =
     [[set_timeout: argument 1 must be a number of seconds, 0 or more, or nil, got -1]],
   [ [[stream:set_timeout(0/0)]] ] =

@@ -32,7 +32,10 @@ local function reading(method, argument, first, rest, whole, pair)
     local one, other = (pair or tcp.pair)()
     if first ~= "" then other:write(first) end
     return {
-      wait = function() return one[method](one, argument) end,
+      wait = function(timeout)
+        if method == "read_until" then return one:read_until(argument, nil, timeout) end
+        return one[method](one, argument, timeout)
+      end,
       limit = function(seconds) one:set_timeout(seconds) end,
       check = function() -- no byte is lost
         one:set_timeout(10)
@@ -40,6 +43,15 @@ local function reading(method, argument, first, rest, whole, pair)
         assert(one[method](one, argument) == whole)
       end,
     }
+  end
+end
+
+-- The same, with a timeout of its own.
+local function limited(make)
+  return function()
+    local row = make()
+    row.own, row.limit = true, nil
+    return row
   end
 end
 
@@ -126,6 +138,9 @@ rows.read = reading("read", nil, "", "abc", "abc")
 rows.read_exact = reading("read_exact", 5, "ab", "cde", "abcde")
 rows.peek = reading("peek", 5, "ab", "cde", "abcde")
 rows.read_until = reading("read_until", "\r\n", "ab\r", "\n", "ab\r\n")
+for _, name in ipairs { "read", "read_exact", "peek", "read_until" } do
+  rows[name .. " with a timeout"] = limited(rows[name])
+end
 
 function rows.lines()
   local one, other = tcp.pair()
@@ -144,7 +159,7 @@ local function writing(pair)
   local one, other = pair()
   return {
     once = true,
-    wait = function() return one:write(MUCH) end,
+    wait = function(timeout) return one:write(MUCH, timeout) end,
     limit = function(seconds) one:set_timeout(seconds) end,
     check = function(began)
       one:set_timeout(10)
@@ -163,6 +178,8 @@ end
 function rows.write()
   return writing(tcp.pair)
 end
+
+rows["write with a timeout"] = limited(rows.write)
 
 rows["read of TLS"] = reading("read", nil, "", "abc", "abc", tls.pair)
 rows["read_exact of TLS"] = reading("read_exact", 5, "ab", "cde", "abcde", tls.pair)

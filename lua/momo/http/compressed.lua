@@ -9,6 +9,7 @@ local check = require "momo.internal.check"
 local coding = require "momo.http.coding"
 local media = require "momo.http.media"
 local native = require("momo.internal.core").native
+local pieces = require "momo.internal.pieces"
 local yield_now = require("momo.internal.task").yield_now
 
 local M = {}
@@ -101,8 +102,9 @@ local function write_encoded(self, data, operation)
   return #data
 end
 
-local function text_of(data)
-  return type(data) == "table" and table.concat(data) or data
+local function text_of(data, name, of, what)
+  pieces.size(data, name, of, what)
+  return type(data) == "table" and table.concat(data) or tostring(data)
 end
 
 local function free(self)
@@ -139,7 +141,7 @@ end
 
 ---@async
 function methods:send(status, body, headers)
-  local text = body and text_of(body) or ""
+  local text = body and text_of(body, "send", " of the body", "the body") or ""
   local name, own = choose(self, status, headers, #text)
   if not name then
     return Response.send(self, status, body, own)
@@ -162,10 +164,10 @@ end
 
 ---@async
 function methods:write(data)
-  if not self.compression.encoder or (type(data) ~= "string" and type(data) ~= "table") then
+  if not self.compression.encoder then
     return Response.write(self, data)
   end
-  return write_encoded(self, text_of(data), "flush")
+  return write_encoded(self, text_of(data, "write", "", "data"), "flush")
 end
 
 ---@async
@@ -208,7 +210,7 @@ function M.compressed(handler, options)
   local metatable = getmetatable(handler)
   check.argument(type(handler) == "function" or (type(metatable) == "table" and metatable.__call),
     "compressed: argument 1 must be a handler", handler)
-  options = check.options(options, { codings = "table", min_size = "number" }, "compressed")
+  options = check.options(options, { codings = "array", min_size = "number" }, "compressed")
   local codings = options.codings or coding.available()
   for _, name in ipairs(codings) do
     coding.encoder(name):close() -- throws what to install

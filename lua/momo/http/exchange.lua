@@ -8,6 +8,7 @@ local bodies = require "momo.http.body"
 local coding = require "momo.http.coding"
 local heads = require "momo.http.heads"
 local native = require("momo.internal.core").native
+local pieces = require "momo.internal.pieces"
 local spawn = require("momo.internal.task").spawn
 
 local M = {}
@@ -67,25 +68,13 @@ local function write_body(self)
   end
 end
 
-local function size_of(body)
-  if type(body) ~= "table" then
-    return #(body or "")
-  end
-  local size = 0
-  for _, piece in ipairs(body) do
-    size = size + #piece
-  end
-  return size
-end
-
 -- Sends the request, or begins to. What a server does not take is no failure, as it may have answered.
 ---@async
 local function send(self)
   local stream, outgoing = self.connection.stream, self.outgoing
   local body = outgoing.body
-  if type(body) ~= "function" and size_of(body) <= SHORT then
-    self.is_written = stream:write(type(body) == "table" and { outgoing.head, unpack(body) }
-      or { outgoing.head, body }) ~= nil
+  if type(body) ~= "function" and outgoing.size <= SHORT then
+    self.is_written = stream:write(pieces.between(outgoing.head, body)) ~= nil
   elseif stream:write(outgoing.head) then
     self.writer = spawn(write_body, self)
   end
@@ -149,15 +138,15 @@ function M.read_all(self, max)
   if source == content then
     text, err, code = content:all(max)
   else
-    local pieces, size = {}, 0
+    local texts, size = {}, 0
     repeat
       text, err, code = source:read()
-      pieces[#pieces + 1], size = text, size + #(text or "")
+      texts[#texts + 1], size = text, size + #(text or "")
     until not text or size > max
     if size > max then
       text, err, code = nil, ("EMSGSIZE: the body has more than %.0f bytes, decoded"):format(max), "EMSGSIZE"
     elseif code == "EOF" then
-      text = table.concat(pieces)
+      text = table.concat(texts)
     end
   end
   if text then

@@ -1,5 +1,6 @@
 ---Names and values as queries and forms hold them: application/x-www-form-urlencoded.
 
+local check = require "momo.internal.check"
 local percent = require "momo.http.percent"
 
 local M = {}
@@ -59,7 +60,9 @@ function M.encode(args)
   table.sort(names)
   for _, name in ipairs(names) do
     local value = args[name]
-    for _, item in ipairs(type(value) == "table" and value or { value }) do
+    local items = type(value) == "table" and value or { value }
+    check.array(items, ("form: the values of %s must be an array"):format(name))
+    for _, item in ipairs(items) do
       pairs_[#pairs_ + 1] = encode(name) .. "=" .. encode(item)
     end
   end

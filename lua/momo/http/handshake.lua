@@ -73,10 +73,11 @@ end
 ---@return string? code
 function M.accept(request, response, options)
   check.argument(getmetatable(request) == requests.Request, "websocket: argument 1 must be the request", request)
-  options = websocket.check_options(options, { origins = "any", protocols = "table" }, "websocket")
+  options = websocket.check_options(options, { origins = "any", protocols = "array" }, "websocket")
   local origins = options.origins
-  check.argument(origins == nil or origins == "*" or type(origins) == "table",
-    'websocket: option origins must be an array of strings, or "*"', origins)
+  if origins ~= nil and origins ~= "*" then
+    check.array(origins, 'websocket: option origins must be an array of strings, or "*"')
+  end
   local status, text = fault(request, options)
   if status then
     response:send(status, text .. "\n", {

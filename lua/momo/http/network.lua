@@ -94,7 +94,7 @@ end
 local networks = setmetatable({}, { __mode = "k" })
 
 local function read_networks(trusted)
-  check.argument(type(trusted) == "table", "client_ip: argument 2 must be an array such as {\"10.0.0.0/8\"}", trusted)
+  check.array(trusted, "client_ip: argument 2 must be an array such as {\"10.0.0.0/8\"}")
   local list = { has_unix = false }
   for _, text in ipairs(trusted) do
     local network = type(text) == "string" and M.network(text)

@@ -5,6 +5,7 @@ local coding = require "momo.http.coding"
 local connect = require "momo.http.connect"
 local core = require "momo.internal.core"
 local form = require "momo.http.form"
+local pieces = require "momo.internal.pieces"
 local urls = require "momo.http.url"
 
 local http_head = core.native.http_head
@@ -39,15 +40,6 @@ local function add_fields(fields, headers)
   end
 end
 
-local function size_of(body)
-  local size = 0
-  for i, piece in ipairs(body) do
-    check.argument(type(piece) == "string", ("request: piece %d of the body must be a string"):format(i), piece)
-    size = size + #piece
-  end
-  return size
-end
-
 -- The fields that say how the body is framed.
 local function frame(self, own)
   local body, given = self.body, self.fields["content-length"]
@@ -60,8 +52,9 @@ local function frame(self, own)
   end
   check.argument(not given, "request: Content-Length is for a body that is a function; else it is known",
     given and given.value)
+  self.size = body and pieces.size(body, "request", " of the body", "the body") or 0
   if body or HAS_BODY[self.method] then
-    own["Content-Length"] = ("%.0f"):format(type(body) == "table" and size_of(body) or #(body or ""))
+    own["Content-Length"] = ("%.0f"):format(self.size)
   end
 end
 
@@ -104,8 +97,8 @@ end
 
 local function check_body(options)
   local body = options.body
-  check.argument(body == nil or type(body) == "string" or type(body) == "table" or type(body) == "function",
-    "request: body must be a string, an array of strings or a function", body)
+  check.argument(body == nil or type(body) == "string" or type(body) == "number" or type(body) == "table"
+    or type(body) == "function", "request: body must be a string, an array of strings or a function", body)
   check.argument(body == nil or not options.form, "request: there must be a body or a form, not both", body)
   if options.form then
     return form.encode(options.form)

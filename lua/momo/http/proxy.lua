@@ -236,6 +236,9 @@ function M.proxy(url, options)
     timeout = "any", connect_timeout = "any", headers = "table", keep_host = "boolean", unix = "string", tls = "any",
   }, "proxy")
   local upstreams = {}
+  if type(url) == "table" then
+    check.array(url, "proxy: argument 1 must be a URL, or an array of URLs")
+  end
   for i, text in ipairs(type(url) == "table" and url or { url }) do
     upstreams[i] = read_upstream(text)
   end

@@ -7,6 +7,7 @@
 local check = require "momo.internal.check"
 local copy = require("momo.io").copy
 local native = require("momo.internal.core").native
+local pieces = require "momo.internal.pieces"
 
 local http_head, http_send, http_start = native.http_head, native.http_send, native.http_start
 
@@ -96,17 +97,6 @@ local function flags_of(connection, request)
   return flags
 end
 
-local function size_of(body)
-  if type(body) == "string" then
-    return #body
-  end
-  local size = 0
-  for _, piece in ipairs(body or {}) do
-    size = size + #piece
-  end
-  return size
-end
-
 -- The connection of a response on which an answer can be begun; nil, err, code: the exchange is over.
 local function fresh(self, method)
   if getmetatable(self) ~= Response then
@@ -135,7 +125,7 @@ local function send_rest(connection, left, whole, deferred, body)
   elseif whole then
     return connection:write(left)
   elseif type(body) == "table" then
-    return connection:write({ left, unpack(body) })
+    return connection:write(pieces.between(left, body))
   end
   return connection:write({ left, body })
 end
@@ -199,13 +189,10 @@ end
 
 -- Writes pieces of the body behind what is left of the head.
 ---@async
-local function write(connection, pieces)
+local function write(connection, data)
   local head = connection.head
   connection.head, connection.state = nil, "open"
-  if head then
-    table.insert(pieces, 1, head)
-  end
-  return connection:write(pieces)
+  return connection:write(head and pieces.between(head, data) or data)
 end
 
 -- The connection of a response that was started.
@@ -232,22 +219,18 @@ function Response:write(data)
   if not connection then
     return nil, err, code
   end
-  check.argument(type(data) == "string" or type(data) == "table",
-    "write: data must be a string or an array of strings", data)
-  local size, left = size_of(data), connection.left
+  local size, left = pieces.size(data, "write", "", "data"), connection.left
   if left and size > left then
     check.fail(("write: Content-Length leaves %.0f bytes, and these are %.0f"):format(left, size))
   end
   if size == 0 or connection.silent then
     return size
   end
-  local pieces = type(data) == "table" and { unpack(data) } or { data }
-  if connection.chunked then
-    table.insert(pieces, 1, ("%x\r\n"):format(size))
-    pieces[#pieces + 1] = "\r\n"
-  end
   local ok
-  ok, err, code = write(connection, pieces)
+  if connection.chunked then
+    data = pieces.between(("%x\r\n"):format(size), data, "\r\n")
+  end
+  ok, err, code = write(connection, data)
   if not ok then
     return nil, err, code
   end
@@ -312,13 +295,13 @@ function Response:finish(trailers)
   elseif connection.left and connection.left > 0 and not connection.silent then
     check.fail(("finish: Content-Length has promised %.0f bytes more"):format(connection.left))
   end
-  local pieces = {}
+  local last = {}
   if connection.chunked then
-    pieces[1] = trailers and "0\r\n" .. http_head("finish", "", trailers) or "0\r\n\r\n"
+    last[1] = trailers and "0\r\n" .. http_head("finish", "", trailers) or "0\r\n\r\n"
   end
   local ok = true
-  if connection.head or pieces[1] then
-    ok, err, code = write(connection, pieces)
+  if connection.head or last[1] then
+    ok, err, code = write(connection, last)
   end
   connection.state = "done"
   return ok, err, code

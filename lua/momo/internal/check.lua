@@ -58,8 +58,28 @@ function M.dot(value, name)
   end
 end
 
+---@param value any
+---@param what string such as "all: argument 1 must be an array of functions"
+---@return integer n how many entries it has; a hole is a mistake, about which `#` may lie, and so they are counted
+function M.array(value, what)
+  M.argument(type(value) == "table", what, value)
+  local n, last = 0, 0
+  for key in pairs(value) do
+    if not (M.is_whole(key) and key >= 1) then
+      M.fail(("%s, got a table with the key %s"):format(what, M.show(key)))
+    end
+    n, last = n + 1, math.max(last, key)
+  end
+  for i = 1, n < last and last or 0 do
+    if value[i] == nil then
+      M.fail(("%s, and entry %d of this one is nil, before entry %d"):format(what, i, last))
+    end
+  end
+  return n
+end
+
 ---@param options any
----@param allowed table<string, string> the type of each option; "any": the caller checks it
+---@param allowed table<string, string> the type of each option; also "array"; "any": the caller checks it
 ---@param name string of the function
 function M.options(options, allowed, name)
   if options == nil then
@@ -76,6 +96,8 @@ function M.options(options, allowed, name)
       end
       table.sort(known)
       M.fail(("%s: there is no option %s, but %s"):format(name, M.show(key), table.concat(known, ", ")))
+    elseif wanted == "array" then
+      M.array(value, ("%s: option %s must be an array"):format(name, key))
     elseif wanted ~= "any" and type(value) ~= wanted then
       M.fail(("%s: option %s must be a %s, got %s"):format(name, key, wanted, M.show(value)))
     end

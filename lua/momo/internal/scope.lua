@@ -198,7 +198,7 @@ function M.timeout(seconds, fn, ...)
 end
 
 local function check_functions(fns, name)
-  check.argument(type(fns) == "table", name .. ": argument 1 must be an array of functions", fns)
+  check.array(fns, name .. ": argument 1 must be an array of functions")
   for i, fn in ipairs(fns) do
     check.argument(type(fn) == "function", ("%s: entry %d must be a function"):format(name, i), fn)
   end

@@ -27,13 +27,14 @@ socket.extend(Stream, "stream")
 ---EBADF it is closed.
 ---@async
 ---@param max integer? bytes; 64 KiB, of which more is never returned at once
+---@param timeout number? seconds, in place of the stream's `set_timeout`; 0 only tries
 ---@return string? bytes
 ---@return string? err
 ---@return string? code
-function Stream:read(max)
+function Stream:read(max, timeout)
   check.self(self, Stream, "stream", "read")
   local again, bytes, err, code
-  repeat again, bytes, err, code = read(self, max) until not again
+  repeat again, bytes, err, code = read(self, max, timeout) until not again
   if bytes then
     return bytes
   end
@@ -46,13 +47,14 @@ end
 ---EBADF it is closed.
 ---@async
 ---@param n integer bytes
+---@param timeout number? seconds, in place of the stream's `set_timeout`; 0 only tries
 ---@return string? bytes
 ---@return string? err
 ---@return string? code
-function Stream:read_exact(n)
+function Stream:read_exact(n, timeout)
   check.self(self, Stream, "stream", "read_exact")
   local again, bytes, err, code
-  repeat again, bytes, err, code = read_exact(self, n) until not again
+  repeat again, bytes, err, code = read_exact(self, n, timeout) until not again
   if bytes then
     return bytes
   end
@@ -66,13 +68,14 @@ end
 ---@async
 ---@param delim string such as "\n" or "\r\n\r\n"
 ---@param max integer? bytes, the delimiter included; 64 KiB
+---@param timeout number? seconds, in place of the stream's `set_timeout`; 0 only tries
 ---@return string? bytes
 ---@return string? err
 ---@return string? code
-function Stream:read_until(delim, max)
+function Stream:read_until(delim, max, timeout)
   check.self(self, Stream, "stream", "read_until")
   local again, bytes, err, code
-  repeat again, bytes, err, code = read_until(self, delim, max) until not again
+  repeat again, bytes, err, code = read_until(self, delim, max, timeout) until not again
   if bytes then
     return bytes
   end
@@ -85,13 +88,14 @@ end
 ---EBADF it is closed.
 ---@async
 ---@param min integer? bytes; 1
+---@param timeout number? seconds, in place of the stream's `set_timeout`; 0 only tries
 ---@return string? bytes
 ---@return string? err
 ---@return string? code
-function Stream:peek(min)
+function Stream:peek(min, timeout)
   check.self(self, Stream, "stream", "peek")
   local again, bytes, err, code
-  repeat again, bytes, err, code = peek(self, min) until not again
+  repeat again, bytes, err, code = peek(self, min, false, timeout) until not again
   if bytes then
     return bytes
   end
@@ -107,13 +111,14 @@ local length = core.new "size_t[1]"
 ---EBADF it is closed.
 ---@async
 ---@param min integer? bytes; 1
+---@param timeout number? seconds, in place of the stream's `set_timeout`; 0 only tries
 ---@return ffi.cdata*? bytes a `const char *`
 ---@return integer|string length or the error
 ---@return string? code
-function Stream:peek_ptr(min)
+function Stream:peek_ptr(min, timeout)
   check.self(self, Stream, "stream", "peek_ptr")
   local again, unread, err, code
-  repeat again, unread, err, code = peek(self, min, true) until not again
+  repeat again, unread, err, code = peek(self, min, true, timeout) until not again
   if unread then
     return C.momo_unread(executor, self, length), unread
   end
@@ -162,14 +167,15 @@ end
 ---
 ---Codes: EPIPE nobody reads any more; ECONNRESET; ETIMEDOUT; ECANCELED it was closed meanwhile; EBADF it is closed.
 ---@async
----@param data string|string[] the pieces of an array are sent as one; it must not be changed meanwhile
+---@param data string|number|(string|number)[] the pieces of an array are sent as one; it must not be changed meanwhile
+---@param timeout number? seconds, in place of the stream's `set_timeout`; 0 only tries
 ---@return integer? bytes
 ---@return string? err
 ---@return string? code
-function Stream:write(data)
+function Stream:write(data, timeout)
   check.self(self, Stream, "stream", "write")
   local again, bytes, err, code
-  repeat again, bytes, err, code = write(self, data) until not again
+  repeat again, bytes, err, code = write(self, data, timeout) until not again
   if bytes then
     return bytes
   end

@@ -25,7 +25,7 @@ local COUNT_MAX = 65535
 local function sources(value, what)
   local list = type(value) == "table" and value or { value }
   what = what .. " must be a path, PEM text or an array of both"
-  check.argument(#list > 0, what, value)
+  check.argument(check.array(list, what) > 0, what, value)
   for _, source in ipairs(list) do
     check.argument(check.is_text(source) and source ~= "", what, source)
   end
@@ -81,6 +81,7 @@ local function add_alpn(settings, options, what)
   if not options.alpn then
     return
   end
+  check.array(options.alpn, what .. "alpn must be an array of strings of 1 to 255 bytes")
   local setting, size = { "alpn" }, 0
   for _, protocol in ipairs(options.alpn) do
     check.argument(type(protocol) == "string" and #protocol >= 1 and #protocol <= PROTOCOL_MAX,

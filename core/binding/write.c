@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Writing as Lua sees it: one task's write at a time, whole. A stream is a userdata that holds a token; Lua has checked that it
+ * is one.
+ */
+#include "net/stream.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "binding/op.h"
+#include "binding/pieces.h"
+
+enum {
+    WRITE_BURST = 1024 * 1024, /* bytes after which a write that never waits lets others have a turn */
+    PIECES_BURST = 32 * 1024,  /* pieces after which it does, too */
+    BATCH_PLACES = 64,         /* of one system call, */
+    BATCH_ROOM = 32 * 1024,    /* in which small pieces are gathered: */
+    SMALL_PIECE = 1024,
+};
+
+/* Not fresh: it is still in the queue, or its write is under way. */
+static bool writes(const op *o) {
+    return o->io->writer == slab_id(&o->task->head);
+}
+
+/* The pieces of an array are looked at when its turn has come. */
+static void check_write(lua_State *L, op *o) {
+    int type = lua_type(L, 2);
+    if (type != LUA_TSTRING && type != LUA_TTABLE && type != LUA_TNUMBER) {
+        throw(L, "write: data must be a string, a number or an array of these, got %s", luaL_typename(L, 2));
+    }
+    op_check_timeout(L, o, 3);
+}
+
+/* In place of an answer. */
+enum {
+    BAD_PIECE = UV_EAI_BADHINTS, /* one is no string, or lacks */
+    CHANGED = UV_EAI_BADFLAGS,   /* the data was, while it was written */
+};
+
+static int end_write(lua_State *L, io *stream) {
+    int status = stream_flush(stream);
+    if (status < 0) {
+        return status;
+    }
+    size_t written = stream->written;
+    stream_end_write(stream);
+    lua_pushnumber(L, (lua_Number)written);
+    return 1;
+}
+
+static int write_string(lua_State *L, op *o) {
+    io *stream = o->io;
+    char number[PIECE_NUMBER];
+    size_t size, burst = stream->written + WRITE_BURST;
+    const char *bytes = piece_text(L, 2, number, &size);
+    while (stream->written < size) {
+        if (stream->written >= burst && o->timeout != 0) {
+            return OP_LET_OTHERS;
+        }
+        const struct iovec rest = {(char *)(uintptr_t)bytes + stream->written, size - stream->written};
+        ssize_t n = stream_write(stream, &rest, 1);
+        if (n < 0) {
+            return (int)n;
+        }
+        stream->written += (size_t)n;
+    }
+    return end_write(L, stream);
+}
+
+/* What goes out in one system call: pieces, of which neighbours that are small are gathered in one place. */
+typedef struct batch {
+    int count;
+    unsigned piece; /* the first piece behind it, */
+    size_t offset;  /* and what of that is in it */
+    size_t total, gathered;
+    struct iovec places[BATCH_PLACES];
+    char room[BATCH_ROOM];
+} batch;
+
+/* False: there is no room left. */
+static bool batch_add(batch *b, const char *bytes, size_t size) {
+    struct iovec *last = b->count ? &b->places[b->count - 1] : NULL;
+    bool small = size <= SMALL_PIECE, joins = small && last && last->iov_base == b->room + b->gathered - last->iov_len;
+    if ((small && size > BATCH_ROOM - b->gathered) || (!joins && b->count == BATCH_PLACES)) {
+        return false;
+    }
+    if (small) {
+        memcpy(b->room + b->gathered, bytes, size);
+        bytes = b->room + b->gathered;
+        b->gathered += size;
+    }
+    if (joins) {
+        last->iov_len += size;
+    } else {
+        b->places[b->count++] = (struct iovec){(char *)(uintptr_t)bytes, size};
+    }
+    b->total += size;
+    return true;
+}
+
+/* As many of the next pieces as one batch takes. A number's text is small, and so in its room. False: one is no piece. */
+static bool gather(lua_State *L, const io *stream, batch *b) {
+    b->count = 0;
+    b->total = b->gathered = 0;
+    b->piece = stream->piece;
+    b->offset = 0;
+    for (size_t offset = stream->offset; b->piece < stream->pieces; b->piece++, offset = 0) {
+        char number[PIECE_NUMBER];
+        size_t size;
+        const char *bytes = piece_at(L, 2, b->piece + 1, number, &size);
+        if (!bytes || size < offset) {
+            return false;
+        }
+        if (size > offset && !batch_add(b, bytes + offset, size - offset)) {
+            return true;
+        }
+    }
+    return true;
+}
+
+/* The first n bytes from where the write stands are out. */
+static void advance(lua_State *L, io *stream, size_t n) {
+    stream->written += n;
+    n += stream->offset;
+    char number[PIECE_NUMBER];
+    size_t size;
+    while (n > 0 && piece_at(L, 2, stream->piece + 1, number, &size) && n >= size) {
+        n -= size;
+        stream->piece++;
+    }
+    stream->offset = (uint32_t)n;
+}
+
+/* Looks at pieces before the first of them is written: 0, or a code. */
+static int look_at_pieces(lua_State *L, op *o) {
+    io *stream = o->io;
+    unsigned n = (unsigned)lua_objlen(L, 2);
+    int status = pieces_look(L, 2, n, &stream->piece, o->timeout != 0 ? PIECES_BURST : UINT_MAX);
+    if (status < 0) {
+        return status == UV_EAGAIN ? OP_LET_OTHERS : BAD_PIECE;
+    }
+    stream->pieces = n;
+    stream->piece = 0;
+    return 0;
+}
+
+static int write_pieces(lua_State *L, op *o) {
+    io *stream = o->io;
+    if (!stream->pieces) {
+        int status = look_at_pieces(L, o);
+        if (status < 0) {
+            return status;
+        }
+    } else if (lua_objlen(L, 2) != stream->pieces) {
+        return CHANGED;
+    }
+    size_t burst = stream->written + WRITE_BURST;
+    for (unsigned begin = stream->piece; stream->piece < stream->pieces;) {
+        if ((stream->written >= burst || stream->piece - begin >= PIECES_BURST) && o->timeout != 0) {
+            return OP_LET_OTHERS;
+        }
+        batch b;
+        if (!gather(L, stream, &b)) {
+            return CHANGED;
+        }
+        ssize_t n = b.count ? stream_write(stream, b.places, b.count) : 0;
+        if (n < 0) {
+            return (int)n;
+        }
+        if ((size_t)n < b.total) {
+            advance(L, stream, (size_t)n);
+            continue;
+        }
+        stream->written += b.total;
+        stream->piece = b.piece;
+        stream->offset = 0;
+    }
+    return end_write(L, stream);
+}
+
+static int attempt_write(lua_State *L, op *o) {
+    if (o->io->broken) {
+        return UV_EPIPE;
+    }
+    if (!writes(o) && !stream_begin_write(o->io, o->task)) {
+        return UV_EAGAIN;
+    }
+    return lua_type(L, 2) == LUA_TTABLE ? write_pieces(L, o) : write_string(L, o);
+}
+
+static int park_writer(lua_State *L, op *o) {
+    (void)L;
+    if (!writes(o)) {
+        stream_wait_turn(o->io, o->task, o->deadline_ms);
+        return 0;
+    }
+    return io_wait(o->io, o->task, UV_WRITABLE, "write", o->deadline_ms, true);
+}
+
+static void leave_writer(lua_State *L, op *o) {
+    (void)L;
+    if (o->io) {
+        stream_cut_write(o->io, o->task);
+    }
+}
+
+static int push_write_failure(lua_State *L, int code) {
+    switch (code) {
+    case BAD_PIECE: return pieces_throw(L, 2, "write", "");
+    case CHANGED: return throw(L, "write: the data was changed while it was written");
+    default: return push_failure(L, code);
+    }
+}
+
+/* write(stream, data, timeout) -> bytes | nil, err, code */
+static int stream_write_all(lua_State *L) {
+    static const op_kind kind = {.name = "write",
+                                 .token = 1,
+                                 .direction = UV_WRITABLE,
+                                 .check = check_write,
+                                 .attempt = attempt_write,
+                                 .park = park_writer,
+                                 .leave = leave_writer,
+                                 .fail = push_write_failure};
+    return op_run(L, &kind);
+}
+
+/* pieces_size(data, function, of, what) -> how many bytes it is */
+static int pieces_size(lua_State *L) {
+    lua_pushnumber(L, (lua_Number)pieces_measure(L, 1, lua_tostring(L, 2), lua_tostring(L, 3), lua_tostring(L, 4)));
+    return 1;
+}
+
+static const function functions[] = {
+    {"write", stream_write_all},
+    {"pieces_size", pieces_size},
+    {NULL, NULL},
+};
+const module write_module = {.functions = functions};
