@@ -87,8 +87,8 @@ static void note_name(hello *h, SSL *ssl) {
     cursor all = extension(ssl, TLSEXT_TYPE_server_name), list = next_part(&all, 2);
     const unsigned char *type = next(&list, 1);
     cursor name = next_part(&list, 2);
-    if (type && *type == TLSEXT_NAMETYPE_host_name && name.n < NAME_MAX_SIZE &&
-        !memchr(name.bytes ? name.bytes : type, 0, name.n)) {
+    if (type && *type == TLSEXT_NAMETYPE_host_name && name.n > 0 && name.n < NAME_MAX_SIZE &&
+        !memchr(name.bytes, 0, name.n)) {
         memcpy(h->name, name.bytes, name.n);
     }
 }

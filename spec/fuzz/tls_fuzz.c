@@ -2,9 +2,6 @@
  *
  * libFuzzer for core/tls: bytes arrive at an engine, in pieces, in both roles; and what a real peer has sent is damaged.
  *
- *   clang -fsanitize=fuzzer,address -Icore -Ispec/support spec/fuzz/tls_fuzz.c core/tls/[a-z]*.c -lssl -lcrypto -o tls_fuzz
- *   ./tls_fuzz -max_len=4096 -max_total_time=60 spec/fuzz/corpus/tls
- *
  * The first byte says what is fuzzed: bit 0 the role; bit 1 whether the rest arrives as it is, or damages a handshake and
  * data that two engines exchange, as (where to, what with) in 3 bytes each; the other bits how long the pieces are. */
 #include "engines.h"
