@@ -6,7 +6,20 @@
  * parked and hands the wait on by yielding too, outwards until the loop is reached. The answer comes back the same way.
  */
 #include "loop/scope.h"
-#include "binding/runtime.h"
+#include "binding/handle.h"
+
+/* The coroutine at the index is what t runs now. It is kept: nothing else may refer to it any more while t waits in it, where
+ * somebody else has resumed t's own coroutine, or an error has ended that one's wait. */
+static void set_top(lua_State *L, task *t, int index) {
+    lua_State *co = lua_tothread(L, index);
+    if (co == t->user) {
+        lua_pushboolean(L, 0);
+    } else {
+        lua_pushvalue(L, index);
+    }
+    lua_rawseti(L, UP(TOPS), slot_of(t)); /* may raise */
+    t->top = co;
+}
 
 /* enter(co) -> what leave wants, if operations in co may suspend the task; else nothing */
 static int enter(lua_State *L) {
@@ -14,7 +27,7 @@ static int enter(lua_State *L) {
     if (!t || t->top != L || !lua_isyieldable(L)) {
         return 0;
     }
-    t->top = lua_tothread(L, 1);
+    set_top(L, t, 1);
     lua_pushlightuserdata(L, t->scope ? (void *)t->scope : (void *)t);
     return 1;
 }
@@ -25,7 +38,8 @@ static int leave(lua_State *L) {
     task *t = running_task(L);
     void *before = lua_touserdata(L, 1);
     bool left = false;
-    t->top = L;
+    lua_pushthread(L);
+    set_top(L, t, -1);
     while (t->scope && t->scope != before) {
         scope_cancel(t->scope, "its coroutine has yielded");
         scope_leave(t->scope);
@@ -33,6 +47,17 @@ static int leave(lua_State *L) {
     }
     lua_pushboolean(L, left);
     return 1;
+}
+
+/* misled(task): the coroutine that calls, in which the task waited for one further in, was resumed by somebody else. The task
+ * is here from now on: the one further in suspends it no more. */
+static int misled(lua_State *L) {
+    const handle *h = lua_touserdata(L, 1);
+    if (h->task && !runtime_of(L)->executor.closed) {
+        lua_pushthread(L);
+        set_top(L, h->task, -1);
+    }
+    return 0;
 }
 
 /* parked() -> whether the task has been parked by what was resumed */
@@ -48,6 +73,6 @@ static int pass(lua_State *L) {
 }
 
 static const function functions[] = {
-    {"enter", enter}, {"leave", leave}, {"parked", parked}, {"pass", pass}, {NULL, NULL},
+    {"enter", enter}, {"leave", leave}, {"misled", misled}, {"parked", parked}, {"pass", pass}, {NULL, NULL},
 };
 const module coroutine_module = {.functions = functions};

@@ -19,6 +19,7 @@ enum upvalue {
     UP_CANCELLATIONS, /* [slot + 1] = what a cancelled task's operations raise, or nil: from here on sparse */
     UP_TRACEBACKS,    /* [slot + 1] = the traceback of an error that is passed on (traceback.h) */
     UP_WAITS,         /* [slot + 1] = the userdata that the slot's task waits in, or has */
+    UP_TOPS,          /* [slot + 1] = the coroutine inside of its own that the slot's task runs or waits in, or false */
     UP_FAILURES,      /* handles of tasks that failed in this turn */
     UP_TASK,          /* metatables, from here on */
     UP_CANCELLED,

@@ -262,6 +262,9 @@ static void end(runtime *rt, task *t, int status) {
         scope_remove(t); /* while its userdata is sure to live */
         clear(L, UP_PARENTS, t);
     }
+    if (t->top != co) {
+        clear(L, UP_TOPS, t);
+    }
     bool keep = status == 0 && rt->idle < IDLE_MAX && lua_topointer(co, LUA_GLOBALSINDEX) == rt->globals;
     if (keep) {
         rt->idle++;

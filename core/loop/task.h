@@ -46,7 +46,7 @@ typedef struct wait_set {
 typedef struct task {
     slab_head head;
     void *user;     /* kept with the slot from one task to the next */
-    void *top;      /* what runs now: user, or a coroutine inside of it */
+    void *top;      /* what runs now: user, or a coroutine inside of it; of those who set user, who keep it alive */
     uint8_t state;  /* enum task_state */
     int8_t wake;    /* enum wake: what to tell the task when it runs next */
     uint8_t raises; /* how often a cancellation of the whole task was raised */

@@ -8,7 +8,7 @@ local check = require "momo.internal.check"
 local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 
-local enter, leave, parked, pass = native.enter, native.leave, native.parked, native.pass
+local enter, leave, misled, parked, pass = native.enter, native.leave, native.misled, native.parked, native.pass
 local current, resume = native.current, coroutine.resume
 
 local M = {}
@@ -45,8 +45,9 @@ local function settle(co, before, ok, ...)
     local task = current()
     waiting[co] = true
     local answer = pass()
-    waiting[co] = nil
+    waiting[co] = false
     if current() ~= task then
+      misled(task)
       return false, "the task's coroutine was resumed by somebody else than the runtime"
     end
     return settle(co, before, resume(co, answer))
@@ -68,6 +69,7 @@ function M.resume(co, ...)
   if waiting[co] then
     return false, "cannot resume a coroutine that waits in an operation"
   end
+  waiting[co] = false -- its place is there before it waits: where the task is parked nothing may fail
   local before = enter(co)
   if before then
     return settle(co, before, resume(co, ...))

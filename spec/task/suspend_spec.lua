@@ -229,6 +229,82 @@ describe("a task's coroutine that the user resumes", function()
     end) })
   end)
 
+  -- A task waits in a coroutine inside of its own, and its own is then resumed by somebody else, whom it hands control
+  -- back. Nobody refers to the inner one any more, unless it is kept in keep.inner.
+  local function abandon_inner(wait, keep)
+    local co
+    local task = momo.spawn(function()
+      co = coroutine.running()
+      local inner = momo.coroutine.create(wait)
+      keep.inner, keep.weak = inner, setmetatable({ inner }, { __mode = "v" })
+      local passed, err = momo.coroutine.resume(inner)
+      inner = nil -- luacheck: ignore 311
+      coroutine.yield(passed, err)
+      if keep.afterwards then keep.afterwards() end
+    end)
+    momo.yield_now()
+    local ok, passed, err = coroutine.resume(co)
+    assert.is_true(ok)
+    assert.is_false(passed)
+    assert.matches("resumed by somebody else", err, 1, true)
+    return task
+  end
+  local LINE_AFTERWARDS = debug.getinfo(abandon_inner, "S").linedefined + 8
+
+  local function let_go(keep)
+    keep.inner = nil
+    for _ = 1, 2 do collectgarbage() end
+    for i = 1, 100 do -- in its memory, if it was freed
+      keep[i] = coroutine.wrap(function() coroutine.yield(i) end)
+      keep[i]()
+    end
+  end
+
+  it("while it waits in an inner one is where tracebacks say the task is", function()
+    momo.run(function()
+      local keep = {}
+      local task = abandon_inner(function() momo.time.sleep(0.001) end, keep)
+      let_go(keep)
+      assert.is_nil(keep.weak[1])
+      assert.matches("suspend_spec.lua:" .. LINE_AFTERWARDS .. ": ", task:traceback(), 1, true)
+      assert.is_true(task:join())
+    end)
+  end)
+
+  it("while it waits in an inner one is where the report of a deadlock says the task is", function()
+    local _, rx = momo.sync.channel()
+    local ok, err = pcall(momo.run, function()
+      local keep = {}
+      abandon_inner(function() rx:recv() end, keep)
+      let_go(keep)
+      rx:recv()
+    end)
+    assert.is_false(ok)
+    assert.matches("in recv at spec/task/suspend_spec.lua:" .. LINE_AFTERWARDS, err, 1, true)
+  end)
+
+  it("while it waits in an inner one lets that one wait no more", function()
+    local tx, rx = momo.sync.channel()
+    momo.run(function()
+      local keep, told = {}, {}
+      function keep.afterwards()
+        for i = 1, 2 do
+          told[i] = { coroutine.resume(keep.inner) }
+        end
+        momo.time.sleep(0.001)
+      end
+      local task = abandon_inner(function()
+        pcall(rx.recv, rx)
+        rx:recv()
+      end, keep)
+      tx:send "wakes the task"
+      assert.is_true(task:join())
+      assert.is_false(told[1][1])
+      assert.matches("recv: can't suspend inside coroutine.wrap", told[1][2], 1, true)
+      assert.is_false(told[2][1])
+    end)
+  end)
+
   it("after its end does not touch the task that follows in its place", function()
     for _, body in ipairs { function() end, momo.yield_now, coroutine.yield, error } do
       local ran = 0
