@@ -31,7 +31,8 @@ enum {
     EXECUTOR_NS_PER_MS = 1000000,
     EXECUTOR_TIMER_BUDGET = 4096,               /* timers moved in one turn */
     EXECUTOR_SIGNALS = 31,                      /* that there are; no real-time ones */
-    EXECUTOR_SCRATCH = 64 * 1024,               /* the most that one read takes */
+    EXECUTOR_SCRATCH = 64 * 1024,               /* the most that one read returns, where it names no other limit; */
+    EXECUTOR_BEYOND = 4 * 1024,                 /* room behind: so much exactly would look like a part of more */
     EXECUTOR_FAILURE = 1024,                    /* bytes of the text of a failure */
     EXECUTOR_BATCH = 16,                        /* datagrams that one call takes, */
     EXECUTOR_DATAGRAM = EXECUTOR_SCRATCH + 256, /* and the place of each: its bytes, and what is known of it */

@@ -109,7 +109,7 @@ void io_claim_scratch(io *o) {
     }
     ex->scratch.holder = o;
     o->data = ex->scratch.bytes;
-    o->capacity = EXECUTOR_SCRATCH;
+    o->capacity = EXECUTOR_SCRATCH + EXECUTOR_BEYOND;
 }
 
 void io_drop_data(io *o) {

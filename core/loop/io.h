@@ -46,7 +46,7 @@ struct io {
     uint8_t waits;       /* that in which the last system call that answered EAGAIN has to wait */
     bool listening : 1;
     bool shared : 1;  /* other processes may have it: it came from elsewhere, or could be inherited for a while */
-    bool drains : 1;  /* a read that comes short has taken all: TCP, until its end or urgent bytes have come */
+    bool drains : 1;  /* a read that comes short has taken all: a socket, until its end or urgent bytes have come */
     bool broken : 1;  /* a write was cut short, or the stream was shut down: nothing may follow */
     bool cut : 1;     /* a write was cut short */
     bool pending : 1; /* its layers have bytes for the descriptor (stream_pend) */

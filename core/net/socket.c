@@ -69,9 +69,9 @@ int socket_listen(executor *ex, int fd, int backlog, io **out) {
 }
 
 static int open_socket(executor *ex, int fd, int family, io **out) {
-    int status = stream_open(ex, fd, &layer_socket, out);
+    int status = stream_open(ex, fd, family == AF_UNIX ? &layer_local : &layer_socket, out);
     if (status == 0) {
-        (*out)->drains = family != AF_UNIX; /* where a message with descriptors, or of another process, ends a read */
+        (*out)->drains = true;
     }
     return status;
 }

@@ -152,7 +152,7 @@ void stream_wrap(io *o, layer *l) {
 }
 
 int stream_open(executor *ex, int fd, const layer *l, io **out) {
-    if (l != &layer_socket) { /* write(2) knows no MSG_NOSIGNAL */
+    if (l != &layer_socket && l != &layer_local) { /* write(2) knows no MSG_NOSIGNAL */
         io_survive(SIGPIPE);
     }
     int status = io_open(ex, fd, out);

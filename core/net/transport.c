@@ -26,16 +26,31 @@ ssize_t transport_keep_failure(io *o, ssize_t n) {
     return n;
 }
 
-static ssize_t socket_read(const layer *l, io *o, char *into, size_t room) {
-    (void)l;
-    ssize_t n = io_try(o, UV_READABLE, recv(o->fd, into, room, MSG_DONTWAIT));
-    if (n > 0 && (size_t)n < room && o->drains) {
+/* A read has returned n. short_of: whether it could have taken more, had there been more. */
+static ssize_t has_read(io *o, ssize_t n, bool short_of) {
+    if (n > 0 && short_of && o->drains) {
         o->ready &= (uint8_t)~UV_READABLE; /* the next bytes are an event */
     }
     if (n == 0) {
         return o->end_code ? o->end_code : UV_EOF;
     }
     return transport_keep_failure(o, n);
+}
+
+static ssize_t socket_read(const layer *l, io *o, char *into, size_t room) {
+    (void)l;
+    ssize_t n = io_try(o, UV_READABLE, recv(o->fd, into, room, MSG_DONTWAIT));
+    return has_read(o, n, (size_t)n < room);
+}
+
+/* A message that carries descriptors ends a read, and where credentials are asked for, so does one of another process. That
+ * something came which had no room is all that tells of either: MSG_CTRUNC. */
+static ssize_t local_read(const layer *l, io *o, char *into, size_t room) {
+    (void)l;
+    struct iovec piece = {into, room};
+    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+    ssize_t n = io_try(o, UV_READABLE, recvmsg(o->fd, &message, MSG_DONTWAIT));
+    return has_read(o, n, (size_t)n < room && !(message.msg_flags & (MSG_CTRUNC | MSG_OOB)));
 }
 
 static ssize_t socket_writev(const layer *l, io *o, const struct iovec *pieces, int count) {
@@ -124,6 +139,8 @@ static ssize_t shared_writev(const layer *l, io *o, const struct iovec *pieces, 
 
 static const transport socket_transport = {
     .read = socket_read, .writev = socket_writev, .shutdown = socket_shutdown, .raw = socket_raw};
+static const transport local_transport = {
+    .read = local_read, .writev = socket_writev, .shutdown = socket_shutdown, .raw = socket_raw};
 static const transport file_transport = {
     .read = file_read, .writev = file_writev, .shutdown = file_shutdown, .raw = file_raw};
 static const transport terminal_transport = {
@@ -131,6 +148,7 @@ static const transport terminal_transport = {
 static const transport shared_transport = {.read = shared_read, .writev = shared_writev, .shutdown = file_shutdown};
 
 const layer layer_socket = {&socket_transport, NULL};
+const layer layer_local = {&local_transport, NULL};
 const layer layer_file = {&file_transport, NULL};
 const layer layer_terminal = {&terminal_transport, NULL};
 const layer layer_shared = {&shared_transport, NULL};

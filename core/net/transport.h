@@ -47,6 +47,7 @@ struct layer {
 };
 
 extern const layer layer_socket;   /* recv(2) and send(2) */
+extern const layer layer_local;    /* the same, of a Unix socket: where messages may end a read */
 extern const layer layer_file;     /* read(2) and writev(2): a pipe, a terminal; or what never waits, as /dev/null */
 extern const layer layer_terminal; /* the same, of a pseudo-terminal's master */
 extern const layer

@@ -62,5 +62,9 @@ int unix_pair(executor *ex, io **one, io **other) {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
         return io_last_error();
     }
-    return stream_open_two(ex, ends, &layer_socket, one, other);
+    int status = stream_open_two(ex, ends, &layer_local, one, other);
+    if (status == 0) {
+        (*one)->drains = (*other)->drains = true;
+    }
+    return status;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static executor own, *const ex = &own;
@@ -113,26 +114,83 @@ static void urgent_bytes(void) {
     finish(o);
 }
 
-static void descriptors(void) {
+/* A pair of Unix sockets, one of which is a stream whose reader has waited before. */
+static io *open_unix(int *peer) {
     CHECK(executor_init(ex) == 0);
     int pair[2];
     io *o;
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0 && socket_adopt(ex, pair[0], &o) == 0);
+    *peer = pair[1];
     expect(o, "", false);
+    return o;
+}
+
+static void close_both(io *o, int peer) {
+    close(peer);
+    expect(o, "", true);
+    finish(o);
+}
+
+static void unix_ends(void) {
+    int peer;
+    io *o = open_unix(&peer);
+    say(peer, "a");
+    expect(o, "a", false);
+    CHECK(stream_fill(o, 1) == UV_EAGAIN && !(o->ready & UV_READABLE)); /* no system call was needed to know it */
+    close_both(o, peer);
+
+    o = open_unix(&peer);
+    say(peer, "with the end");
+    close(peer);
+    expect(o, "with the end", true);
+    finish(o);
+}
+
+static void unix_urgent_bytes(void) {
+    int peer;
+    io *o = open_unix(&peer);
+    say(peer, "before ");
+    if (send(peer, "!", 1, MSG_OOB) == 1) { /* since Linux 5.15 */
+        say(peer, "behind");
+        expect(o, "before behind", false);
+        say(peer, "more");
+        expect(o, "more", false);
+    } else {
+        expect(o, "before ", false);
+    }
+    close_both(o, peer);
+}
+
+/* What other processes write is told apart where credentials are asked for. */
+static void credentials(void) {
+    int peer, status;
+    io *o = open_unix(&peer);
+    CHECK(setsockopt(o->fd, SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int)) == 0);
+    say(peer, "one ");
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(write(peer, "two", 3) == 3 ? 0 : 1);
+    }
+    CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+    expect(o, "one two", false);
+    close_both(o, peer);
+}
+
+static void descriptors(void) {
+    int peer;
+    io *o = open_unix(&peer);
     union {
         struct cmsghdr head;
         char bytes[CMSG_SPACE(sizeof(int))];
     } control = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
-    memcpy(CMSG_DATA(&control.head), &pair[1], sizeof(int));
+    memcpy(CMSG_DATA(&control.head), &peer, sizeof(int));
     struct iovec text = {"one ", 4};
     struct msghdr message = {
         .msg_iov = &text, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.bytes};
-    CHECK(sendmsg(pair[1], &message, 0) == 4);
-    say(pair[1], "two");
+    CHECK(sendmsg(peer, &message, 0) == 4);
+    say(peer, "two");
     expect(o, "one two", false);
-    close(pair[1]);
-    expect(o, "", true);
-    finish(o);
+    close_both(o, peer);
 }
 
 static void lines_of_a_terminal(void) {
@@ -169,6 +227,9 @@ int main(void) {
     check_begin();
     ends();
     urgent_bytes();
+    unix_ends();
+    unix_urgent_bytes();
+    credentials();
     descriptors();
     lines_of_a_terminal();
     pipes();
