@@ -4,16 +4,28 @@
  */
 #include "binding/handle.h"
 
-void push_fields(lua_State *L, int index) {
+void push_fields(lua_State *L, int index, int array) {
     handle *h = lua_touserdata(L, index);
     if (!h->fields) {
         lua_pushvalue(L, index);
-        lua_newtable(L);
+        lua_createtable(L, array, 0);
         lua_setfenv(L, -2);
         lua_pop(L, 1);
         h->fields = true;
     }
     lua_getfenv(L, index);
+}
+
+bool keep_only_result(handle *h, lua_State *co) {
+    int type = lua_gettop(co) == 1 ? lua_type(co, 1) : LUA_TNONE;
+    if (type != LUA_TNUMBER && type != LUA_TBOOLEAN && type != LUA_TNIL) {
+        return false;
+    }
+    h->only = (int8_t)type;
+    h->number = type == LUA_TNUMBER ? lua_tonumber(co, 1) : lua_toboolean(co, 1);
+    h->results = 1;
+    lua_settop(co, 0);
+    return true;
 }
 
 static handle *self(lua_State *L, const char *method) {
@@ -105,7 +117,7 @@ static int task_name(lua_State *L) {
 /* fields(task) -> its table: name, locals */
 static int task_fields(lua_State *L) {
     self(L, "fields");
-    push_fields(L, 1);
+    push_fields(L, 1, 0);
     return 1;
 }
 

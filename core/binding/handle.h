@@ -17,8 +17,10 @@ enum outcome { OUTCOME_NONE, OUTCOME_DONE, OUTCOME_FAILED, OUTCOME_CANCELLED };
 typedef struct handle {
     task *task; /* NULL once it has ended */
     uint64_t id;
+    double number; /* the only result, if it is a number or a boolean */
     int results;
     uint8_t outcome;   /* enum outcome */
+    int8_t only;       /* LUA_TNUMBER, LUA_TBOOLEAN or LUA_TNIL: the only result, which stands here; else LUA_TNONE */
     bool joined : 1;   /* somebody has taken note of how it ended, or will */
     bool unjoined : 1; /* counted in runtime.unjoined */
     bool stubborn : 1; /* it went on catching its cancellation, and was given up */
@@ -27,8 +29,10 @@ typedef struct handle {
     bool locals : 1;   /* in which there are locals, for the tasks that it spawns to inherit */
 } handle;
 
-/* Pushes the table of the handle at `index`, made on first use. */
-void push_fields(lua_State *, int index);
+/* Pushes the table of the handle at `index`, made on first use, with room for that many in its array. */
+void push_fields(lua_State *, int index, int array);
+/* Keeps the result of a coroutine that ended well, if it is one value that needs no table. */
+bool keep_only_result(handle *, lua_State *co);
 /* Pushes "task 3 'name'". */
 void push_task_name(lua_State *, int index);
 extern const metatable task_metatable;

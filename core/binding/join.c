@@ -50,6 +50,12 @@ static int task_outcome(lua_State *L) {
         h->unjoined = false;
         rt->unjoined--;
     }
+    switch (h->only) {
+    case LUA_TNIL: lua_pushnil(L); return 2;
+    case LUA_TBOOLEAN: lua_pushboolean(L, h->number != 0); return 2;
+    case LUA_TNUMBER: lua_pushnumber(L, h->number); return 2;
+    default: break;
+    }
     if (h->lost) {
         lua_pushliteral(L, "not enough memory");
         return 2;

@@ -54,7 +54,7 @@ static int make_coroutine(lua_State *L) {
 static void inherit_locals(lua_State *L, const task *spawner) {
     int child = lua_gettop(L);
     lua_rawgeti(L, UP(HANDLES), slot_of(spawner));
-    push_fields(L, child);
+    push_fields(L, child, 0);
     lua_newtable(L);
     lua_getfenv(L, child + 1);
     lua_getfield(L, -1, "locals");
@@ -74,7 +74,7 @@ task *spawn(lua_State *L, runtime *rt, int first, scope *parent) {
     int n = lua_gettop(L) - first + 1;
     const task *spawner = rt->executor.current;
     handle *h = lua_newuserdata(L, sizeof *h);
-    *h = (handle){.task = NULL};
+    *h = (handle){.only = LUA_TNONE};
     lua_pushvalue(L, UP(TASK));
     lua_setmetatable(L, -2);
     if (spawner && ((const handle *)spawner->handle)->locals) {
@@ -163,10 +163,10 @@ static int store_outcome(lua_State *L) {
     int status = (int)lua_tointeger(L, 2);
     lua_State *co = t->user;
     handle *h = t->handle;
+    int n = status == 0 ? lua_gettop(co) : 2;
     lua_rawgeti(L, UP(HANDLES), slot_of(t));
-    push_fields(L, 3);
+    push_fields(L, 3, n);
     if (status == 0) {
-        int n = lua_gettop(co);
         luaL_checkstack(L, n + 2, "too many results");
         lua_xmove(co, L, n);
         for (int i = n; i > 0; i--) {
@@ -190,7 +190,7 @@ static int store_outcome(lua_State *L) {
         h->outcome = OUTCOME_CANCELLED;
     }
     if (!push_traceback(L, t, co, 0, 5)) {
-        luaL_traceback(L, co, NULL, 0);
+        luaL_traceback(L, co, NULL, 0); /* at once: a stack that is kept for later would keep open what stands on it */
     }
     lua_rawseti(L, 4, 2);
     lua_rawseti(L, 4, 1);
@@ -224,7 +224,7 @@ static void end(runtime *rt, task *t, int status) {
     } else if (status > LUA_YIELD) {
         h->outcome = OUTCOME_FAILED;
     }
-    if (status != 0 || lua_gettop(co) != 0) {
+    if (status != 0 || (lua_gettop(co) != 0 && !keep_only_result(h, co))) {
         lua_pushvalue(L, UP(STORE_OUTCOME));
         lua_pushlightuserdata(L, t);
         lua_pushinteger(L, status);

@@ -217,6 +217,26 @@ describe("join", function()
     end)
   end)
 
+  it("returns one value of any kind, as often as it is asked", function()
+    momo.run(function()
+      for _, value in ipairs { 0, -0.5, 1 / 0, 2 ^ 53, true, false, "text", { 1 }, 7ULL, print, momo.current() } do
+        for _, name in ipairs { false, "named" } do
+          local task = momo.spawn(function() return value end)
+          if name then task:set_name(name) end
+          for _ = 1, 2 do
+            assert.same(pack(true, value), pack(task:join()))
+          end
+          task.locals.x = 1
+          assert.is_true(rawequal(value, select(2, task:join())))
+        end
+      end
+      local zero, nan = momo.spawn(function() return -0 end), momo.spawn(function() return 0 / 0 end)
+      assert.equal(-1 / 0, 1 / select(2, zero:join()))
+      local _, value = nan:join()
+      assert.is_true(value ~= value)
+    end)
+  end)
+
   it("returns thousands of results", function()
     momo.run(function()
       local list = {}
@@ -351,6 +371,7 @@ describe("a handle", function()
       assert.matches("in function 'asleep'", task:traceback(), 1, true)
       task:cancel()
       task:join()
+      assert.matches("in function 'asleep'", task:traceback(), 1, true)
       local function fails() error "x" end
       local failing = momo.spawn(function() fails() end)
       failing:join()

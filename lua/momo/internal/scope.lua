@@ -49,7 +49,9 @@ end
 ---@param ... any its arguments
 ---@return momo.Task task
 function Scope:spawn(fn, ...)
-  check.self(self, Scope, "scope", "spawn")
+  if getmetatable(self) ~= Scope then
+    check.self(self, Scope, "scope", "spawn")
+  end
   if self.ended then
     check.fail("spawn: the scope has ended")
   end
