@@ -15,6 +15,8 @@ local SEEDS, FEWER = { 1, 2, 3 }, 1000
 local PATHS = {
   { "spawn", "spawn 1000", 20000 },
   { "join", "join 1", 10000 },
+  { "join, with a result", "result 1", 10000 },
+  { "child of a scope", "scope 1000", 20000 },
   { "yield, 1 task", "yield 1", 50000 },
   { "yield, 1000 tasks", "yield 1000", 50000 },
   { "sleep", "sleep 1", 20000 },

@@ -66,6 +66,15 @@ if not floor then
     end
   end
 
+  function workloads.result()
+    local function answer() return 7 end
+    return function(count)
+      for _ = 1, count do
+        spawn(answer):join()
+      end
+    end
+  end
+
   -- `size` children in a scope.
   function workloads.scope(size)
     return function(count)
