@@ -20,4 +20,5 @@ return {
   ["http, hello"] = 10433.9,
   ["http, one header"] = 11352.1,
   ["http, 16 pipelined"] = 8070.3,
+  ["http, a file"] = 37334.3,
 }

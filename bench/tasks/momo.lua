@@ -213,6 +213,10 @@ if not floor then
       end
     end)
   end
+
+  function workloads.http_file()
+    return http(1, runtime.http.files(os.getenv "MOMO_SOURCE_DIR" .. "/bench/tasks/page"))
+  end
 end
 
 local name, size, count, mode = ...

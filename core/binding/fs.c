@@ -10,7 +10,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "net/stream.h"
+#include "net/beneath.h"
+#include "net/disk.h"
 #include "binding/net.h"
 #include "binding/offload.h"
 
@@ -123,18 +124,40 @@ static int push_status(lua_State *L, const struct stat *status) {
     return 1;
 }
 
+static handle *push_handle(lua_State *L) {
+    return push_object(L, sizeof(handle), &open_file_metatable);
+}
+
+/* Behind its file: how many values in all. */
+static int push_regular(lua_State *L, const struct stat *status) {
+    lua_pushnumber(L, (lua_Number)status->st_size);
+    lua_pushnumber(L, (lua_Number)status->st_mtim.tv_sec);
+    lua_pushnumber(L, (lua_Number)status->st_mtim.tv_nsec);
+    return 4;
+}
+
+/* The file of a descriptor, which it takes over, becomes the handle's: 0, or UV_ENOMEM. */
+static int open_handle(handle *h, int fd) {
+    h->file = file_new(fd);
+    return h->file ? 0 : UV_ENOMEM;
+}
+
 /* The call's own memory stays until the userdata at index 1 is left. */
 static int push_answer(lua_State *L, file_call *c) {
     switch (c->operation->answer) {
     case FILE_NUMBER: lua_pushnumber(L, (lua_Number)c->result); return 1;
     case FILE_BYTES: lua_pushlstring(L, c->bytes ? c->bytes : "", c->size); return 1;
     case FILE_STATUS: return push_status(L, &c->status);
-    case FILE_OPENED: {
-        handle *h = push_object(L, sizeof *h, &open_file_metatable);
-        h->file = file_new((int)c->result);
+    case FILE_OPENED:
+    case FILE_REGULAR: {
+        handle *h = push_handle(L);
+        int status = open_handle(h, (int)c->result);
         c->result = 0;
-        if (!h->file) {
-            return UV_ENOMEM;
+        if (status < 0) {
+            return status;
+        }
+        if (c->operation->answer == FILE_REGULAR) {
+            return push_regular(L, &c->status);
         }
         lua_pushstring(L, c->bytes ? c->bytes : c->path); /* a temporary file's name */
         return 2;
@@ -211,22 +234,73 @@ static int fs_descriptor(lua_State *L) {
     return 1;
 }
 
-/* fs_stream(file, offset) -> a stream of a descriptor of its own, which stands there | nil, err, code */
+/* For reading, a regular file is a stream that holds nobody up; what else was opened, or is to be written, is a descriptor of
+ * its own that stands there. */
+static int open_stream(executor *ex, file *f, int64_t offset, bool reads, io **out) {
+    struct stat status;
+    if (reads && fstat(f->fd, &status) == 0 && S_ISREG(status.st_mode)) {
+        return disk_open(ex, f, offset, out);
+    }
+    int fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 3);
+    if (fd < 0) {
+        return io_last_error();
+    }
+    lseek(fd, (off_t)offset, SEEK_SET); /* a pipe stands nowhere */
+    return stream_open(ex, fd, &layer_file, out);
+}
+
+/* fs_stream(file, offset, reads) -> a stream from there on | nil, err, code */
 static int fs_stream(lua_State *L) {
     momo_token *token = push_object(L, sizeof *token, &stream_metatable);
     executor *ex = open_executor(L);
     const handle *h = lua_touserdata(L, 1);
-    int fd = h->file ? fcntl(h->file->fd, F_DUPFD_CLOEXEC, 3) : -1;
-    if (fd < 0) {
-        return push_failure(L, h->file ? io_last_error() : UV_EBADF);
-    }
-    lseek(fd, (off_t)lua_tonumber(L, 2), SEEK_SET); /* a pipe stands nowhere */
     io *o;
-    int status = stream_open(ex, fd, &layer_file, &o);
+    int status = h->file ? open_stream(ex, h->file, (int64_t)lua_tonumber(L, 2), lua_toboolean(L, 3), &o) : UV_EBADF;
     if (status < 0) {
         return push_failure(L, status);
     }
     *token = io_token(o);
+    return 1;
+}
+
+/* Of a descriptor that stays the caller's: another one, UV_EINVAL: it is no regular file. */
+static int copy_descriptor(int fd, struct stat *status) {
+    if (fstat(fd, status) < 0) {
+        return io_last_error();
+    }
+    int copy = S_ISREG(status->st_mode) ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : UV_EINVAL;
+    return copy == -1 ? io_last_error() : copy;
+}
+
+/* fs_regular(root or nil, path or fd, at once) -> file, size, seconds and nanoseconds when it was modified | nil, err, code |
+ * false: it has to wait for a disk */
+static int fs_regular(lua_State *L) {
+    handle *h = push_handle(L);
+    struct stat status;
+    int fd = lua_type(L, 2) == LUA_TNUMBER
+                 ? copy_descriptor((int)lua_tointeger(L, 2), &status)
+                 : beneath_open(lua_tostring(L, 1), lua_tostring(L, 2), lua_toboolean(L, 3), &status);
+    if (fd == UV_EAGAIN) {
+        lua_pushboolean(L, 0);
+        return 1;
+    }
+    int code = fd < 0 ? fd : open_handle(h, fd);
+    return code < 0 ? push_failure(L, code) : push_regular(L, &status);
+}
+
+/* fs_read_now(file, offset, n) -> bytes, fewer where it ends | nil, err, code | false: it has to wait for a disk */
+static int fs_read_now(lua_State *L) {
+    size_t n = (size_t)lua_tonumber(L, 3);
+    char *bytes = lua_newuserdata(L, n ? n : 1);
+    const handle *h = lua_touserdata(L, 1);
+    ssize_t got = h->file ? file_read_now(h->file->fd, bytes, n, (int64_t)lua_tonumber(L, 2)) : UV_EBADF;
+    if (got == UV_EAGAIN) {
+        lua_pushboolean(L, 0);
+        return 1;
+    } else if (got < 0) {
+        return push_failure(L, (int)got);
+    }
+    lua_pushlstring(L, bytes, (size_t)got);
     return 1;
 }
 
@@ -247,12 +321,8 @@ static int fs_flags(lua_State *L) {
 
 static const metatable *const metatables[] = {&open_file_metatable, NULL};
 static const function functions[] = {
-    {"fs_call", fs_call},
-    {"fs_finish", fs_finish},
-    {"fs_descriptor", fs_descriptor},
-    {"fs_stream", fs_stream},
-    {"fs_flags", fs_flags},
-    {"fs_close", collect},
-    {NULL, NULL},
+    {"fs_call", fs_call},     {"fs_finish", fs_finish},   {"fs_descriptor", fs_descriptor},
+    {"fs_stream", fs_stream}, {"fs_regular", fs_regular}, {"fs_read_now", fs_read_now},
+    {"fs_flags", fs_flags},   {"fs_close", collect},      {NULL, NULL},
 };
 const module fs_module = {.functions = functions, .metatables = metatables};

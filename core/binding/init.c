@@ -26,7 +26,6 @@
     _(write)          \
     _(net)            \
     _(open)           \
-    _(file)           \
     _(http)           \
     _(http_build)     \
     _(websocket)      \

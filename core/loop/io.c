@@ -84,7 +84,7 @@ int io_open(executor *ex, int fd, io **out) {
     o->ready = UV_READABLE | UV_WRITABLE;
     o->read_waits = UV_READABLE;
     o->write_waits = UV_WRITABLE;
-    o->listening = o->drains = o->broken = o->cut = o->pending = o->shared = false;
+    o->listening = o->drains = o->broken = o->cut = o->pending = o->shared = o->unwatched = false;
     o->failed = 0;
     o->end_code = 0;
     list_init(&o->readers);
@@ -123,6 +123,9 @@ void io_drop_data(io *o) {
 }
 
 int io_watch(io *o, int directions) {
+    if (o->unwatched) {
+        return 0;
+    }
     int status = poller_arm(&o->executor->poller, o->fd, slab_id(&o->head), directions, &o->armed);
     return status == UV_EPERM ? UV_EAGAIN : status; /* it waits all the same, and nobody can say until when */
 }

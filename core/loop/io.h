@@ -45,13 +45,14 @@ struct io {
     uint8_t write_waits; /* those whose events wake a writer */
     uint8_t waits;       /* that in which the last system call that answered EAGAIN has to wait */
     bool listening : 1;
-    bool shared : 1;  /* other processes may have it: it came from elsewhere, or could be inherited for a while */
-    bool drains : 1;  /* a read that comes short has taken all: a socket, until its end or urgent bytes have come */
-    bool broken : 1;  /* a write was cut short, or the stream was shut down: nothing may follow */
-    bool cut : 1;     /* a write was cut short */
-    bool pending : 1; /* its layers have bytes for the descriptor (stream_pend) */
-    bool lent : 1;    /* its unread bytes are being copied, and must stay */
-    int16_t failed;   /* the code that an operation of its own failed with last, or 0 */
+    bool shared : 1;    /* other processes may have it: it came from elsewhere, or could be inherited for a while */
+    bool drains : 1;    /* a read that comes short has taken all: a socket, until its end or urgent bytes have come */
+    bool broken : 1;    /* a write was cut short, or the stream was shut down: nothing may follow */
+    bool cut : 1;       /* a write was cut short */
+    bool pending : 1;   /* its layers have bytes for the descriptor (stream_pend) */
+    bool unwatched : 1; /* no event tells of it: its layer wakes who waits */
+    bool lent : 1;      /* its unread bytes are being copied, and must stay */
+    int16_t failed;     /* the code that an operation of its own failed with last, or 0 */
     int end_code; /* what is told in place of an end; UV_ENOMEM: unread bytes were lost, and each read says so; or 0 */
     list open;    /* in executor.io_open; once closed, in executor.io_closed until no task runs */
     list readers; /* tasks that wait, first come first */

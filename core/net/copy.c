@@ -58,8 +58,7 @@ ssize_t copy_take(copy *c, io *from, const io *to) {
         c->plain = true;
         return 0;
     }
-    ssize_t n =
-        transport_keep_failure(from, io_try(from, UV_READABLE, move(from->fd, c->pipe[1], at_most(c, PIPE_SIZE))));
+    ssize_t n = layer_splice(from->layer, from, c->pipe[1], at_most(c, PIPE_SIZE));
     if (n > 0) {
         c->piped = (size_t)n;
     } else if (n == UV_EAGAIN) {
@@ -70,7 +69,7 @@ ssize_t copy_take(copy *c, io *from, const io *to) {
         return 0;
     }
     c->much = n >= SPLICE_LEAST;
-    return n == 0 ? UV_EOF : n;
+    return n;
 }
 
 static int put_back(copy *c, io *from) {

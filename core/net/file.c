@@ -39,6 +39,8 @@ void file_drop(file *f) {
     }
 }
 
+const pool_kind file_pool = {.name = "momo-files", .threads_max = FILE_THREADS, .jobs_max = FILE_JOBS};
+
 static void run(offload *f, void **state) {
     (void)state;
     file_call *c = file_call_of(f);
@@ -50,7 +52,8 @@ static void run(offload *f, void **state) {
 
 static void discard(offload *f) {
     file_call *c = file_call_of(f);
-    if (c->operation->answer == FILE_OPENED && c->result > 0) { /* nobody has taken it */
+    if ((c->operation->answer == FILE_OPENED || c->operation->answer == FILE_REGULAR) &&
+        c->result > 0) { /* nobody has taken it */
         close((int)c->result);
     }
     if (c->file) {
@@ -63,8 +66,7 @@ static void discard(offload *f) {
 }
 
 file_call *file_call_new(executor *ex, const file_operation *operation) {
-    static const pool_kind pool = {.name = "momo-files", .threads_max = FILE_THREADS, .jobs_max = FILE_JOBS};
-    static const offload_kind kind = {.pool = &pool, .run = run, .free = discard};
+    static const offload_kind kind = {.pool = &file_pool, .run = run, .free = discard};
     file_call *c = calloc(1, sizeof *c);
     if (c) {
         offload_init(&c->offload, ex, &kind);
@@ -85,9 +87,9 @@ int file_call_reserve(file_call *c, size_t size) {
 
 /* ---- reading ---- */
 
-/* Up to n bytes behind those that there are; RWF_NOWAIT in flags: those in memory. offset < 0: where the descriptor stands. */
-static ssize_t read_some(file_call *c, int fd, size_t n, int64_t offset, int flags) {
-    struct iovec piece = {c->bytes + c->size, n};
+/* Up to n bytes; RWF_NOWAIT in flags: those in memory. offset < 0: where the descriptor stands. */
+static ssize_t read_some(int fd, char *into, size_t n, int64_t offset, int flags) {
+    struct iovec piece = {into, n};
     ssize_t got;
     do {
         got = preadv2(fd, &piece, 1, offset, flags);
@@ -98,28 +100,42 @@ static ssize_t read_some(file_call *c, int fd, size_t n, int64_t offset, int fla
     return got < 0 ? file_error() : got;
 }
 
-/* c->size bytes at c->offset, or fewer where the file ends. */
-static ssize_t read_at(file_call *c, size_t n, int flags) {
-    c->size = 0;
-    ssize_t got = file_call_reserve(c, n);
-    while (got >= 0 && c->size < n) {
-        got = read_some(c, c->file->fd, n - c->size, c->offset + (int64_t)c->size, flags);
-        if (got == 0) {
-            break;
-        }
-        c->size += got > 0 ? (size_t)got : 0;
+/* n bytes, or fewer where the file ends, or, if there are any, where reading fails. */
+static ssize_t read_at(int fd, char *into, size_t n, int64_t offset, int flags) {
+    size_t have = 0;
+    ssize_t got = 1;
+    while (have < n && got > 0) {
+        got = read_some(fd, into + have, n - have, offset + (int64_t)have, flags);
+        have += got > 0 ? (size_t)got : 0;
     }
-    return got < 0 && c->size == 0 ? got : got < 0 && flags ? UV_EAGAIN : (ssize_t)c->size;
+    return got < 0 && (flags || have == 0) ? got : (ssize_t)have;
+}
+
+ssize_t file_read_now(int fd, char *into, size_t n, int64_t offset) {
+    ssize_t got = read_at(fd, into, n, offset, RWF_NOWAIT);
+    return got == UV_ENOTSUP || got == UV_ESPIPE || got == UV_EINVAL ? UV_EAGAIN : got;
 }
 
 /* mode: how many bytes. */
+static ssize_t read_call(file_call *c, ssize_t (*read)(int, char *, size_t, int64_t)) {
+    ssize_t n = file_call_reserve(c, c->mode);
+    if (n == 0) {
+        n = read(c->file->fd, c->bytes, c->mode, c->offset);
+    }
+    c->size = n > 0 ? (size_t)n : 0;
+    return n;
+}
+
+static ssize_t read_waiting(int fd, char *into, size_t n, int64_t offset) {
+    return read_at(fd, into, n, offset, 0);
+}
+
 static ssize_t run_read(file_call *c) {
-    return read_at(c, c->mode, 0);
+    return read_call(c, read_waiting);
 }
 
 static ssize_t now_read(file_call *c) {
-    ssize_t n = c->mode <= NOW_MAX ? read_at(c, c->mode, RWF_NOWAIT) : UV_EAGAIN;
-    return n == UV_ENOTSUP || n == UV_ESPIPE || n == UV_EINVAL ? UV_EAGAIN : n;
+    return c->mode <= NOW_MAX ? read_call(c, file_read_now) : UV_EAGAIN;
 }
 
 ssize_t file_read_all(file_call *c, int fd, size_t limit) {
@@ -140,7 +156,7 @@ ssize_t file_read_all(file_call *c, int fd, size_t limit) {
         }
         ssize_t got = file_call_reserve(c, capacity);
         if (got == 0) {
-            got = read_some(c, fd, capacity - c->size, -1, 0);
+            got = read_some(fd, c->bytes + c->size, capacity - c->size, -1, 0);
         }
         if (got <= 0) {
             return got < 0 ? got : (ssize_t)c->size;

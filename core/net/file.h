@@ -29,11 +29,12 @@ void file_drop(file *);
 
 /* What an operation answers. */
 enum file_answer {
-    FILE_DONE,   /* nothing more */
-    FILE_NUMBER, /* result */
-    FILE_BYTES,  /* bytes, size */
-    FILE_OPENED, /* result: a descriptor, which is the caller's */
-    FILE_STATUS, /* status */
+    FILE_DONE,    /* nothing more */
+    FILE_NUMBER,  /* result */
+    FILE_BYTES,   /* bytes, size */
+    FILE_OPENED,  /* result: a descriptor, which is the caller's */
+    FILE_REGULAR, /* the same, and status */
+    FILE_STATUS,  /* status */
 };
 
 typedef struct file_call file_call;
@@ -45,6 +46,7 @@ typedef struct file_operation {
     ssize_t (*now)(file_call *); /* the same without waiting; UV_EAGAIN: it would. NULL: it always may */
 } file_operation;
 
+extern const pool_kind file_pool;
 /* Ends with a NULL name. */
 extern const file_operation file_operations[], path_operations[], whole_operations[];
 
@@ -79,5 +81,7 @@ static inline file_call *file_call_of(offload *f) {
 int file_call_reserve(file_call *, size_t);
 /* All of a file, of at most `limit` bytes: appended to c->bytes. UV_EMSGSIZE: there are more. */
 ssize_t file_read_all(file_call *, int fd, size_t limit);
+/* What is in memory, without waiting for a disk: n bytes at `offset`, fewer only where the file ends; or UV_EAGAIN. */
+ssize_t file_read_now(int fd, char *into, size_t n, int64_t offset);
 /* All of c->bytes. */
 ssize_t file_write_all(const file_call *, int fd);

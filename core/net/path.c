@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "net/beneath.h"
+
 enum { DEPTH_MAX = 512 /* folders within folders that remove goes into */ };
 
 /* openat2(2); -1 and ENOSYS where the kernel or a sandbox has it not. */
@@ -42,6 +44,11 @@ static ssize_t run_beneath(file_call *c) {
     ssize_t result = fd < 0 ? file_error() : fd;
     close(folder);
     return result;
+}
+
+/* The same, of a regular file that is to be read; path: NULL: wherever it lies. */
+static ssize_t run_regular(file_call *c) {
+    return beneath_open(c->path, c->other, false, &c->status);
 }
 
 /* A temporary file or folder at `path`, which ends in XXXXXX; its name is then in bytes. flags: a folder. */
@@ -233,19 +240,12 @@ static ssize_t run_utimes(file_call *c) {
 }
 
 const file_operation path_operations[] = {
-    {"open", FILE_OPENED, run_open, NULL},
-    {"beneath", FILE_OPENED, run_beneath, NULL},
-    {"tempfile", FILE_OPENED, run_temporary, NULL},
-    {"tempdir", FILE_BYTES, run_temporary, NULL},
-    {"stat", FILE_STATUS, run_stat, now_stat},
-    {"list", FILE_BYTES, run_list, NULL},
-    {"readlink", FILE_BYTES, run_readlink, NULL},
-    {"realpath", FILE_BYTES, run_realpath, NULL},
-    {"mkdir", FILE_DONE, run_mkdir, NULL},
-    {"remove", FILE_DONE, run_remove, NULL},
-    {"rename", FILE_DONE, run_rename, NULL},
-    {"link", FILE_DONE, run_link, NULL},
-    {"chmod", FILE_DONE, run_chmod, NULL},
-    {"utimes", FILE_DONE, run_utimes, NULL},
-    {NULL, FILE_DONE, NULL, NULL},
+    {"open", FILE_OPENED, run_open, NULL},        {"beneath", FILE_OPENED, run_beneath, NULL},
+    {"regular", FILE_REGULAR, run_regular, NULL}, {"tempfile", FILE_OPENED, run_temporary, NULL},
+    {"tempdir", FILE_BYTES, run_temporary, NULL}, {"stat", FILE_STATUS, run_stat, now_stat},
+    {"list", FILE_BYTES, run_list, NULL},         {"readlink", FILE_BYTES, run_readlink, NULL},
+    {"realpath", FILE_BYTES, run_realpath, NULL}, {"mkdir", FILE_DONE, run_mkdir, NULL},
+    {"remove", FILE_DONE, run_remove, NULL},      {"rename", FILE_DONE, run_rename, NULL},
+    {"link", FILE_DONE, run_link, NULL},          {"chmod", FILE_DONE, run_chmod, NULL},
+    {"utimes", FILE_DONE, run_utimes, NULL},      {NULL, FILE_DONE, NULL, NULL},
 };

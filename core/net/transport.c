@@ -26,6 +26,14 @@ ssize_t transport_keep_failure(io *o, ssize_t n) {
     return n;
 }
 
+ssize_t layer_splice(const layer *l, io *o, int pipe, size_t room) {
+    if (l->transport->splice) {
+        return l->transport->splice(l, o, pipe, room);
+    }
+    ssize_t n = io_try(o, UV_READABLE, splice(o->fd, NULL, pipe, NULL, room, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
+    return n == 0 ? UV_EOF : transport_keep_failure(o, n);
+}
+
 /* A read has returned n. short_of: whether it could have taken more, had there been more. */
 static ssize_t has_read(io *o, ssize_t n, bool short_of) {
     if (n > 0 && short_of && o->drains) {

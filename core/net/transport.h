@@ -39,6 +39,8 @@ typedef struct transport {
     void (*close)(const layer *, io *);
     /* Whether the bytes are the descriptor's own, and splice(2) would not block there. NULL: no. */
     bool (*raw)(const io *);
+    /* As read, into a pipe; of those that are raw. NULL: by splice(2), where the descriptor stands. */
+    ssize_t (*splice)(const layer *, io *, int pipe, size_t room);
 } transport;
 
 struct layer {
@@ -75,6 +77,8 @@ static inline bool layer_holds(const layer *l) {
 static inline void layer_close(const layer *l, io *o) {
     if (l->transport->close) l->transport->close(l, o);
 }
+/* As layer_read, into a pipe; of a layer that is raw. */
+ssize_t layer_splice(const layer *, io *, int pipe, size_t room);
 static inline bool layer_raw(const layer *l, const io *o) {
     return l->transport->raw && l->transport->raw(o);
 }

@@ -142,7 +142,8 @@ static ssize_t run_copy(file_call *c) {
     if (n == 0 && S_ISDIR(of_from.st_mode)) {
         n = UV_EISDIR;
     }
-    if (n == 0 && stat(c->other, &of_to) == 0 && of_to.st_dev == of_from.st_dev && of_to.st_ino == of_from.st_ino) {
+    bool there = stat(c->other, &of_to) == 0;
+    if (n == 0 && there && of_to.st_dev == of_from.st_dev && of_to.st_ino == of_from.st_ino) {
         n = UV_EINVAL; /* onto itself: opening it would empty it */
     }
     if (n == 0) {
@@ -150,6 +151,9 @@ static ssize_t run_copy(file_call *c) {
         n = to < 0 ? file_error() : copy_bytes(from, to);
         if (to >= 0 && close(to) < 0 && n >= 0) {
             n = file_error();
+        }
+        if (to >= 0 && n < 0 && !there) {
+            unlink(c->other);
         }
     }
     close(from);

@@ -55,13 +55,13 @@ local function copy_files(from, to, n)
   local source, sink = from, to
   local err, code
   if is_file(from) then
-    source, err, code = from:stream()
+    source, err, code = from:stream(true)
     if not source then
       return nil, err, code, "from"
     end
   end
   if is_file(to) then
-    sink, err, code = to:stream()
+    sink, err, code = to:stream(false)
     if not sink then
       return nil, err, code, "to"
     end

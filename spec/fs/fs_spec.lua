@@ -137,6 +137,26 @@ describe("momo.fs", function()
       file:close()
     end)
 
+    it("is copied to several at once, each from where it began", function()
+      local bytes = ("0123456789"):rep(100000)
+      assert(fs.write(path "a", bytes))
+      local file = assert(fs.open(path "a"))
+      local tasks = {}
+      for i = 1, 3 do
+        local reader, writer = momo.io.pipe()
+        momo.spawn(function()
+          assert.equal(#bytes, momo.io.copy(file, writer))
+          writer:close()
+        end)
+        tasks[i] = momo.spawn(function() return reader:read_exact(#bytes) end)
+      end
+      for i = 1, 3 do
+        local ok, read = tasks[i]:join()
+        assert.is_true(ok and read == bytes)
+      end
+      file:close()
+    end)
+
     it("stands on either side of io.copy", function()
       local bytes = ("0123456789"):rep(50000)
       fs.write(path "a", bytes)

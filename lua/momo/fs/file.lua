@@ -247,8 +247,8 @@ function File:lines(max)
 end
 
 ---Private: for momo.io.copy, a stream that stands where the file does.
-function File:stream()
-  return native.fs_stream(self.raw, self.position)
+function File:stream(reads)
+  return native.fs_stream(self.raw, self.position, reads)
 end
 
 ---Its descriptor, which stays the file's own.

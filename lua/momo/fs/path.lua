@@ -181,7 +181,7 @@ function M.rename(from, to)
   return call("rename", from, to)
 end
 
----Copies a file, with its permissions; in the system where it can.
+---Copies a file, with its permissions; in the system where it can. A new file that was not copied whole is removed.
 ---
 ---Codes: ENOENT; EACCES; EISDIR; EINVAL onto itself; ENOSPC.
 ---@async

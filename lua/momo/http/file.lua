@@ -1,49 +1,67 @@
----Sending a file: all of it, a part, or only that it has not changed.
+---Sending a file: all of it, a part, or only that it has not changed. What is in memory is taken at once; for the rest
+---its request waits, and nobody else.
 
+local calls = require "momo.fs.call"
 local conditional = require "momo.http.conditional"
 local date = require "momo.http.date"
 local native = require("momo.internal.core").native
 local range = require "momo.http.range"
 
-local SMALL = 64 * 1024 -- bytes that are read at once, and leave together with the head
+local fs_close, fs_read_now, fs_regular = native.fs_close, native.fs_read_now, native.fs_regular
+local SMALL = 64 * 1024 -- bytes that are read as one, and leave together with the head
 
 local M = {}
 
 ---@class momo.http.File an open one
----@field handle userdata
+---@field raw userdata
 ---@field size integer
 ---@field modified integer seconds since 1970
 ---@field etag string
 
-local function opened(handle, size, seconds, nanoseconds)
-  if not handle then
+local function opened(raw, size, seconds, nanoseconds)
+  if not raw then
     return nil, size, seconds
   end
   return {
-    handle = handle,
+    raw = raw,
     size = size,
     modified = seconds,
     etag = ('W/"%x-%x.%x"'):format(size, seconds, nanoseconds), -- weak: it may be written to within the clock's tick
   }
 end
 
+---@async
+local function open_on_pool(root, path)
+  local job = native.fs_call("regular", nil, root, path)
+  local again, raw, size, seconds, nanoseconds
+  repeat again, raw, size, seconds, nanoseconds = native.fs_finish(job, path) until not again
+  return opened(raw, size, seconds, nanoseconds)
+end
+
+---@async
 ---@param root string? nil: a path anywhere; else it lies beneath this folder
 ---@param path string without a zero byte
 ---@return momo.http.File? file
 ---@return string? err
 ---@return string? code EISDIR: it is a folder; ENOENT, EXDEV: it lies elsewhere
 function M.open(root, path)
-  return opened(native.file_open(root, path))
+  local raw, size, seconds, nanoseconds = fs_regular(root, path, true)
+  if raw == false then
+    return open_on_pool(root, path)
+  end
+  return opened(raw, size, seconds, nanoseconds)
 end
 
----@param fd integer of a regular file, which stays the caller's
----@return momo.http.File? file
+---Whether it is a folder: waits for a disk where it is called.
+---@param path string
+---@return boolean is_folder
 ---@return string? err
----@return string? code
-function M.copy(fd)
-  return opened(native.file_copy(fd))
+function M.is_folder(path)
+  local _, err, code = fs_regular(path, ".", false)
+  return code == "EISDIR", err
 end
 
+---@async
 ---@param path string|integer a path, or the descriptor of a regular file, which stays the caller's
 ---@return momo.http.File? file
 ---@return string? err
@@ -52,12 +70,12 @@ function M.of(path)
   if type(path) == "string" then
     return M.open(nil, path)
   end
-  return M.copy(path)
+  return opened(fs_regular(nil, path))
 end
 
 ---@param file momo.http.File
 function M.close(file)
-  native.file_close(file.handle)
+  fs_close(file.raw)
 end
 
 local function choose(request, file)
@@ -78,8 +96,18 @@ end
 
 local TEXTS = { [412] = "Precondition Failed\n", [416] = "Range Not Satisfiable\n" }
 
+---@async
+local function read(file, first, size)
+  local bytes, err, code = fs_read_now(file.raw, first, size)
+  if bytes == false then
+    return calls.call_file("read", file, nil, first, 0, size)
+  end
+  return bytes, err, code
+end
+
+---@async
 local function send_small(response, file, status, first, size, headers)
-  local bytes, err = native.file_read(file.handle, first, size)
+  local bytes, err = read(file, first, size)
   M.close(file)
   if not bytes or #bytes < size then
     error(err or "the file became shorter while it was sent", 0)
@@ -106,8 +134,10 @@ local function close_after(stream, ok, ...)
   return ...
 end
 
+---@async
 local function send_large(response, file, status, first, size, headers)
-  local stream, err = native.file_stream(file.handle, first)
+  local stream, err = native.fs_stream(file.raw, first, true)
+  M.close(file)
   if not stream then
     error(err, 0)
   end

@@ -39,11 +39,14 @@ end
 
 -- The compressed file that the client likes best, unless it is older than the file itself.
 local function open_variant(request, root, path, plain)
+  local header = request:header "accept-encoding"
+  if not header then
+    return plain
+  end
   local offered, endings = {}, {}
   for _, variant in ipairs(VARIANTS) do
     offered[#offered + 1], endings[variant[1]] = variant[1], variant[2]
   end
-  local header = request:header "accept-encoding"
   local coding = accept.encoding(header, offered)
   while coding do
     local found = file.open(root, path .. endings[coding])
@@ -84,9 +87,9 @@ function M.files(root, options)
   local index = options.index == nil and "index.html" or options.index
   check.argument(index == false or (type(index) == "string" and index:find "^[^/%z]+$"),
     "files: index must be the name of a file, or false", index)
-  local _, err, code = file.open(root, ".")
-  if code ~= "EISDIR" then
-    check.fail(("files: %q is no folder that can be read: %s"):format(root, tostring(err)))
+  local is_folder, fault = file.is_folder(root)
+  if not is_folder then
+    check.fail(("files: %q is no folder that can be read: %s"):format(root, tostring(fault)))
   end
 
   return function(request, response)
@@ -104,8 +107,7 @@ function M.files(root, options)
       end
       path = path .. index
     end
-    local found
-    found, err, code = file.open(root, path)
+    local found, err, code = file.open(root, path)
     if code == "EISDIR" and request.path:sub(-1) ~= "/" then
       local location = percent.encode(request.path:gsub("^/+", "/"), percent.UNSAFE) .. "/"
       return response:redirect(request.query and location .. "?" .. percent.encode(request.query, percent.UNSAFE)
