@@ -128,10 +128,11 @@ static int attempt(lua_State *L, op *o) {
 static int park(lua_State *L, op *o) {
     copy *c = lua_touserdata(L, 1);
     io *side = stream_at(L, c->side == UV_WRITABLE ? 3 : 2, o);
-    if (side->timeout == 0) {
+    double seconds = c->side == UV_WRITABLE && side->silence >= 0 ? side->silence : side->timeout;
+    if (seconds == 0) {
         return UV_ETIMEDOUT;
     }
-    uint64_t deadline_ms = c->waits == c->side ? o->task->deadline_ms : op_deadline(o->task, side->timeout);
+    uint64_t deadline_ms = c->waits == c->side ? o->task->deadline_ms : op_deadline(o->task, seconds);
     c->waits = c->side;
     if (c->side == UV_WRITABLE && !writes(o, side)) {
         stream_wait_turn(side, o->task, deadline_ms);

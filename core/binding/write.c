@@ -26,6 +26,7 @@ static bool writes(const op *o) {
 
 /* The pieces of an array are looked at when its turn has come. */
 static void check_write(lua_State *L, op *o) {
+    o->timeout = o->io && o->io->silence >= 0 ? o->io->silence : o->timeout;
     int type = lua_type(L, 2);
     if (type != LUA_TSTRING && type != LUA_TTABLE && type != LUA_TNUMBER) {
         throw(L, "write: data must be a string, a number or an array of these, got %s", luaL_typename(L, 2));
@@ -196,7 +197,8 @@ static int park_writer(lua_State *L, op *o) {
         stream_wait_turn(o->io, o->task, o->deadline_ms);
         return 0;
     }
-    return io_wait(o->io, o->task, UV_WRITABLE, "write", o->deadline_ms, true);
+    uint64_t deadline_ms = o->woken && o->io->silence >= 0 ? op_deadline(o->task, o->io->silence) : o->deadline_ms;
+    return io_wait(o->io, o->task, UV_WRITABLE, "write", deadline_ms, true);
 }
 
 static void leave_writer(lua_State *L, op *o) {

@@ -26,6 +26,15 @@ int momo_set_timeout(executor *ex, const momo_token *token, double seconds) {
     return 0;
 }
 
+int momo_set_silence(executor *ex, const momo_token *token, double seconds) {
+    io *o = io_get(ex, *token);
+    if (!o) {
+        return UV_EBADF;
+    }
+    o->silence = seconds;
+    return 0;
+}
+
 int momo_failure(const executor *ex, const momo_token *token) {
     const io *o = io_get(ex, *token);
     return o ? o->failed : 0;

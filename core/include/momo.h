@@ -80,6 +80,9 @@ int momo_close(momo_executor *executor, const momo_token *token);
 int momo_shutdown(momo_executor *executor, const momo_token *token);
 /* Seconds for each later read and write; a negative number: no limit. */
 int momo_set_timeout(momo_executor *executor, const momo_token *token, double seconds);
+/* Seconds in which the peer takes nothing, for each later write: in place of the timeout, which is for all of a write. A
+ * negative number: none. */
+int momo_set_silence(momo_executor *executor, const momo_token *token, double seconds);
 /* Its descriptor, which stays its own. */
 /* The code that an operation of a stream failed with last, or 0. */
 int momo_failure(const momo_executor *executor, const momo_token *token);
@@ -121,6 +124,8 @@ int momo_set_multicast_interface(momo_executor *executor, const momo_token *toke
 /* Writes "1.2.3.4:80", "[::1]:80", or the path of a Unix socket, always terminated; returns its length. */
 int momo_local_address(momo_executor *executor, const momo_token *token, char *text, size_t size);
 int momo_peer_address(momo_executor *executor, const momo_token *token, char *text, size_t size);
+/* Seconds since bytes came or went on a TCP connection; negative: the system does not tell, or it is closed. */
+double momo_quiet(momo_executor *executor, const momo_token *token);
 
 /* CPUs that this process may use; the i-th of them (from 0), or UV_EINVAL. */
 int momo_parallelism(const momo_executor *executor);

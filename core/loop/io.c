@@ -91,7 +91,7 @@ int io_open(executor *ex, int fd, io **out) {
     list_init(&o->writers);
     o->reader = o->writer = 0;
     o->lent = false;
-    o->timeout = -1;
+    o->timeout = o->silence = -1;
     o->data = NULL;
     o->start = o->end = o->capacity = 0;
     o->hooks = &none;

@@ -66,6 +66,7 @@ struct io {
     uint32_t offset;   /* and bytes of the next one that were */
     size_t written;    /* bytes in all */
     double timeout;    /* seconds for each read and write, or negative */
+    double silence;    /* seconds for each wait of a write, in place of the timeout of all of it; or negative */
     char *data;        /* unread bytes: data[start..end) of capacity bytes; data is NULL when there are none */
     size_t start, end, capacity;
     const io_hooks *hooks;

@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -61,4 +62,13 @@ enum listens tcp_listens(const executor *ex, const address *a) {
         closedir(fds);
     }
     return found;
+}
+
+int64_t tcp_quiet_ms(const io *o) {
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    if (getsockopt(o->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0) {
+        return io_last_error();
+    }
+    return info.tcpi_last_data_sent < info.tcpi_last_data_recv ? info.tcpi_last_data_sent : info.tcpi_last_data_recv;
 }

@@ -332,6 +332,28 @@ describe("the end of http.serve", function()
     end)
   end)
 
+  for transport in pairs(http.transports) do
+    it("ends connections that were idle for long, and waits for those that were not, over " .. transport, function()
+      with_server(hello, { drain = 30 }, function(connect, server, listener)
+        local idle, fresh, busy = connect(), connect(), connect()
+        for _, stream in ipairs { idle, busy } do
+          stream:write(GET)
+          read_until(stream, "hello")
+        end
+        momo.time.sleep(0.25) -- more than server.lua's GRACE_SECONDS
+        busy:write(GET)
+        read_until(busy, "hello")
+        listener:close()
+        busy:write(GET) -- which was on its way
+        tcp.assert_failed("EOF", idle:read())
+        tcp.assert_failed("EOF", fresh:read())
+        assert.equal("close", http.answers(http.read_all(busy))[1].headers.connection)
+        assert.is_true((server:join()))
+        idle:close() fresh:close() busy:close()
+      end, transport)
+    end)
+  end
+
   it("serves a request that is on its way when idle connections are closed", function()
     with_server(hello, { drain = 30 }, function(connect, _, listener)
       local streams = {}

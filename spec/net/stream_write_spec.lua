@@ -1,5 +1,6 @@
 local momo = require "momo"
 local tcp = require "spec.support.tcp"
+local virtual = require "spec.support.virtual"
 
 local run, pair, waiting, assert_failed = tcp.run, tcp.pair, tcp.waiting, tcp.assert_failed
 
@@ -147,6 +148,33 @@ describe("a stream that is written", function()
         one:close()
         local got = read_all(other)
         assert.is_true(#got > 0 and got == HUGE:sub(1, #got))
+      end)
+    end)
+
+    it("by a timeout while the peer reads, but not by a limit on its silence", function()
+      local core = require "momo.internal.core"
+      virtual.run(function()
+        for _, data in ipairs { HUGE, { HUGE:sub(1, 100), HUGE:sub(101) } } do
+          for _, limit in ipairs { "timeout", "silence" } do
+            local one, other = tcp.narrow_pair()
+            core.C["momo_set_" .. limit](core.executor, one, 1)
+            local writer = waiting(one.write, one, data)
+            local got = 0
+            repeat -- so much that the system says each time that there is room
+              local bytes = other:read_exact(math.min(256 * 1024, #HUGE - got))
+              got = got + #(bytes or "")
+              momo.time.sleep(0.6)
+            until not bytes or got == #HUGE or writer:status() ~= "waiting"
+            if limit == "timeout" then
+              assert.same({ true, nil, "ETIMEDOUT: operation timed out", "ETIMEDOUT" }, { writer:join() })
+            else
+              assert.same({ true, #HUGE }, { writer:join() })
+              assert_failed("ETIMEDOUT", one:write(HUGE)) -- which nobody reads
+            end
+            one:close()
+            other:close()
+          end
+        end
       end)
     end)
 

@@ -74,7 +74,6 @@ function Connection:write(data)
     end
     data = waiting
   end
-  self.stream:set_timeout(self.server.write_timeout)
   local ok, err, code = self.stream:write(data)
   if not ok then
     return self:broken(err, code)
@@ -311,8 +310,9 @@ function M.serve(server, stream, peer)
     server = server, stream = stream, peer = peer, closing = false, idle = false, marks = 0, waiting = nil,
     state = false, status = nil, sent = false, bytes = 0, headers = nil, request = nil,
   }, Connection)
+  C.momo_set_silence(executor, stream, server.write_timeout or -1)
   server.connections[self] = true
-  local request = self:next_request(server.first_patience)
+  local request = self:next_request(server.draining and server.last_patience or server.first_patience)
   while request do
     exchange(self, request)
     request = not self.closing and self:next_request(server.draining and server.impatience or server.patience)

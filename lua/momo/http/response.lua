@@ -6,8 +6,10 @@
 
 local check = require "momo.internal.check"
 local copy = require("momo.io").copy
-local native = require("momo.internal.core").native
+local core = require "momo.internal.core"
 local pieces = require "momo.internal.pieces"
+
+local C, executor, native = core.C, core.executor, core.native
 
 local http_head, http_send, http_start = native.http_head, native.http_send, native.http_start
 
@@ -351,6 +353,7 @@ function Response:upgrade(protocol, headers)
     return nil, err, code
   end
   connection.stream:set_timeout(nil)
+  C.momo_set_silence(executor, connection.stream, -1)
   return connection.stream
 end
 

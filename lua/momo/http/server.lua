@@ -9,7 +9,7 @@ local time = require "momo.time"
 
 local C, executor, native = core.C, core.executor, core.native
 
-local GRACE_SECONDS = 0.05 -- before idle connections are closed: a request may be on its way there
+local GRACE_SECONDS = 0.2 -- before a connection is closed on which there was something: a request may be on its way
 
 local M = {}
 
@@ -67,6 +67,7 @@ end
 ---@field first_patience userdata how long a connection's first request is waited for,
 ---@field patience userdata and a later one,
 ---@field impatience userdata and one when the server ends: not at all
+---@field last_patience userdata how long the first one is waited for of who has connected just then
 ---@field handle async fun(connection: momo.http.Connection, request: momo.http.Request, response: momo.http.Response)
 
 local function server_of(handler, options)
@@ -83,11 +84,28 @@ local function server_of(handler, options)
       is_first)
   end
   server.first_patience, server.patience = patience(server.header_timeout, true), patience(server.idle_timeout, false)
-  server.impatience = patience(0, false)
+  server.impatience, server.last_patience = patience(0, false), patience(GRACE_SECONDS, true)
   return server
 end
 
 local unread = core.new "size_t[1]"
+
+-- Ends the connections that were idle for a while. Returns the seconds after which the next one will have been; 0: there
+-- is none.
+local function expire_idle(server, grace, began)
+  local left, waited = math.huge, time.now() - began
+  for each in pairs(server.connections) do
+    if each.idle and C.momo_unread(executor, each.stream, unread) == nil then
+      local quiet = C.momo_quiet(executor, each.stream)
+      if math.max(quiet, waited) >= grace then
+        C.momo_expire_read(executor, each.stream)
+      else
+        left = math.min(left, grace - math.max(quiet, waited))
+      end
+    end
+  end
+  return left < math.huge and left or 0
+end
 
 -- No further connection comes. Those that are idle end, those with a request when that is answered.
 ---@async
@@ -101,14 +119,12 @@ local function on_drain(server, seconds)
       each.websocket:leave()
     end
   end
-  if next(server.connections) then
-    time.sleep(math.min(GRACE_SECONDS, seconds))
-  end
-  for each in pairs(server.connections) do
-    if each.idle and C.momo_unread(executor, each.stream, unread) == nil then
-      C.momo_expire_read(executor, each.stream)
-    end
-  end
+  local grace, began = math.min(GRACE_SECONDS, seconds), time.now()
+  time.sleep(0) -- in which those begin that were accepted just now
+  repeat
+    local left = expire_idle(server, grace, began)
+    time.sleep(left)
+  until left == 0
 end
 
 local function is_callable(value)

@@ -20,7 +20,6 @@ local CONTROL_MAX = 125
 ---@field close_reason string?
 ---@field stream momo.Stream private, as are the following ones
 ---@field state userdata
----@field write_timeout number?
 ---@field ping_interval number?
 ---@field pinged boolean? a ping is unanswered
 ---@field closed_at number? of momo.time.now: when a close frame was sent
@@ -68,11 +67,11 @@ function M.new(stream, is_client, options, write_timeout)
   if interval == nil then
     interval = 30
   end
+  C.momo_set_silence(executor, stream, write_timeout or -1)
   return setmetatable({
     stream = stream,
     state = native.websocket_new(is_client, options.max_message or 1024 * 1024),
     ping_interval = interval or nil,
-    write_timeout = write_timeout,
   }, WebSocket)
 end
 
@@ -107,7 +106,6 @@ local function send_frame(self, opcode, data)
   elseif left == nil then
     return fail(self, whole, code, 1006)
   end
-  self.stream:set_timeout(self.write_timeout)
   local ok, err
   ok, err, code = self.stream:write(whole and left or { left, data })
   if not ok then
