@@ -228,7 +228,10 @@ static int http_header(lua_State *L) {
     uint32_t at, end;
     size_t length;
     const char *bytes = check_head(L, &at, &end), *name = luaL_checklstring(L, 3, &length);
-    return push_joined(L, bytes, at, end, name, length);
+    if (!push_joined(L, bytes, at, end, name, length)) {
+        lua_pushnil(L);
+    }
+    return 1;
 }
 
 /* http_headers(head, fields or nil) -> table: name in lower case -> value */

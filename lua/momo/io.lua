@@ -79,10 +79,44 @@ local function copy_files(from, to, n)
   end)
 end
 
+local PIECE = 64 * 1024
+
+local function has(value, method)
+  return type(value) == "table" and type(value[method]) == "function"
+end
+
+-- A copy of what is no descriptor on one side or both: piece by piece.
+---@async
+local function copy_pieces(from, to, n)
+  check.argument(has(from, "read") or getmetatable(from) == Stream,
+    "copy: argument 1 must be a stream, or an object with a method read", from)
+  check.argument(has(to, "write") or getmetatable(to) == Stream,
+    "copy: argument 2 must be a stream, or an object with a method write", to)
+  local done = 0
+  n = n or math.huge
+  while done < n do
+    local bytes, err, code = from:read(math.min(PIECE, n - done))
+    if not bytes and code == "EOF" then
+      break
+    elseif not bytes then
+      return nil, err, code, "from"
+    end
+    local ok
+    ok, err, code = to:write(bytes)
+    if not ok then
+      return nil, err, code, "to"
+    end
+    done = done + #bytes
+  end
+  return done
+end
+
 ---Copies until the end of `from`, or n bytes, in the system where it can (splice); what is unread comes first. What was
 ---not written in the end stays unread in `from`. The timeouts of the streams are those of each wait.
 ---
----A file (momo.fs) may be on either side: from its position on, which moves by what was copied in the end.
+---A file (momo.fs) may be on either side: from its position on, which moves by what was copied in the end. So may any
+---object that has `read` or `write` as streams have, such as a request, an answer, a part of a form, or a response: then
+---it goes piece by piece, and what could not be written is lost.
 ---
 ---Others can't read `from` meanwhile; writes of others to `to` go between its pieces. It hears of the end of `to` when
 ---it has something to write.
@@ -90,8 +124,8 @@ end
 ---Codes: ECONNRESET; ETIMEDOUT; EPIPE nobody reads `to` any more; EBUSY another task reads `from`; ECANCELED one was
 ---closed meanwhile; EBADF one is closed.
 ---@async
----@param from momo.Stream|momo.File
----@param to momo.Stream|momo.File
+---@param from momo.Stream|momo.File|{read: function}
+---@param to momo.Stream|momo.File|{write: function}
 ---@param n integer? bytes at most
 ---@return integer? bytes
 ---@return string? err
@@ -101,9 +135,10 @@ function M.copy(from, to, n)
   if is_file(from) or is_file(to) then
     return copy_files(from, to, n)
   end
-  check_stream(from, "copy", 1)
-  check_stream(to, "copy", 2)
   check.argument(n == nil or (check.is_whole(n) and n >= 0), "copy: n must be a whole number from 0", n)
+  if getmetatable(from) ~= Stream or getmetatable(to) ~= Stream then
+    return copy_pieces(from, to, n)
+  end
   local state = native.copy_new(n)
   local again, bytes, err, code, side
   repeat again, bytes, err, code, side = copy(state, from, to) until not again

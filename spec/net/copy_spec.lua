@@ -260,9 +260,9 @@ describe("copy", function()
   end)
 
   it("tells of wrong arguments", function()
-    assert.matches("app.lua:2: copy: argument 1 must be a stream, got nil",
+    assert.matches("app.lua:2: copy: argument 1 must be a stream, or an object with a method read, got nil",
       tcp.mistake "momo.io.copy(nil, stream)", 1, true)
-    assert.matches("app.lua:2: copy: argument 2 must be a stream, got userdata",
+    assert.matches("app.lua:2: copy: argument 2 must be a stream, or an object with a method write, got userdata",
       tcp.mistake "momo.io.copy(stream, listener)", 1, true)
     assert.matches("app.lua:2: copy: n must be a whole number from 0, got 1.5",
       tcp.mistake "momo.io.copy(stream, other, 1.5)", 1, true)

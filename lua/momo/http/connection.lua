@@ -194,7 +194,10 @@ local function complete(self, request, response)
     return
   end
   local refusal = request:refusal()
-  if refusal then
+  if not refusal and request.content.failure then -- its client has gone, and there is nobody to answer
+    self.closing = true
+    return
+  elseif refusal then
     self.closing = true
     plain(response, refusal, "the body of the request was refused")
     return

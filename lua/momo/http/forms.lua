@@ -5,6 +5,8 @@ local form = require "momo.http.form"
 local media = require "momo.http.media"
 local multipart = require "momo.http.multipart"
 
+local FIELDS_MAX = 1000 -- of an urlencoded form; each costs far more than the two bytes that it may come in
+
 local M = {}
 
 local function too_large(max)
@@ -64,7 +66,7 @@ function M.read(request, max)
   if not text then
     return nil, err, code
   end
-  return form.decode(text)
+  return form.decode(text, FIELDS_MAX)
 end
 
 ---@param request momo.http.Request

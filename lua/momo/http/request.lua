@@ -183,7 +183,7 @@ function Request:body(max)
 end
 
 ---A form: urlencoded or multipart, all of it in memory; files of a multipart one are strings, too. Values as in
----`query_args`.
+---`query_args`. More than 1000 fields are too many.
 ---
 ---Codes: EPROTO: it is no form, or malformed, and the answer is 400 if nothing else is sent; and those of `body`.
 ---@async
