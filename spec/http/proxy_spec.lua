@@ -118,6 +118,42 @@ describe("a proxy", function()
     end)
   end)
 
+  it("passes trailers both ways, but for those that say how to read a message or who sent it", function()
+    with({ function(peer)
+      local head = peer:head()
+      assert.equal("trailers", head.te)
+      local rest = assert(peer.stream:read_until "\r\n\r\n")
+      peer:say("HTTP/1.1 200 OK\nTrailer: X-Down\nTransfer-Encoding: chunked\n\n")
+      peer.stream:write(("%x\r\n%s\r\n0\r\nX-Down: 1\r\nContent-Length: 5\r\nSet-Cookie: a\r\n\r\n"):format(#rest, rest))
+    end }, nil, function(_, _, listener)
+      local stream = assert(momo.net.TcpStream.connect(listener:local_addr()))
+      stream:write("POST / HTTP/1.1\r\nHost: x\r\nConnection: close, TE\r\nTE: trailers\r\n" ..
+        "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Up: 1\r\nHost: evil\r\nAuthorization: a\r\n\r\n")
+      local text = http.read_all(stream)
+      stream:close()
+      assert.matches("Trailer: X%-Down\r\n", text)
+      assert.matches("\r\n1\r\na\r\n0\r\nx%-up: 1\r\n\r\n\r\n0\r\nx%-down: 1\r\n\r\n$", text)
+    end)
+  end)
+
+  it("passes early hints, but no 100 Continue, and none to HTTP/1.0", function()
+    local function up(peer)
+      peer:request()
+      peer:say("HTTP/1.1 100 Continue\n\nHTTP/1.1 103 Early Hints\nLink: </a>\nConnection: X-Hop\nX-Hop: 1\n\n" ..
+        "HTTP/1.1 103 Early Hints\nLink: </b>\n\nHTTP/1.1 200 OK\nContent-Length: 2\n\nok")
+    end
+    with({ up, up }, nil, function(_, _, listener)
+      for _, row in ipairs { { "1.1", "103 103 200" }, { "1.0", "200" } } do
+        local stream = assert(momo.net.TcpStream.connect(listener:local_addr()))
+        stream:write(("GET / HTTP/%s\r\nHost: x\r\nConnection: close\r\n\r\n"):format(row[1]))
+        local text = http.read_all(stream)
+        stream:close()
+        assert.equal(row[2], http.statuses(text))
+        assert.is_nil(text:find "X%-Hop: 1")
+      end
+    end)
+  end)
+
   it("adds nothing of its own, and decodes nothing", function()
     with({ function(peer)
       peer:answer_all(function(head)
@@ -215,7 +251,7 @@ describe("a proxy", function()
   it("cuts what its server has cut", function()
     for _, text in ipairs {
       "HTTP/1.1 200 OK\nContent-Length: 10\n\nabc", "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n5\nab",
-      "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\nx\n",
+      "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n5\nabcde\nx\n",
     } do
       with({ function(peer)
         peer:request()
@@ -241,6 +277,10 @@ describe("a proxy", function()
       { 502, function(peer)
         peer:request()
         peer:say "HTTP/1.1 200 OK\nContent-"
+      end },
+      { 502, function(peer)
+        peer:request()
+        peer:say "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\nx\n"
       end },
       { 504, function(peer)
         peer:request()

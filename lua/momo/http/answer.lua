@@ -30,8 +30,7 @@ function later.headers(self)
 end
 
 function later.trailers(self)
-  local fields = self.content.fields
-  return fields and headers(fields, 0)
+  return bodies.trailers(self.content)
 end
 
 function Answer.__index(self, key)
@@ -101,16 +100,24 @@ function Answer:json()
   return require("momo.http.json").decode(self.body)
 end
 
+---One whose body, if it has any, is to be set yet.
+---@param head momo.http.Head
+---@return momo.http.Answer
+function M.of(head)
+  return setmetatable({
+    status = head.status, reason = head.reason, head = head.bytes, first_field = head.first_field,
+  }, Answer)
+end
+
 ---@param head momo.http.Head
 ---@param content momo.http.Body
 ---@param source momo.http.Body|momo.http.Decoder
 ---@param url momo.http.Url
 ---@return momo.http.Answer
 function M.new(head, content, source, url)
-  return setmetatable({
-    status = head.status, reason = head.reason, url = url.href, head = head.bytes, first_field = head.first_field,
-    content = content, source = source,
-  }, Answer)
+  local answer = M.of(head)
+  answer.url, answer.content, answer.source = url.href, content, source
+  return answer
 end
 
 return M

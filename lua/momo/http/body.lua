@@ -275,6 +275,29 @@ function Body:discard(max)
   return self.done
 end
 
+-- Trailers that would say how the message is to be read, routed, or who sent it: RFC 9110, 6.5.1.
+local FORBIDDEN = {}
+for name in ([[transfer-encoding content-length host trailer te connection upgrade content-encoding content-type
+    content-range authorization proxy-authorization cookie set-cookie expect cache-control max-forwards range
+    keep-alive proxy-connection]]):gmatch "%S+" do
+  FORBIDDEN[name] = true
+end
+
+---@param body momo.http.Body
+---@return table<string, string>? trailers names in lower case; nil: its end was not read, or it was not chunked
+function M.trailers(body)
+  if not body.fields then
+    return nil
+  end
+  local trailers = native.http_headers(body.fields, 0)
+  for name in pairs(trailers) do
+    if FORBIDDEN[name] then
+      trailers[name] = nil
+    end
+  end
+  return trailers
+end
+
 ---What `pieces` of a request or an answer returns.
 ---@param source table that has `read`: a body, or what decodes one
 ---@return fun(): string?

@@ -189,6 +189,8 @@ end
 ---Private: sends a request that was made already: the options in it are those of the client and the request, and
 ---    raw           nothing is added to the fields, and no body decoded
 ---    head_timeout  seconds until the head of the answer has come
+---    on_interim    is called with the head of each answer that comes before the answer
+---    trailers      returns what follows a body that is a function of no known length
 ---    upgrades      the answer may be 101; then the stream of the exchange's connection is the function's
 ---@async
 ---@param outgoing momo.http.Outgoing

@@ -51,7 +51,8 @@ local function write_pieces(stream, outgoing)
   if left and left > 0 then
     return wrong("has %.0f bytes less than its Content-Length", left)
   end
-  return left and true or stream:write "0\r\n\r\n"
+  local trailers = not left and outgoing.options.trailers and outgoing.options.trailers()
+  return left and true or stream:write(trailers and "0\r\n" .. native.http_head("request", "", trailers) or "0\r\n\r\n")
 end
 
 -- A body that can't be had ends the exchange. A server that does not take it may have answered.
@@ -109,7 +110,7 @@ end
 function M.perform(self)
   local outgoing, stream = self.outgoing, self.connection.stream
   send(self)
-  local head, err, code, nothing = heads.read(stream, outgoing.method == "HEAD")
+  local head, err, code, nothing = heads.read(stream, outgoing.method == "HEAD", outgoing.options.on_interim)
   if not head then
     return failed(self, err, code, nothing)
   elseif head.status == 101 and not outgoing.options.upgrades then

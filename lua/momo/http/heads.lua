@@ -17,15 +17,16 @@ local KEEP_ALIVE = 1 -- of the flags
 ---@field keep_alive boolean a further request may follow
 ---@field framing number|boolean|nil of the body: see body.new
 
----Reads a head; interim ones before it are skipped.
+---Reads a head. Interim ones before it are skipped, or told of.
 ---@async
 ---@param stream momo.Stream
 ---@param is_bodiless boolean it answers HEAD or CONNECT
+---@param on_interim async fun(head: momo.http.Head)?
 ---@return momo.http.Head? head
 ---@return string? err
 ---@return string? code EPROTO: it is malformed; EOF, or what the stream failed with
 ---@return boolean? nothing no byte of an answer has come
-function M.read(stream, is_bodiless)
+function M.read(stream, is_bodiless, on_interim)
   local interim = 0
   while true do
     local status, have, head, first_field, flags, framing = http_response(stream, is_bodiless, HEAD_MAX, FIELDS_MAX)
@@ -37,16 +38,19 @@ function M.read(stream, is_bodiless)
         return nil, code == "EOF" and "EOF: the server closed the connection without a whole answer" or err, code,
           have == 0 and interim == 0
       end
-    elseif status >= 200 or status == 101 then
-      return {
+    else
+      local found = {
         status = status, reason = have, bytes = head, first_field = first_field, keep_alive = flags % 2 == KEEP_ALIVE,
         framing = framing,
       }
-    else
-      interim = interim + 1
-      if interim > INTERIM_MAX then
+      if status >= 200 or status == 101 then
+        return found
+      elseif interim == INTERIM_MAX then
         return nil, "EPROTO: malformed answer: there is no end of interim ones", "EPROTO"
+      elseif on_interim then
+        on_interim(found)
       end
+      interim = interim + 1
     end
   end
 end

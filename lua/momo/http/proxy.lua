@@ -5,11 +5,13 @@
 ---
 ---A server that could not be reached, or did not answer, is down for a while: the others are asked before it.
 
+local answers = require "momo.http.answer"
 local check = require "momo.internal.check"
 local clients = require "momo.http.client"
 local now = require("momo.time").now
 local outgoings = require "momo.http.outgoing"
 local pipe_both = require("momo.io").pipe_both
+local tokens = require "momo.http.tokens"
 local urls = require "momo.http.url"
 
 local M = {}
@@ -25,8 +27,8 @@ local UPGRADE = 4 -- of the marks of http_request
 
 -- Fields between two neighbours: RFC 9110, 7.6.1.
 local HOP = {}
-for name in ([[connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer
-    transfer-encoding upgrade]]):gmatch "%S+" do
+for name in ([[connection keep-alive proxy-connection proxy-authenticate proxy-authorization te transfer-encoding
+    upgrade]]):gmatch "%S+" do
   HOP[name] = true
 end
 
@@ -81,12 +83,22 @@ local function headers_of(request, options)
   return headers
 end
 
+-- Early hints go on. A 100 Continue does not: the server that we are has said that, when the body was asked for.
+---@async
+local function pass_interim(response, head)
+  if head.status ~= 100 then
+    response:interim(head.status, collect(answers.of(head), OF_ANSWER))
+  end
+end
+
 -- The request as it goes on; and whether it asks for another protocol.
-local function forward(request, upstream, options)
+local function forward(request, response, upstream, options)
   local headers = headers_of(request, options)
   local is_upgrade = request.connection.marks % (2 * UPGRADE) >= UPGRADE
   if is_upgrade then
     headers.Upgrade, headers.Connection = request:header "upgrade", "Upgrade"
+  elseif tokens.has(request:header "connection", "te") and tokens.has(request:header "te", "trailers") then
+    headers.TE, headers.Connection = "trailers", "TE"
   end
   local content, body = request.content, nil
   if not content.done then
@@ -96,10 +108,19 @@ local function forward(request, upstream, options)
   local settings = {
     headers = headers, body = body, tls = options.tls, unix = options.unix, connect_timeout = options.connect_timeout,
     head_timeout = options.timeout, redirects = 0, retries = 1, raw = true, upgrades = is_upgrade,
+    trailers = function() return request.trailers end,
+    on_interim = function(head) pass_interim(response, head) end,
   }
   local path = request.path == "*" and "" or request.path
   return outgoings.new(request.method, upstream.base .. path .. (request.query and "?" .. request.query or ""),
     settings)
+end
+
+local TEXTS = { [400] = "Bad Request\n", [502] = "Bad Gateway\n", [504] = "Gateway Timeout\n" }
+
+---@async
+local function refuse(response, status)
+  return response:send(status, TEXTS[status], { ["Content-Type"] = "text/plain; charset=utf-8" })
 end
 
 -- The stream of an upgrade, both ways, until one side ends.
@@ -128,20 +149,30 @@ local function send_back(request, response, answer, exchange, options)
   elseif content.done and request.method ~= "HEAD" and answer.status ~= 304 then
     return response:send(answer.status, nil, headers)
   end
+  local bytes, err, code
+  if content:unread() > 0 then
+    bytes, err, code = content:read()
+    if not bytes and code ~= "EOF" then
+      return refuse(response, 502) -- of which nothing has left
+    end
+  end
   headers["Content-Length"] = answer:header "content-length"
   response:start(answer.status, headers)
-  if not content.done and content:unread() == 0 and not response:flush() then
+  if not content.done and not bytes and not response:flush() then
     return
   end
   while true do
-    local bytes, err, code = content:read()
+    if not bytes then
+      bytes, err, code = content:read()
+    end
     if not bytes and code == "EOF" then
-      return response:finish()
+      return response:finish(answer.trailers)
     elseif not bytes then
       error(err, 0) -- the client must not take it for whole
     elseif not response:write(bytes) then
       return
     end
+    bytes = nil
   end
 end
 
@@ -161,12 +192,11 @@ local function in_turn(self)
 end
 
 local STATUSES = { EINVAL = 400, ETIMEDOUT = 504 }
-local TEXTS = { [400] = "Bad Request\n", [502] = "Bad Gateway\n", [504] = "Gateway Timeout\n" }
 
 -- Asks one upstream: true, it has answered; or nil, err, code, and whether another may be asked.
 ---@async
 local function ask(self, request, response, upstream)
-  local outgoing, err, code = forward(request, upstream, self.options)
+  local outgoing, err, code = forward(request, response, upstream, self.options)
   if not outgoing then
     return nil, err, code, false
   end
@@ -204,8 +234,7 @@ local function handle(self, request, response)
   if request:refusal() then
     return -- the server says what was wrong with the body
   end
-  local status = STATUSES[code] or 502
-  return response:send(status, TEXTS[status], { ["Content-Type"] = "text/plain; charset=utf-8" })
+  return refuse(response, STATUSES[code] or 502)
 end
 
 local function read_upstream(text)

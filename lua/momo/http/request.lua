@@ -27,14 +27,6 @@ local header, headers, next_field = native.http_header, native.http_headers, nat
 ---@field private max_body number
 local Request = { __name = "momo.http.Request", content = NONE }
 
--- Trailers that would say how the message is to be read, routed, or who sent it: RFC 9110, 6.5.1.
-local FORBIDDEN = {}
-for name in ([[transfer-encoding content-length host trailer te connection upgrade content-encoding content-type
-    content-range authorization proxy-authorization cookie set-cookie expect cache-control max-forwards range
-    keep-alive proxy-connection]]):gmatch "%S+" do
-  FORBIDDEN[name] = true
-end
-
 -- Fields that are made when they are first asked for.
 local later = {}
 
@@ -59,17 +51,7 @@ function later.headers(self)
 end
 
 function later.trailers(self)
-  local fields = self.content.fields
-  if not fields then
-    return nil
-  end
-  local trailers = headers(fields, 0)
-  for name in pairs(trailers) do
-    if FORBIDDEN[name] then
-      trailers[name] = nil
-    end
-  end
-  return trailers
+  return bodies.trailers(self.content)
 end
 
 function later.closed(self)
