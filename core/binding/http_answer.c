@@ -18,6 +18,7 @@ enum flag {
     UNTIL_CLOSE = 8, /* the client knows no chunks */
     DEFER = 16,      /* it waits for others, and is made a string */
     DEFER_SOME = 32, /* the same, if a whole request is unread */
+    INTERIM = 64,    /* it may be one before the answer, or change the protocol */
 };
 
 /* Statuses whose answers have no body: RFC 9110, 6.4.1. */
@@ -25,10 +26,10 @@ static bool is_bodiless(int status) {
     return status < 200 || status == 204 || status == 304;
 }
 
-static int check_status(lua_State *L, int index, const char *operation) {
+static int check_status(lua_State *L, int index, const char *operation, int least) {
     double status = lua_tonumber(L, index);
-    if (lua_type(L, index) != LUA_TNUMBER || !(status >= 100 && status <= 599) || status != floor(status)) {
-        throw(L, "%s: the status must be a whole number from 100 to 599, got %s", operation,
+    if (lua_type(L, index) != LUA_TNUMBER || !(status >= least && status <= 599) || status != floor(status)) {
+        throw(L, "%s: the status must be a whole number from %d to 599, got %s", operation, least,
               lua_type(L, index) == LUA_TNUMBER ? lua_tostring(L, index) : luaL_typename(L, index));
     }
     return (int)status;
@@ -123,7 +124,7 @@ static int leave(lua_State *L, http_build *b, io *o, unsigned flags, size_t size
 static int http_send(lua_State *L) {
     lua_settop(L, 6);
     const unsigned flags = (unsigned)lua_tointeger(L, 2);
-    const int status = check_status(L, 3, "send");
+    const int status = check_status(L, 3, "send", 200);
     const size_t size = measure(L, 6);
     http_build *b = http_build_begin(L, "send");
     append_response(L, b, status, flags, 4);
@@ -141,7 +142,7 @@ static int http_send(lua_State *L) {
 static int http_start(lua_State *L) {
     lua_settop(L, 4);
     const unsigned flags = (unsigned)lua_tointeger(L, 1);
-    const int status = check_status(L, 2, "start");
+    const int status = check_status(L, 2, "start", flags & INTERIM ? 100 : 200);
     http_build *b = http_build_begin(L, "start");
     append_response(L, b, status, flags, 3);
     bool bodiless = is_bodiless(status);

@@ -37,6 +37,7 @@ local M = {}
 ---@field failed boolean? nothing can be written any more
 ---@field err any what a handler has raised, if nobody was told of it
 ---@field websocket momo.http.WebSocket?
+---@field watch momo.http.Watch? for the client to leave
 ---@field request momo.http.Request the one that is handled
 ---@field marks integer its flags: 1 the connection goes on, 2 the client waits for 100 Continue, 4 an Upgrade is asked
 ---for, 8 it speaks HTTP/1.1
@@ -105,6 +106,12 @@ function Connection:defer(answer)
     return self:flush()
   end
   return true
+end
+
+---Nobody but the caller reads the stream from now on.
+---@async
+function Connection:stop_watching()
+  require("momo.http.presence").stop(self)
 end
 
 -- Answers what is no request that a handler could see, and ends the connection.
@@ -187,7 +194,7 @@ end
 -- The answer that a handler has left out, or the rest of one.
 ---@async
 local function complete(self, request, response)
-  if self.state == "done" then
+  if self.state == "done" or self.failed then
     return
   elseif self.state then
     response:finish()
@@ -212,6 +219,9 @@ end
 -- What the client sees of a handler that has failed.
 ---@async
 local function answer_failure(self, request, response, is_reported)
+  if self.state == "started" then -- of which nothing has left
+    self.state, self.sent, self.head = false, false, nil
+  end
   if self.sent then
     if self.state ~= "done" then -- the client must not take it for whole
       self.closing = true
@@ -220,6 +230,7 @@ local function answer_failure(self, request, response, is_reported)
     return
   end
   self.closing = self.closing or not is_reported
+  self.headers = self.server.name and { Server = self.server.name } or nil -- what the handler has said of another answer may be what it has failed with
   plain(response, request:refusal() or 500, "Internal Server Error")
 end
 
@@ -273,6 +284,18 @@ local function clean_up(self, content, ok)
   content:close()
 end
 
+---Leaves the stream to the program.
+---@async
+---@return momo.Stream
+function Connection:leave_http()
+  if self.watch then
+    self:stop_watching()
+  end
+  self.stream:set_timeout(nil)
+  C.momo_set_silence(executor, self.stream, -1)
+  return self.stream
+end
+
 ---@async
 local function exchange(self, request)
   local server, content = self.server, request.content
@@ -282,6 +305,9 @@ local function exchange(self, request)
     prepare_body(self, content)
   end
   local ok = server.handle(self, request, response)
+  if self.watch then
+    self:stop_watching()
+  end
   if started then
     server.access_log(request, response, now() - started)
   end

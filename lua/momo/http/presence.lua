@@ -9,6 +9,10 @@ local UNREAD_MAX = 64 * 1024 -- bytes of later requests that are let in to see w
 
 local M = {}
 
+---@class momo.http.Watch
+---@field request momo.http.Request
+---@field task momo.Task? that waits for what comes, once the body has been read
+
 ---@async
 local function watch(stream, gone)
   local have = 0
@@ -25,11 +29,13 @@ local function watch(stream, gone)
   end
 end
 
--- Calls gone once the client has left; to be stopped before anybody else reads.
+-- Calls gone once the client has left; the connection stops that before anybody else reads.
 local function start(request, gone)
-  local content = request.content
+  local connection, content = request.connection, request.content
+  local self = { request = request }
+  connection.watch = self
   local function begin()
-    request.watcher = task.spawn(watch, request.connection.stream, gone)
+    self.task = task.spawn(watch, connection.stream, gone)
   end
   if content.done then
     begin()
@@ -38,15 +44,18 @@ local function start(request, gone)
   end
 end
 
+---Ends what a connection watches for, if it does.
 ---@async
----@param request momo.http.Request
-function M.stop(request)
-  request.content.on_end = nil
-  local watcher = request.watcher
-  if watcher then
-    request.watcher = nil
-    watcher:cancel()
-    scopes.shield(function() watcher:join() end)
+---@param connection momo.http.Connection
+function M.stop(connection)
+  local self = connection.watch
+  connection.watch = nil
+  if self.request.content.on_end then
+    self.request.content.on_end = nil
+  end
+  if self.task then
+    self.task:cancel()
+    scopes.shield(function() self.task:join() end)
   end
 end
 
@@ -54,8 +63,8 @@ end
 ---@return momo.Notify
 function M.notify(request)
   local notify = sync.Notify()
-  if not request.watched and request.connection then
-    request.watched = true
+  local connection = request.connection
+  if connection.request == request and not connection.watch then
     start(request, function() notify:notify_one() end)
   end
   return notify
@@ -67,7 +76,6 @@ end
 function M.cancelling(handle)
   return function(connection, request, response)
     local ok = scopes.scope(function(scope)
-      request.watched = true
       start(request, function() scope:cancel "the client has gone" end)
       return handle(connection, request, response)
     end)

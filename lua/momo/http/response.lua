@@ -6,14 +6,13 @@
 
 local check = require "momo.internal.check"
 local copy = require("momo.io").copy
-local core = require "momo.internal.core"
+local native = require("momo.internal.core").native
 local pieces = require "momo.internal.pieces"
-
-local C, executor, native = core.C, core.executor, core.native
 
 local http_head, http_send, http_start = native.http_head, native.http_send, native.http_start
 
-local KEEP_ALIVE, CLOSE, HEAD_ONLY, UNTIL_CLOSE, DEFER, DEFER_SOME = 1, 2, 4, 8, 16, 32 -- http_answer.c
+local KEEP_ALIVE, CLOSE, HEAD_ONLY, UNTIL_CLOSE = 1, 2, 4, 8 -- http_answer.c
+local DEFER, DEFER_SOME, INTERIM = 16, 32, 64
 local DISCARD = 256 * 1024 -- bytes of a request's body that are read for the sake of the next request
 
 ---The answer that a handler gives. Nothing is kept back: what is written leaves, and waits while the client does not
@@ -326,7 +325,7 @@ function Response:interim(status, headers)
   elseif connection.marks < 8 then
     return true -- HTTP/1.0 knows none
   end
-  local head = http_start(0, status, headers)
+  local head = http_start(INTERIM, status, headers)
   return connection:write(head)
 end
 
@@ -344,7 +343,7 @@ function Response:upgrade(protocol, headers)
   if not connection then
     return nil, err, code
   end
-  local head = http_start(0, 101, { Upgrade = protocol, Connection = "Upgrade" }, headers)
+  local head = http_start(INTERIM, 101, { Upgrade = protocol, Connection = "Upgrade" }, headers)
   connection.state, connection.status, connection.sent = "done", 101, true
   connection.closing, connection.upgraded = true, true
   local ok
@@ -352,9 +351,7 @@ function Response:upgrade(protocol, headers)
   if not ok then
     return nil, err, code
   end
-  connection.stream:set_timeout(nil)
-  C.momo_set_silence(executor, connection.stream, -1)
-  return connection.stream
+  return connection:leave_http()
 end
 
 ---Answers the handshake of a WebSocket.
