@@ -113,7 +113,7 @@ describe("bad input", function()
         for _, row in ipairs(ROWS) do
           local status, bytes = row[1], row[2]
           momo.scope(function(scope)
-            for split = 1, #bytes do
+            for split = 1, #bytes, transport == "tls" and 3 or 1 do -- its handshake takes much longer
               scope:spawn(function()
                 local got = http.statuses(http.ask(connect, bytes, split))
                 assert(got == status, ("%q split behind %d: %s, not %s"):format(bytes, split, got, status))

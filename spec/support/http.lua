@@ -2,6 +2,7 @@
 
 local momo = require "momo"
 local tcp = require "spec.support.tcp"
+local tls = require "spec.support.tls"
 
 local net, time = momo.net, momo.time
 
@@ -10,6 +11,7 @@ local M = {}
 ---@class spec.Transport
 ---@field listen fun(): any a listener
 ---@field connect fun(listener: any): any a stream
+---@field server fun(): momo.tls.Server? that the server has
 
 ---@type table<string, spec.Transport>
 M.transports = {
@@ -20,6 +22,19 @@ M.transports = {
   unix = {
     listen = function() return assert(net.UnixListener.bind("@momo-http-spec-" .. tostring {})) end,
     connect = function(listener) return assert(net.UnixStream.connect(listener:local_addr())) end,
+  },
+  tls = {
+    listen = function() return tcp.listen() end,
+    connect = function(listener)
+      M.tls_client = M.tls_client or tls.client()
+      local stream = assert(net.TcpStream.connect(listener:local_addr()))
+      assert(M.tls_client:wrap(stream, "localhost"))
+      return stream
+    end,
+    server = function()
+      M.tls_server = M.tls_server or tls.server()
+      return M.tls_server
+    end,
   },
 }
 
@@ -32,6 +47,10 @@ function M.with_server(handler, options, fn, transport)
   tcp.run(function()
     local kind = M.transports[transport or "tcp"]
     local listener = kind.listen()
+    if kind.server then
+      options = options or {}
+      options.tls = kind.server()
+    end
     local server = momo.spawn(momo.http.serve, listener, handler, options)
     fn(function()
       local stream = kind.connect(listener)
