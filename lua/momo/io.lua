@@ -115,8 +115,8 @@ end
 ---not written in the end stays unread in `from`. The timeouts of the streams are those of each wait.
 ---
 ---A file (momo.fs) may be on either side: from its position on, which moves by what was copied in the end. So may any
----object that has `read` or `write` as streams have, such as a request, an answer, a part of a form, or a response: then
----it goes piece by piece, and what could not be written is lost.
+---object that has `read` or `write` as streams have, such as a request, an answer, a part of a form, or a response:
+---then it goes piece by piece, and what could not be written is lost.
 ---
 ---Others can't read `from` meanwhile; writes of others to `to` go between its pieces. It hears of the end of `to` when
 ---it has something to write.

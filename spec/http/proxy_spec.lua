@@ -124,7 +124,8 @@ describe("a proxy", function()
       assert.equal("trailers", head.te)
       local rest = assert(peer.stream:read_until "\r\n\r\n")
       peer:say("HTTP/1.1 200 OK\nTrailer: X-Down\nTransfer-Encoding: chunked\n\n")
-      peer.stream:write(("%x\r\n%s\r\n0\r\nX-Down: 1\r\nContent-Length: 5\r\nSet-Cookie: a\r\n\r\n"):format(#rest, rest))
+      peer.stream:write(("%x\r\n%s\r\n0\r\nX-Down: 1\r\nContent-Length: 5\r\nSet-Cookie: a\r\n\r\n"):format(#rest,
+        rest))
     end }, nil, function(_, _, listener)
       local stream = assert(momo.net.TcpStream.connect(listener:local_addr()))
       stream:write("POST / HTTP/1.1\r\nHost: x\r\nConnection: close, TE\r\nTE: trailers\r\n" ..

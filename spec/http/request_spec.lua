@@ -37,7 +37,7 @@ describe("a request", function()
 
   it("has what its line says, as it came", function()
     for line, want in pairs {
-      ["GET /a%20b/../c?x=1&y=%zz HTTP/1.1"] = { "GET", "/a%20b/../c?x=1&y=%zz", "/a%20b/../c", "x=1&y=%zz", "b:81", 1 },
+      ["GET /a%20b/../c?x=&y=%zz HTTP/1.1"] = { "GET", "/a%20b/../c?x=&y=%zz", "/a%20b/../c", "x=&y=%zz", "b:81", 1 },
       ["PATCH /? HTTP/1.0"] = { "PATCH", "/?", "/", "", "b:81", 0 },
       ["GET http://c:82/d?e HTTP/1.1"] = { "GET", "http://c:82/d?e", "/d", "e", "c:82", 1 },
       ["GET http://c HTTP/1.1"] = { "GET", "http://c", "/", nil, "c", 1 },
@@ -125,7 +125,7 @@ describe("the body of a request", function()
       local result = handled(bytes, function(request)
         local size, count = 0, 0
         repeat
-          local piece, _, code = request:read(1000)
+          local piece = request:read(1000)
           size, count = size + #(piece or ""), count + 1
           assert(not piece or #piece <= 1000)
         until not piece
@@ -152,10 +152,10 @@ describe("the body of a request", function()
     result, answer = handled(post(("x"):rep(101)), function(request) return request:body() end, { max_body = 100 })
     assert.equal("EMSGSIZE", result[3])
     assert.equal(413, answer.status)
-    _, answer = handled(post(("x"):rep(101)), function(request, response)
+    answer = select(2, handled(post(("x"):rep(101)), function(request, response)
       request:body(100)
       response:send(422, "mine")
-    end)
+    end))
     assert.equal(422, answer.status)
     result, answer = handled(post(("x"):rep(100)), function(request) return #request:body(100) end)
     assert.same({ 100 }, result)

@@ -230,7 +230,8 @@ local function answer_failure(self, request, response, is_reported)
     return
   end
   self.closing = self.closing or not is_reported
-  self.headers = self.server.name and { Server = self.server.name } or nil -- what the handler has said of another answer may be what it has failed with
+  -- What the handler has said of another answer may be what it has failed with.
+  self.headers = self.server.name and { Server = self.server.name } or nil
   plain(response, request:refusal() or 500, "Internal Server Error")
 end
 

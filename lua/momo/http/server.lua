@@ -90,8 +90,8 @@ end
 
 local unread = core.new "size_t[1]"
 
--- Ends the connections that were idle for a while. Returns the seconds after which the next one will have been; 0: there
--- is none.
+-- Ends the connections that were idle for a while. Returns the seconds after which the next one will have been; 0:
+-- there is none.
 local function expire_idle(server, grace, began)
   local left, waited = math.huge, time.now() - began
   for each in pairs(server.connections) do
