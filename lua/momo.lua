@@ -74,4 +74,5 @@ return names.module(M, "momo", {
   tls = function() return require "momo.tls" end,
   fs = function() return require "momo.fs" end,
   process = function() return require "momo.process" end,
+  nats = function() return require "momo.nats" end,
 })

@@ -549,8 +549,10 @@ rows["io.poll"] = function()
   }
 end
 
-for name, row in pairs(require "spec.support.operations_http") do
-  rows[name] = row
+for _, more in ipairs { "operations_http", "operations_nats" } do
+  for name, row in pairs(require("spec.support." .. more)) do
+    rows[name] = row
+  end
 end
 
 return rows
