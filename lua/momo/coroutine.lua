@@ -1,5 +1,5 @@
 ---Coroutines inside of a task: as the standard library's, but an operation inside may suspend the task, so that
----generators can do I/O.
+---generators can do I/O. It may stand in place of the standard one: `coroutine = momo.coroutine`.
 ---
 ---A coroutine that waits in an operation can't be resumed by another task. One that yields must have left every scope
 ---and timeout that it entered: they would go on, and cancel who resumed it.
@@ -9,7 +9,9 @@ local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 
 local enter, leave, misled, parked, pass = native.enter, native.leave, native.misled, native.parked, native.pass
-local current, resume = native.current, coroutine.resume
+local current = native.current
+-- From before this module is put in place of the global one.
+local create, resume, status = coroutine.create, coroutine.resume, coroutine.status
 
 local M = {}
 
@@ -21,6 +23,10 @@ M.yield = coroutine.yield
 ---@type fun(): co: thread?
 M.running = coroutine.running
 
+---As `coroutine.isyieldable` of the standard library.
+---@type fun(): is_yieldable: boolean
+M.isyieldable = coroutine.isyieldable
+
 ---Coroutines that wait in an operation.
 local waiting = setmetatable({}, { __mode = "k" })
 
@@ -29,7 +35,7 @@ local waiting = setmetatable({}, { __mode = "k" })
 ---@return thread co
 function M.create(fn)
   check.argument(type(fn) == "function", "create: argument 1 must be a function", fn)
-  return coroutine.create(fn)
+  return create(fn)
 end
 
 ---What a coroutine is doing: "suspended", "running", "normal" (it has resumed another one, or waits in an operation) or
@@ -37,7 +43,7 @@ end
 ---@param co thread
 ---@return "suspended"|"running"|"normal"|"dead" status
 function M.status(co)
-  return waiting[co] and "normal" or coroutine.status(co)
+  return waiting[co] and "normal" or status(co)
 end
 
 local function settle(co, before, ok, ...)
@@ -89,7 +95,7 @@ end
 ---@return fun(...: any): ... next
 function M.wrap(fn)
   check.argument(type(fn) == "function", "wrap: argument 1 must be a function", fn)
-  local co = coroutine.create(fn)
+  local co = create(fn)
   return function(...)
     return results(M.resume(co, ...))
   end

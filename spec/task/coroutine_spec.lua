@@ -1,4 +1,5 @@
 local momo = require "momo"
+local support = require "spec.support"
 local tcp = require "spec.support.tcp"
 local virtual = require "spec.support.virtual"
 
@@ -30,6 +31,34 @@ describe("a coroutine of momo.coroutine", function()
     assert.equal("dead", co.status(thread))
     assert.same({ false, "cannot resume dead coroutine" }, { co.resume(thread) })
   end))
+
+  it("may stand in place of the standard library's", function()
+    local program = [[
+      local momo = require "momo"
+      local standard = coroutine
+      for _, put in ipairs {
+        function() coroutine = momo.coroutine end,
+        function() for name, fn in pairs(momo.coroutine) do standard[name] = fn end end,
+      } do
+        put()
+        for name in pairs(standard) do assert(coroutine[name], name) end
+        momo.run(function()
+          local co = coroutine.create(function(a)
+            momo.time.sleep(0.001)
+            return a, coroutine.yield(coroutine.running() ~= nil and coroutine.isyieldable())
+          end)
+          assert(coroutine.status(co) == "suspended")
+          assert(select(2, coroutine.resume(co, 1)) == true)
+          assert(select(2, coroutine.resume(co)) == 1 and coroutine.status(co) == "dead")
+          local seen = 0
+          for i in coroutine.wrap(function() for i = 1, 3 do coroutine.yield(i) end end) do seen = seen + i end
+          assert(seen == 6)
+        end)
+      end
+      io.write "done"
+    ]]
+    assert.same({ 0, "done", "" }, { support.luajit(program) })
+  end)
 
   it("works outside of a run, where nothing suspends", function()
     local generator = co.wrap(function() for i = 1, 3 do co.yield(i) end end)
