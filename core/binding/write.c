@@ -6,6 +6,7 @@
 #include "net/stream.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #include "binding/op.h"
@@ -198,7 +199,7 @@ static int park_writer(lua_State *L, op *o) {
         return 0;
     }
     uint64_t deadline_ms = o->woken && o->io->silence >= 0 ? op_deadline(o->task, o->io->silence) : o->deadline_ms;
-    return io_wait(o->io, o->task, UV_WRITABLE, "write", deadline_ms, true);
+    return io_wait(o->io, o->task, UV_WRITABLE, o->name, deadline_ms, true);
 }
 
 static void leave_writer(lua_State *L, op *o) {
@@ -229,6 +230,57 @@ static int stream_write_all(lua_State *L) {
     return op_run(L, &kind);
 }
 
+/* ---- a part ---- */
+
+/* Where it begins, from 1. */
+static size_t first_of(lua_State *L) {
+    return lua_isnoneornil(L, 3) ? 1 : (size_t)lua_tonumber(L, 3);
+}
+
+static void check_write_some(lua_State *L, op *o) {
+    if (lua_type(L, 2) != LUA_TSTRING) {
+        throw(L, "write_some: data must be a string, got %s", luaL_typename(L, 2));
+    }
+    double first = lua_isnoneornil(L, 3) ? 1 : lua_type(L, 3) == LUA_TNUMBER ? lua_tonumber(L, 3) : 0;
+    if (!(first >= 1 && first <= (double)lua_objlen(L, 2) + 1) || first != floor(first)) {
+        throw(L, "write_some: first must be a place in the data, from 1 to %.0f, got %s", (double)lua_objlen(L, 2) + 1,
+              lua_type(L, 3) == LUA_TNUMBER ? lua_tostring(L, 3) : luaL_typename(L, 3));
+    }
+    op_check_timeout(L, o, 4);
+}
+
+/* It has sent nothing while it waits, and is at its end as soon as it has: so it is never cut short. */
+static int attempt_write_some(lua_State *L, op *o) {
+    if (o->io->broken) {
+        return UV_EPIPE;
+    }
+    if (!writes(o) && !stream_begin_write(o->io, o->task)) {
+        return UV_EAGAIN;
+    }
+    size_t size, sent = first_of(L) - 1;
+    const char *bytes = lua_tolstring(L, 2, &size);
+    const struct iovec rest = {(char *)(uintptr_t)bytes + sent, size - sent};
+    ssize_t n = sent < size ? stream_write(o->io, &rest, 1) : 0;
+    if (n < 0) {
+        return (int)n;
+    }
+    stream_end_write(o->io);
+    lua_pushnumber(L, (lua_Number)n);
+    return 1;
+}
+
+/* write_some(stream, data, first, timeout) -> bytes | nil, err, code */
+static int stream_write_some(lua_State *L) {
+    static const op_kind kind = {.name = "write_some",
+                                 .token = 1,
+                                 .direction = UV_WRITABLE,
+                                 .check = check_write_some,
+                                 .attempt = attempt_write_some,
+                                 .park = park_writer,
+                                 .leave = leave_writer};
+    return op_run(L, &kind);
+}
+
 /* pieces_size(data, function, of, what) -> how many bytes it is */
 static int pieces_size(lua_State *L) {
     lua_pushnumber(L, (lua_Number)pieces_measure(L, 1, lua_tostring(L, 2), lua_tostring(L, 3), lua_tostring(L, 4)));
@@ -237,6 +289,7 @@ static int pieces_size(lua_State *L) {
 
 static const function functions[] = {
     {"write", stream_write_all},
+    {"write_some", stream_write_some},
     {"pieces_size", pieces_size},
     {NULL, NULL},
 };

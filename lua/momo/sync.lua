@@ -117,6 +117,13 @@ function Semaphore:release()
   end
 end
 
+---How many permits nobody holds; 0 while a task waits for one.
+---@return integer permits
+function Semaphore:available()
+  check.self(self, Semaphore, "semaphore", "available")
+  return self.permits
+end
+
 local function give_back(held, release, ok, ...)
   release(held)
   if not ok then

@@ -181,6 +181,24 @@ end
 
 rows["write with a timeout"] = limited(rows.write)
 
+function rows.write_some()
+  local one, other = tcp.pair()
+  local sent = 0
+  repeat
+    local bytes = one:write_some(MUCH, nil, 0)
+    sent = sent + (bytes or 0)
+  until not bytes
+  return {
+    own = true,
+    wait = function(timeout) return one:write_some("never", nil, timeout) end,
+    check = function() -- it has sent nothing, and the stream goes on
+      local writer = momo.spawn(one.write, one, "next")
+      assert(other:read_exact(sent) and other:read_exact(4) == "next")
+      assert(writer:join())
+    end,
+  }
+end
+
 rows["read of TLS"] = reading("read", nil, "", "abc", "abc", tls.pair)
 rows["read_exact of TLS"] = reading("read_exact", 5, "ab", "cde", "abcde", tls.pair)
 

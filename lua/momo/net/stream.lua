@@ -9,7 +9,7 @@ local socket = require "momo.net.socket"
 
 local C, executor, native = core.C, core.executor, core.native
 local read, read_exact, read_until, write = native.read, native.read_exact, native.read_until, native.write
-local peek = native.peek
+local peek, write_some = native.peek, native.write_some
 
 ---A stream of bytes: a TCP or Unix connection, a pipe, a standard stream. One task may read it while another writes it.
 ---
@@ -176,6 +176,29 @@ function Stream:write(data, timeout)
   check.self(self, Stream, "stream", "write")
   local again, bytes, err, code
   repeat again, bytes, err, code = write(self, data, timeout) until not again
+  if bytes then
+    return bytes
+  end
+  return nil, err, code
+end
+
+---Sends as much as the system takes at once, and waits only while it takes nothing: so one that is cut short, by a
+---timeout or a cancellation, has sent nothing, and the stream goes on. Writes of others may go between its parts.
+---
+---Over TLS, some of what was taken may still wait in the stream; `stream:write ""` waits until that is out.
+---
+---Codes: EPIPE nobody reads any more; ECONNRESET; ETIMEDOUT; ECANCELED it was closed meanwhile; EBADF it is closed.
+---@async
+---@param data string
+---@param first integer? the place in data from which on it is sent; 1
+---@param timeout number? seconds, in place of the stream's `set_timeout`; 0 only tries
+---@return integer? bytes how many were sent, 1 at least unless there are none
+---@return string? err
+---@return string? code
+function Stream:write_some(data, first, timeout)
+  check.self(self, Stream, "stream", "write_some")
+  local again, bytes, err, code
+  repeat again, bytes, err, code = write_some(self, data, first, timeout) until not again
   if bytes then
     return bytes
   end
