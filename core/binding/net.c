@@ -143,9 +143,10 @@ static int net_accept(lua_State *L) {
     return op_run(L, &kind);
 }
 
-/* connect_start(address, is_path) -> stream that connects | nil, err, code */
+/* connect_start(address, is_path, from) -> stream that connects | nil, err, code */
 static int net_connect_start(lua_State *L) {
-    address a;
+    address a, from;
+    bool has_from = get_literal(L, 3, &from);
     if (lua_toboolean(L, 2)) {
         check_path(L, &a);
     } else {
@@ -153,7 +154,7 @@ static int net_connect_start(lua_State *L) {
     }
     momo_token *token = push_object(L, sizeof *token, &stream_metatable);
     io *o;
-    int status = socket_connect(open_executor(L), &a, &o);
+    int status = socket_connect(open_executor(L), &a, has_from ? &from : NULL, &o);
     if (status < 0) {
         return push_address_failure(L, status, "");
     }

@@ -45,6 +45,11 @@ int momo_descriptor(executor *ex, const momo_token *token) {
     return o ? o->fd : UV_EBADF;
 }
 
+int momo_give_away(executor *ex, const momo_token *token) {
+    io *o = io_get(ex, *token);
+    return o ? stream_give_away(o) : UV_EBADF;
+}
+
 const char *momo_unread(executor *ex, const momo_token *token, size_t *length) {
     const io *o = io_get(ex, *token);
     *length = o ? stream_unread(o) : 0;

@@ -83,10 +83,13 @@ int momo_set_timeout(momo_executor *executor, const momo_token *token, double se
 /* Seconds in which the peer takes nothing, for each later write: in place of the timeout, which is for all of a write. A
  * negative number: none. */
 int momo_set_silence(momo_executor *executor, const momo_token *token, double seconds);
-/* Its descriptor, which stays its own. */
 /* The code that an operation of a stream failed with last, or 0. */
 int momo_failure(const momo_executor *executor, const momo_token *token);
+/* Its descriptor, which stays its own. */
 int momo_descriptor(momo_executor *executor, const momo_token *token);
+/* Closes a stream, but for its descriptor, which is returned. UV_EBUSY: it has unread bytes, or is in use; UV_ENOTSUP: its bytes
+ * are not the descriptor's own. */
+int momo_give_away(momo_executor *executor, const momo_token *token);
 /* The unread bytes of a stream, until the next call that may read from any stream of this executor, or suspends. */
 const char *momo_unread(momo_executor *executor, const momo_token *token, size_t *length);
 /* Nobody uses the stream for now, as a connection that is kept for a further request: the loop closes it when its peer says

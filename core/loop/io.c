@@ -183,8 +183,9 @@ void io_close_idle(executor *ex) {
     }
 }
 
-void io_close(io *o) {
+int io_give_away(io *o) {
     executor *ex = o->executor;
+    int fd = o->fd;
     io_end_idle(o);
     if (o->hooks->closing) {
         o->hooks->closing(o);
@@ -192,12 +193,16 @@ void io_close(io *o) {
     if (o->armed) {
         poller_disarm(&ex->poller, o->fd);
     }
-    close(o->fd);
     slab_expire(&ex->ios, o);
     list_remove(&o->open);
     list_push(&ex->io_closed, &o->open);
     task_wake_all(&o->readers, WAKE_CLOSED);
     task_wake_all(&o->writers, WAKE_CLOSED);
+    return fd;
+}
+
+void io_close(io *o) {
+    close(io_give_away(o));
 }
 
 static list *waiters_of(io *o, int direction) {

@@ -124,6 +124,8 @@ int io_open_idle(executor *, int fd, const io_hooks *, void (*came)(io *), io **
 void io_close_idle(executor *);
 /* Every waiter is woken with WAKE_CLOSED; the token ends at once. */
 void io_close(io *);
+/* The same, but its descriptor, which is returned, stays open: it is the caller's from now on. */
+int io_give_away(io *);
 
 static inline uint64_t io_id(momo_token token) {
     return (uint64_t)token.generation << 32 | token.index;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -115,11 +116,26 @@ int socket_refuse(io *listener) {
     return setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ? io_last_error() : 0;
 }
 
-int socket_connect(executor *ex, const address *a, io **out) {
+/* The port is chosen by connect(2), which knows of more that are free, if the address has none. */
+static int bind_from(int fd, const address *from) {
+    int on = 1;
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    return socket_bind(fd, from);
+}
+
+int socket_connect(executor *ex, const address *a, const address *from, io **out) {
     *out = NULL;
+    if (from && from->storage.ss_family != a->storage.ss_family) {
+        return UV_EAFNOSUPPORT;
+    }
     int fd = socket_new(a->storage.ss_family, SOCK_STREAM);
     if (fd < 0) {
         return fd;
+    }
+    int bound = from ? bind_from(fd, from) : 0;
+    if (bound < 0) {
+        close(fd);
+        return bound;
     }
     if (connect(fd, (const struct sockaddr *)&a->storage, a->length) < 0 && errno != EINPROGRESS && errno != EINTR) {
         int status = io_last_error();

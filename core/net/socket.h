@@ -21,9 +21,10 @@ io *socket_get_accepted(io *listener);
 /* Nobody else gets into a listener's queue; those who are there can still be accepted. UV_EPERM: another process may have the
  * listener, too. */
 int socket_refuse(io *listener);
-/* A socket whose connect(2) is under way: it is writable when that has ended. UV_EAGAIN: a Unix listener's queue is
- * full, and nothing tells when it no longer is. */
-int socket_connect(executor *, const address *, io **);
+/* A socket whose connect(2) is under way: it is writable when that has ended. from: its own address; NULL: what the system
+ * chooses. UV_EAGAIN: a Unix listener's queue is full, and nothing tells when it no longer is. UV_EAFNOSUPPORT: `from` is of
+ * another family. */
+int socket_connect(executor *, const address *, const address *from, io **);
 /* How a connect(2) ended: 0, UV_EAGAIN while it goes on, or its error. */
 int socket_connected(io *);
 

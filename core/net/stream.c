@@ -104,6 +104,15 @@ ssize_t stream_fill_now(io *o, size_t want) {
     return n;
 }
 
+int stream_give_away(io *o) {
+    if (o->layer->transport->close) {
+        return UV_ENOTSUP;
+    }
+    bool used = o->lent || stream_unread(o) || !list_empty(&o->readers) || !list_empty(&o->writers) ||
+                task_get(o->executor, o->reader) || task_get(o->executor, o->writer);
+    return used ? UV_EBUSY : io_give_away(o);
+}
+
 int stream_put_back(io *o, int pipe, size_t n) {
     size_t unread = stream_unread(o), done = 0;
     char *data = malloc(n + unread);

@@ -41,6 +41,9 @@ static inline ssize_t stream_fill(io *o, size_t want) {
 void stream_consume(io *, size_t n);
 /* The same, for who does not read: UV_EINVAL if there are not so many, UV_EBUSY while a task reads. */
 int stream_discard(io *, size_t n);
+/* The stream is closed, and its descriptor is the caller's from now on. UV_EBUSY: there are unread bytes, or a task reads or
+ * writes; UV_ENOTSUP: its bytes are not the descriptor's own, as those of TLS. */
+int stream_give_away(io *);
 /* Puts n bytes, which lie in a pipe, back before the unread ones. UV_ENOMEM: all are lost, and later reads say so. */
 int stream_put_back(io *, int pipe, size_t n);
 /* Moves unread bytes out of the scratch. UV_ENOMEM: they are lost, and later reads say so. */

@@ -252,6 +252,22 @@ function Stream:peer_addr()
   return socket.address(C.momo_peer_address, self)
 end
 
+---Gives the descriptor to the caller, who closes it, or hands it to a library; the stream is closed. It does not block,
+---if it comes from Momo.
+---
+---Codes: EBUSY it has unread bytes, or another task reads or writes; ENOTSUP it speaks TLS; EBADF it is closed.
+---@return integer? fd
+---@return string? err
+---@return string? code
+function Stream:into_fd()
+  check.self(self, Stream, "stream", "into_fd")
+  local fd = C.momo_give_away(executor, self)
+  if fd < 0 then
+    return core.failure(fd)
+  end
+  return fd
+end
+
 ---Whether small writes are sent at once, in place of waiting for the answer to those before.
 ---
 ---Codes: ENOTSUP it is a Unix socket; ENOTSOCK it is a pipe; EBADF it is closed.

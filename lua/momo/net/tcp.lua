@@ -53,37 +53,66 @@ end
 TcpListener.from_fd = socket.from_fd("a TCP listener", "TcpListener.from_fd")
 
 ---@async
-local function attempt(address, timeout)
-  local stream, err, code = native.connect_start(address)
+local function attempt(address, timeout, from)
+  local stream, err, code = native.connect_start(address, false, from)
   if stream then
     return socket.connected(address, stream, timeout)
   end
   return nil, err, code
 end
 
+---@class momo.net.ConnectOptions
+---@field bind string? the socket's own address, such as "192.0.2.1:0"; port 0: any free one
+
+-- The literal address that a socket is bound to before it connects, or nil.
+local function own_address(options)
+  local bind = check.options(options, { bind = "string" }, "TcpStream.connect").bind
+  if bind then
+    local _, _, literal = dns.split(bind, "TcpStream.connect: option bind")
+    check.argument(literal, "TcpStream.connect: option bind must be an address such as \"192.0.2.1:0\"", bind)
+  end
+  return bind
+end
+
+-- Those of the same family as an address; if there are none, the first one, which fails for that.
+local function of_family(addresses, from)
+  local found = {}
+  for _, address in ipairs(addresses) do
+    if (address:sub(1, 1) == "[") == (from:sub(1, 1) == "[") then
+      found[#found + 1] = address
+    end
+  end
+  return found[1] and found or { addresses[1] }
+end
+
 ---Connects. The addresses of a host name are tried as RFC 8305 says (Happy Eyeballs), within one timeout: IPv6 and IPv4
 ---in turn, the next one after a quarter of a second or at a failure; the first to connect is returned.
 ---
 ---Codes: ECONNREFUSED; ETIMEDOUT; ENETUNREACH; EHOSTUNREACH; EMFILE; EAI_NONAME there is no such host; EAI_AGAIN;
----ENODEV it is of a zone that there is not.
+---ENODEV it is of a zone that there is not; of `bind`: EADDRNOTAVAIL; EADDRINUSE; EACCES; EAFNOSUPPORT it is IPv4, and the
+---address is not, or the other way round.
 ---@async
 ---@param address string "127.0.0.1:8080", "[::1]:8080", "localhost:8080"
 ---@param timeout number? seconds
+---@param options momo.net.ConnectOptions?
 ---@return momo.net.TcpStream? stream
 ---@return string? err
 ---@return string? code
-function TcpStream.connect(address, timeout)
+function TcpStream.connect(address, timeout, options)
   local host, port, literal = dns.split(address, "TcpStream.connect")
   check.seconds(timeout, "TcpStream.connect")
+  local from = options and own_address(options)
   if literal then
-    return attempt(address, timeout)
+    return attempt(address, timeout, from)
   end
   local deadline = timeout and now() + timeout
   local addresses, err, code = dns.resolve(host, port, timeout)
   if not addresses then
     return nil, err, code
   end
-  return dial(addresses, attempt, deadline and math.max(0, deadline - now()))
+  addresses = from and of_family(addresses, from) or addresses
+  return dial(addresses, function(one, left) return attempt(one, left, from) end,
+    deadline and math.max(0, deadline - now()))
 end
 
 ---Takes over a connected TCP socket that was opened elsewhere; one of another kind stays the caller's.
