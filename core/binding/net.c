@@ -228,11 +228,12 @@ static int net_wait_closed(lua_State *L) {
 
 /* ---- looking names up ---- */
 
-/* lookup_start(host) -> lookup | nil, err, code */
+/* lookup_start(host, wants_name) -> lookup | nil, err, code */
 static int net_lookup_start(lua_State *L) {
     const char *host = luaL_checkstring(L, 1);
+    int (*start)(executor *, const char *, offload **) = lua_toboolean(L, 2) ? resolve_start_name : resolve_start;
     offload **lookup = push_offload(L);
-    int status = resolve_start(open_executor(L), host, lookup);
+    int status = start(open_executor(L), host, lookup);
     return status < 0 ? push_address_failure(L, status, "") : 1;
 }
 
@@ -246,6 +247,11 @@ static int attempt_lookup(lua_State *L, op *o) {
     int status = lookup->done ? resolve_status(lookup) : UV_EAGAIN;
     if (status < 0) {
         return status;
+    }
+    if (lua_isnil(L, 3)) {
+        lua_pushstring(L, resolve_name(lookup));
+        leave_offload(L, 2);
+        return 1;
     }
     lua_newtable(L);
     address a;
@@ -270,7 +276,7 @@ static void leave_lookup(lua_State *L, op *o) {
     leave_offload(L, 2);
 }
 
-/* lookup_finish(host, lookup, port, timeout) -> {address, ...} | nil, err, code */
+/* lookup_finish(host, lookup, port, timeout) -> {address, ...} or, without a port, the name | nil, err, code */
 static int net_lookup_finish(lua_State *L) {
     static const op_kind kind = {.name = "connect",
                                  .check = check_lookup,

@@ -13,8 +13,9 @@
 typedef struct resolve {
     offload offload;
     int status;
-    struct addrinfo *answer; /* if status is 0; owned */
-    char host[ADDRESS_HOST_MAX];
+    struct addrinfo *answer; /* if status is 0; owned; of a name's look-up */
+    address literal;         /* whose name is looked up */
+    char host[NI_MAXHOST];   /* the name that is looked up, or the one that was found */
 } resolve;
 
 /* libuv's names for what getaddrinfo(3) returns, which libuv keeps to itself. */
@@ -56,22 +57,46 @@ static void look_up(offload *f, void **state) {
     r->status = translate(getaddrinfo(r->host, NULL, &hints, &r->answer));
 }
 
-int resolve_start(executor *ex, const char *host, offload **out) {
-    static const pool_kind pool = {.name = "momo-lookups", .threads_max = RESOLVE_THREADS};
-    static const offload_kind kind = {.pool = &pool, .run = look_up, .free = discard};
-    address literal;
-    int parsed = address_parse(host, 0, &literal);
-    if (parsed < 0 && parsed != UV_EINVAL) {
-        return parsed; /* an address, of a zone that there is not */
-    }
+static void look_up_name(offload *f, void **state) {
+    (void)state;
+    resolve *r = of(f);
+    const struct sockaddr *sa = (const struct sockaddr *)&r->literal.storage;
+    r->status = translate(getnameinfo(sa, r->literal.length, r->host, sizeof r->host, NULL, 0, NI_NAMEREQD));
+}
+
+static const pool_kind lookups = {.name = "momo-lookups", .threads_max = RESOLVE_THREADS};
+
+static int start(executor *ex, const offload_kind *kind, const char *host, const address *literal, offload **out) {
     resolve *r = calloc(1, sizeof *r);
     if (!r) {
         return UV_ENOMEM;
     }
-    offload_init(&r->offload, ex, &kind);
+    offload_init(&r->offload, ex, kind);
     strncpy(r->host, host, sizeof r->host - 1);
+    r->literal = *literal;
     *out = &r->offload;
     return offload_start(&r->offload);
+}
+
+int resolve_start(executor *ex, const char *host, offload **out) {
+    static const offload_kind kind = {.pool = &lookups, .run = look_up, .free = discard};
+    address literal = {.length = 0};
+    int parsed = address_parse(host, 0, &literal);
+    if (parsed < 0 && parsed != UV_EINVAL) {
+        return parsed; /* an address, of a zone that there is not */
+    }
+    return start(ex, &kind, host, &literal, out);
+}
+
+int resolve_start_name(executor *ex, const char *host, offload **out) {
+    static const offload_kind kind = {.pool = &lookups, .run = look_up_name, .free = discard};
+    address literal;
+    int parsed = address_parse(host, 0, &literal);
+    return parsed < 0 ? parsed : start(ex, &kind, "", &literal, out);
+}
+
+const char *resolve_name(const offload *f) {
+    return list_entry(f, resolve, offload)->host;
 }
 
 int resolve_status(const offload *f) {

@@ -13,6 +13,7 @@ return names.module({
   UnixListener = unix.UnixListener,
   UdpSocket = require("momo.net.udp").UdpSocket,
   lookup_host = require("momo.net.dns").lookup_host,
+  lookup_addr = require("momo.net.dns").lookup_addr,
   serve = require("momo.net.serve").serve,
   inherited_listeners = require("momo.net.inherit").inherited_listeners,
 }, "momo.net")

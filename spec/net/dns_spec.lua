@@ -15,6 +15,37 @@ local function has(list, wanted)
   return false
 end
 
+describe("lookup_addr", function()
+  after_each(tcp.check_nothing_left)
+
+  it("gives an address's name, which has that address", function()
+    run(function()
+      local name = assert(momo.net.lookup_addr "127.0.0.1")
+      assert.is_true(has(assert(lookup_host(name)), "127.0.0.1"))
+    end)
+  end)
+
+  it("fails for one that has none, and for a zone that there is not", function()
+    run(function()
+      local name, err, code = momo.net.lookup_addr "192.0.2.123" -- which is nobody's (RFC 5737)
+      assert.is_nil(name)
+      assert.is_true(code == "EAI_NONAME" or code == "EAI_AGAIN")
+      assert.matches(code .. ": .+: 192%.0%.2%.123", err)
+      tcp.assert_failed("ENODEV", momo.net.lookup_addr "fe80::1%nosuch")
+    end)
+  end)
+
+  it("takes an address, and nothing else", function()
+    run(function()
+      for _, wrong in ipairs { "localhost", "127.0.0.1:80", "[::1]", "", "127.0.0.1\0x", 1 } do
+        local ok, err = pcall(momo.net.lookup_addr, wrong)
+        assert.is_false(ok)
+        assert.matches("dns_spec.lua:%d+: lookup_addr: ", err)
+      end
+    end)
+  end)
+end)
+
 describe("lookup_host", function()
   after_each(tcp.check_nothing_left)
 

@@ -134,6 +134,10 @@ rows["bind by name"] = function()
   }
 end
 
+rows.lookup_addr = function()
+  return { brief = true, wait = function() return net.lookup_addr "127.0.0.1" end }
+end
+
 rows.read = reading("read", nil, "", "abc", "abc")
 rows.read_exact = reading("read_exact", 5, "ab", "cde", "abcde")
 rows.peek = reading("peek", 5, "ab", "cde", "abcde")

@@ -28,25 +28,30 @@ function M.split(address, name)
   return host, port, literal
 end
 
----The literal addresses that a name stands for, in the order in which the system prefers them.
+-- What the system's resolver knows.
 ---@async
 ---@param host string
----@param port integer
+---@param port integer? nil: host is an address, and its name is wanted
 ---@param timeout number?
----@return string[]? addresses
+---@return any? answer
 ---@return string? err
 ---@return string? code
-function M.resolve(host, port, timeout)
-  local lookup, err, code = native.lookup_start(host)
+local function look_up(host, port, timeout)
+  local lookup, err, code = native.lookup_start(host, not port)
   if not lookup then
     return nil, err, code
   end
-  local again, addresses
+  local again, answer
   repeat
-    again, addresses, err, code = native.lookup_finish(host, lookup, port, timeout)
+    again, answer, err, code = native.lookup_finish(host, lookup, port, timeout)
   until not again
-  return addresses, err, code
+  return answer, err, code
 end
+
+---The literal addresses that a name stands for, in the order in which the system prefers them.
+---@async
+---@type fun(host: string, port: integer, timeout: number?): (addresses: string[]?, err: string?, code: string?)
+M.resolve = look_up
 
 ---The addresses that a host name stands for, as the system prefers them. It is looked up on a pool of threads: other
 ---tasks go on, and so do other look-ups, up to 32 at a time.
@@ -74,6 +79,26 @@ function M.lookup_host(host, port)
     end
   end
   return addresses, err, code
+end
+
+---The name of an address: a look-up the other way round, on the same pool. Whoever has the address says what its name
+---is, so look that up, too, before you trust it.
+---
+---Codes: EAI_NONAME it has none; EAI_AGAIN; ENODEV it is of a zone that there is not; ETIMEDOUT.
+---@async
+---@param address string without a port: "127.0.0.1", "::1"
+---@param timeout number? seconds
+---@return string? name
+---@return string? err
+---@return string? code
+function M.lookup_addr(address, timeout)
+  check.argument(check.is_text(address), "lookup_addr: argument 1 must be an address without a port", address)
+  check.seconds(timeout, "lookup_addr")
+  local name, err, code = look_up(address, nil, timeout)
+  if code == "EINVAL" then
+    check.fail(("lookup_addr: %q is no address; write \"127.0.0.1\", or \"::1\""):format(address))
+  end
+  return name, err, code
 end
 
 return M

@@ -89,8 +89,8 @@ end
 ---in turn, the next one after a quarter of a second or at a failure; the first to connect is returned.
 ---
 ---Codes: ECONNREFUSED; ETIMEDOUT; ENETUNREACH; EHOSTUNREACH; EMFILE; EAI_NONAME there is no such host; EAI_AGAIN;
----ENODEV it is of a zone that there is not; of `bind`: EADDRNOTAVAIL; EADDRINUSE; EACCES; EAFNOSUPPORT it is IPv4, and the
----address is not, or the other way round.
+---ENODEV it is of a zone that there is not; of `bind`: EADDRNOTAVAIL; EADDRINUSE; EACCES; EAFNOSUPPORT it is IPv4, and
+---the address is not, or the other way round.
 ---@async
 ---@param address string "127.0.0.1:8080", "[::1]:8080", "localhost:8080"
 ---@param timeout number? seconds
