@@ -3,6 +3,7 @@
 
 local core = require "momo.internal.core"
 local drain = require "momo.internal.drain"
+local live = require "momo.internal.live"
 local names = require "momo.internal.names"
 local scope = require "momo.internal.scope"
 local serve = require "momo.net.serve"
@@ -14,6 +15,8 @@ local M = {
   spawn_blocking = require("momo.internal.blocking").spawn_blocking,
   yield_now = task.yield_now,
   current = task.current,
+  tasks = live.tasks,
+  measure = task.measure,
   stop = task.stop,
   draining = drain.draining,
   until_draining = drain.until_draining,

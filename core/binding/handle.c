@@ -28,6 +28,18 @@ bool keep_only_result(handle *h, lua_State *co) {
     return true;
 }
 
+void note_place(lua_State *L) {
+    lua_Debug place;
+    int child = lua_gettop(L);
+    find_place(L, L, false, &place);
+    if (place.currentline > 0) {
+        push_fields(L, child, 0);
+        lua_pushfstring(L, "%s:%d", place.short_src, place.currentline);
+        lua_setfield(L, -2, "spawned_at");
+        lua_settop(L, child);
+    }
+}
+
 static handle *self(lua_State *L, const char *method) {
     handle *h = check_self(L, &task_metatable, "task", method);
     if (h->task && !executor_running && runtime_of(L)->executor.closed) {

@@ -33,6 +33,8 @@ typedef struct handle {
 void push_fields(lua_State *, int index, int array);
 /* Keeps the result of a coroutine that ended well, if it is one value that needs no table. */
 bool keep_only_result(handle *, lua_State *co);
+/* The new handle on top is to show where it was spawned. */
+void note_place(lua_State *);
 /* Pushes "task 3 'name'". */
 void push_task_name(lua_State *, int index);
 extern const metatable task_metatable;

@@ -14,6 +14,7 @@
     _(runtime)        \
     _(task)           \
     _(run)            \
+    _(live)           \
     _(handle)         \
     _(join)           \
     _(traceback)      \

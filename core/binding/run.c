@@ -7,6 +7,7 @@
 
 #include "loop/io.h"
 #include "loop/scope.h"
+#include "binding/live.h"
 #include "binding/task.h"
 
 /* At the end of a turn: tells of failed tasks that nobody joins, through the reporter at index 1 of run's frame. */
@@ -42,26 +43,8 @@ static void report_failures(executor *ex) {
     }
 }
 
-/* Pushes an array of {task, operation, place}: who waits for what, and where. */
-static void push_waiting(lua_State *L, executor *ex) {
-    uint32_t cursor = 0;
-    int n = 0;
-    lua_newtable(L);
-    for (task *t; (t = slab_next(&ex->tasks, &cursor));) {
-        lua_createtable(L, 3, 0);
-        lua_rawgeti(L, UP(HANDLES), slot_of(t));
-        lua_rawseti(L, -2, 1);
-        lua_pushstring(L, t->waits_for);
-        lua_rawseti(L, -2, 2);
-        lua_Debug place;
-        find_place(L, t->top, false, &place);
-        lua_pushfstring(L, "%s:%d", place.short_src, place.currentline);
-        lua_rawseti(L, -2, 3);
-        lua_rawseti(L, -2, ++n);
-    }
-}
-
-/* run(reporter, main, ...) -> main's handle | nil when it was stopped before main ended, deadlock: nil, or who waits */
+/* run(reporter, describe, main, ...) -> main's handle | nil when it was stopped before main ended, deadlock: nil, or what
+ * describe(live tasks) returns */
 static int task_run(lua_State *L) {
     runtime *rt = runtime_of(L);
     if (executor_running) {
@@ -75,10 +58,13 @@ static int task_run(lua_State *L) {
     rt->random = 1;
     rt->globals = lua_topointer(L, LUA_GLOBALSINDEX);
     ex->user = rt;
-    ex->resume = resume_task;
+    if (!ex->meter) {
+        ex->resume = resume_task;
+    }
+    executor_stamp(ex, executor_now_ms(ex));
     rt->reports.after_window = report_failures;
     executor_add_driver(ex, &rt->reports);
-    rt->main = spawn(L, rt, 2, NULL);
+    rt->main = spawn(L, rt, 3, NULL);
     int main_handle = lua_gettop(L);
     luaL_checkstack(L, 16, "run");
     io_survive(SIGPIPE); /* writing to a closed pipe is an error, not a death */
@@ -86,7 +72,9 @@ static int task_run(lua_State *L) {
     if (ended) {
         lua_pushnil(L);
     } else {
-        push_waiting(L, ex);
+        lua_pushvalue(L, 2);
+        push_live(L, ex);
+        lua_pcall(L, 1, 1, 0); /* what it raises is told in place of the tasks */
         stop_all(rt, "deadlock");
         scope_break_shields(ex); /* what they hold off the cancellation for will never come */
         if (!executor_run(ex)) {

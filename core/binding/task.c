@@ -80,6 +80,9 @@ task *spawn(lua_State *L, runtime *rt, int first, scope *parent) {
     if (spawner && ((const handle *)spawner->handle)->locals) {
         inherit_locals(L, spawner);
     }
+    if (rt->executor.meter) {
+        note_place(L);
+    }
 
     task *t;
     if (task_new(&rt->executor, &t) < 0) {

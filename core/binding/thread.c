@@ -298,6 +298,12 @@ static int thread_outcome(lua_State *L) {
     return n + 1;
 }
 
+/* thread_name(handle) */
+static int thread_name(lua_State *L) {
+    lua_pushstring(L, self(L)->name);
+    return 1;
+}
+
 /* thread_attach(): on the child: from here on its parent can stop it */
 static int thread_attach_child(lua_State *L) {
     lua_thread *t = lua_thread_of(L);
@@ -341,9 +347,14 @@ static void close_threads(runtime *rt) {
 
 static const metatable *const metatables[] = {&thread_metatable, NULL};
 static const function functions[] = {
-    {"thread_modules", thread_modules},     {"thread_start", thread_start_child},
-    {"thread_join", thread_join},           {"thread_outcome", thread_outcome},
-    {"thread_attach", thread_attach_child}, {"thread_describe_failure", thread_describe_failure},
-    {"thread_current", thread_current},     {NULL, NULL},
+    {"thread_modules", thread_modules},
+    {"thread_start", thread_start_child},
+    {"thread_join", thread_join},
+    {"thread_outcome", thread_outcome},
+    {"thread_attach", thread_attach_child},
+    {"thread_describe_failure", thread_describe_failure},
+    {"thread_current", thread_current},
+    {"thread_name", thread_name},
+    {NULL, NULL},
 };
 const module thread_module = {.functions = functions, .metatables = metatables, .close = close_threads};

@@ -14,6 +14,10 @@ double executor_now(const executor *ex) {
     return ex->clock.virtual ? (double)(ex->clock.now_ms - ex->clock.origin_ms) / 1e3 : (double)uv_hrtime() / 1e9;
 }
 
+double executor_time_of(const executor *ex, uint64_t ms) {
+    return (double)(ms - ex->clock.origin_ms) / 1e3;
+}
+
 double executor_wall(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -27,6 +31,7 @@ void executor_set_virtual(executor *ex, bool on) {
     ex->clock.origin_ms = on; /* the wheel's time begins at 1 */
     ex->clock.now_ms = ex->clock.origin_ms;
     ex->clock.wall = executor_wall();
+    executor_stamp(ex, executor_now_ms(ex));
     wheel_init(&ex->wheel, executor_now_ms(ex));
 }
 

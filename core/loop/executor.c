@@ -164,7 +164,8 @@ static unsigned resume_some(executor *ex, unsigned n) {
     for (; left && !list_empty(&ex->ready); left--) {
         task *t = list_entry(list_take_first(&ex->ready), task, place.link);
         t->state = TASK_RUNNING;
-        memset(&t->turn, 0, sizeof t->turn);
+        t->turn.stamp = ex->stamp;
+        t->resumes++;
         ex->current = t;
         if (!list_empty(&ex->ready)) { /* of many tasks, none is in the cache when its turn comes: fetch the next one */
             uintptr_t user = (uintptr_t)list_entry(ex->ready.next, task, place.link)->user;
@@ -188,15 +189,19 @@ static unsigned resume_some(executor *ex, unsigned n) {
  * depend on it. Returns whether it took long. */
 static bool run_window(executor *ex) {
     if (ex->clock.virtual) {
+        executor_stamp(ex, ex->clock.now_ms);
         ex->counters.resumes += resume_some(ex, EXECUTOR_WINDOW);
         return false;
     }
     uint64_t begin_ns = uv_hrtime(), elapsed_ns = 0;
     unsigned done = 0;
+    executor_stamp(ex, begin_ns / EXECUTOR_NS_PER_MS);
     while (done < ex->window && !list_empty(&ex->ready) && elapsed_ns <= EXECUTOR_WINDOW_NS) {
         unsigned left = ex->window - done;
         done += resume_some(ex, left < CLOCK_RESUMES ? left : CLOCK_RESUMES);
-        elapsed_ns = uv_hrtime() - begin_ns;
+        uint64_t now_ns = uv_hrtime();
+        executor_stamp(ex, now_ns / EXECUTOR_NS_PER_MS);
+        elapsed_ns = now_ns - begin_ns;
     }
     ex->counters.resumes += done;
     if (elapsed_ns <= EXECUTOR_WINDOW_NS) {

@@ -36,6 +36,7 @@ enum {
     EXECUTOR_FAILURE = 1024,                    /* bytes of the text of a failure */
     EXECUTOR_BATCH = 16,                        /* datagrams that one call takes, */
     EXECUTOR_DATAGRAM = EXECUTOR_SCRATCH + 256, /* and the place of each: its bytes, and what is known of it */
+    EXECUTOR_STAMP_SHIFT = 24,                  /* bits of a stamp that are 0 */
 };
 #define DEADLINE_NEVER UINT64_MAX
 
@@ -67,6 +68,9 @@ struct momo_executor {
     void (*resume)(struct task *);
     void *user; /* of who set resume */
     list drivers;
+
+    uint64_t stamp;      /* the clock in ms, as it was last read for a window, << EXECUTOR_STAMP_SHIFT: see task.turn */
+    struct meter *meter; /* while what each task runs is measured (meter.h); else NULL */
 
     slab tasks;
     slab ios;
@@ -179,6 +183,10 @@ void executor_add_driver(executor *, driver *);
 static inline uint64_t executor_now_ms(const executor *ex) {
     return ex->clock.virtual ? ex->clock.now_ms : uv_hrtime() / EXECUTOR_NS_PER_MS;
 }
+/* The clock was read. */
+static inline void executor_stamp(executor *ex, uint64_t now_ms) {
+    ex->stamp = now_ms << EXECUTOR_STAMP_SHIFT;
+}
 /* The time that tasks are told, in seconds. */
 double executor_now(const executor *);
 /* Seconds since 1970, of the real clock. */
@@ -187,5 +195,7 @@ double executor_wall(void);
 #define EXECUTOR_NEVER_SECONDS 1e15
 /* The tick at which `seconds` from now have passed, never earlier. */
 uint64_t executor_deadline_ms(const executor *, double seconds);
+/* What executor_now says at a tick. */
+double executor_time_of(const executor *, uint64_t ms);
 /* The tick at which executor_now is `at`, or a little more. */
 uint64_t executor_tick_ms(const executor *, double at);

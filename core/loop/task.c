@@ -27,6 +27,8 @@ int task_new(executor *ex, task **out) {
     }
     t->wake = WAKE_NONE;
     t->raises = 0;
+    t->resumes = 0;
+    t->turn.stamp = ex->stamp;
     t->started = t->cancelled = t->asked = t->has_traceback = false;
     return 0;
 }

@@ -45,17 +45,20 @@ typedef struct wait_set {
  * end a task leaves what it waited in, what waited for it, and its scopes, so those fields are clean for the next one. */
 typedef struct task {
     slab_head head;
-    void *user;     /* kept with the slot from one task to the next */
-    void *top;      /* what runs now: user, or a coroutine inside of it; of those who set user, who keep it alive */
-    uint8_t state;  /* enum task_state */
-    int8_t wake;    /* enum wake: what to tell the task when it runs next */
-    uint8_t raises; /* how often a cancellation of the whole task was raised */
+    void *user;    /* kept with the slot from one task to the next */
+    void *top;     /* what runs now: user, or a coroutine inside of it; of those who set user, who keep it alive */
+    uint8_t state; /* enum task_state */
+    int8_t wake;   /* enum wake: what to tell the task when it runs next */
     bool started;
-    bool cancelled;           /* its operations raise: see task_refresh */
-    struct {                  /* since it was last resumed */
-        uint8_t begun;        /* operations that it has begun */
-        bool raised;          /* a cancellation was raised */
-        bool raised_by_yield; /* and by yield_now */
+    bool cancelled;   /* its operations raise: see task_refresh */
+    uint32_t resumes; /* how often it was resumed; it begins anew at 2^32 */
+    union {
+        struct {                  /* since it was last resumed */
+            uint8_t begun;        /* operations that it has begun */
+            bool raised;          /* a cancellation was raised */
+            bool raised_by_yield; /* and by yield_now */
+        };
+        uint64_t stamp; /* executor.stamp when it was resumed, or spawned: sets the above to 0, and its time */
     } turn;
     waiter place; /* READY: in the executor's queue; WAITING: in what it waits for, or alone */
 
@@ -70,6 +73,7 @@ typedef struct task {
         wait_set *set;    /* selecting: what it waits in; owned by the operation */
     };
     int8_t expiry;      /* enum wake: what an expired deadline tells it */
+    uint8_t raises;     /* how often a cancellation of the whole task was raised */
     bool asked;         /* the whole task was cancelled, by task_cancel */
     bool keepalive;     /* what it waits for comes from outside of the executor: see executor.keepalive */
     bool selecting;     /* it waits in several queues */
@@ -119,6 +123,10 @@ void task_cancel(task *);
 void task_refresh(task *);
 /* Frees the slot and wakes the joiners. */
 void task_end(task *);
+/* When it was last resumed, or else spawned: of the executor's clock, as exact as that is read within a window. */
+static inline uint64_t task_since_ms(const task *t) {
+    return t->turn.stamp >> EXECUTOR_STAMP_SHIFT;
+}
 /* NULL when that task has ended. */
 static inline task *task_get(const executor *executor, uint64_t id) {
     return slab_get(&executor->tasks, id);

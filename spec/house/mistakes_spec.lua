@@ -57,7 +57,7 @@ describe("run", function()
   end)
 
   it("with options that there are not", function()
-    assert.equal('run: there is no option "onerror", but clock, on_error',
+    assert.equal('run: there is no option "onerror", but clock, measure, on_error',
       told_outside(function() momo.run({ onerror = f }, f) end))
     assert.equal("run: there is no option 1, but clock, on_error", told_outside(function() momo.run({ f }, f) end))
     assert.equal("run: option on_error must be a function, got true",

@@ -169,7 +169,7 @@ describe("a deadlock", function()
     assert.is_false(ok)
     assert.matches("run: every task waits for another one", err, 1, true)
     for _, id in ipairs(ids) do
-      assert.matches(("task %d in join"):format(id), err, 1, true)
+      assert.matches(("task %d in join task "):format(id), err, 1, true)
     end
     assert.equal(2, cleaned)
     assert.equal(1, momo.run(function() return 1 end))

@@ -292,8 +292,9 @@ waitable[Receiver] = {
   woken = woken,
 }
 
-local function new_channel(capacity)
+local function new_channel(capacity, name)
   return {
+    name = name,
     ring = {},
     mask = 7,
     head = 0,     -- values received
@@ -314,12 +315,14 @@ end
 
 ---A channel between tasks of this thread: many senders (`tx:clone()`), one receiving end.
 ---@param capacity integer? values that it holds, from 1; without one it is unbounded, and `send` never waits
+---@param name string? that `momo.tasks` and reports show of those who wait there
 ---@return momo.Sender tx
 ---@return momo.Receiver rx
-function M.channel(capacity)
+function M.channel(capacity, name)
   check.argument(capacity == nil or (check.is_whole(capacity) and capacity >= 1),
     "channel: the capacity must be a whole number from 1, or nil", capacity)
-  local channel = new_channel(capacity or math.huge)
+  check.argument(name == nil or type(name) == "string", "channel: the name must be a string, or nil", name)
+  local channel = new_channel(capacity or math.huge, name)
   return setmetatable({ into = channel }, Sender), setmetatable({ from = channel }, Receiver)
 end
 

@@ -175,22 +175,39 @@ local function with_traceback(handle, ok, ...)
   return ok, ..., native.traceback(handle)
 end
 
+local LISTED_MAX = 20
+
 ---Who waits for what, and where.
-local function describe_deadlock(waiting)
+local function describe_deadlock(rows)
+  local live = require "momo.internal.live"
   local lines = { "run: every task waits for another one, and nothing can wake any of them:" }
-  for i, entry in ipairs(waiting) do
-    local task, operation, place = unpack(entry)
-    lines[#lines + 1] = ("  %s in %s at %s"):format(native.task_name(task), operation, place)
-    if i == 20 and #waiting > i then
-      lines[#lines + 1] = ("  and %d more"):format(#waiting - i)
-      break
-    end
+  for i = 1, math.min(#rows, LISTED_MAX) do
+    local row = rows[i]
+    local name, operation = native.task_name(row.task), live.operation(row)
+    lines[i + 1] = ("  %s in %s at %s"):format(name, operation, live.place(row.coroutine))
+  end
+  if #rows > LISTED_MAX then
+    lines[#lines + 1] = ("  and %d more"):format(#rows - LISTED_MAX)
   end
   return table.concat(lines, "\n")
 end
 
+---Measures what each task runs, and notes where tasks are spawned, for `momo.tasks`. That costs two looks at the clock
+---for each switch to a task, and nothing once it is off.
+---
+---Codes: ENOMEM.
+---@param on boolean
+---@return boolean? was whether it was on before
+---@return string? err
+---@return string? code
+function M.measure(on)
+  check.argument(type(on) == "boolean", "measure: argument 1 must be a boolean", on)
+  return native.measure(on)
+end
+
 ---@class momo.RunOptions
 ---@field on_error fun(err: any, task: momo.Task)? is called for each failed task that nobody joins, in place of stderr
+---@field measure boolean? see `momo.measure`; until the run ends
 ---@field clock "virtual"? time begins at 0 and moves only when every task waits, straight to the next deadline
 
 ---Runs main as the first task until every task has ended. The options are those of `run`.
@@ -209,12 +226,16 @@ function M.start(options, main, ...)
   if options.clock == "virtual" then
     native.set_virtual(true)
   end
-  local handle, deadlock = native.run(report, main, ...)
+  local measured = options.measure and M.measure(true)
+  local handle, deadlock = native.run(report, describe_deadlock, main, ...)
   if options.clock == "virtual" then
     native.set_virtual(false)
   end
+  if measured == false then
+    M.measure(false)
+  end
   if deadlock then
-    return false, describe_deadlock(deadlock)
+    return false, deadlock
   elseif handle then
     return with_traceback(handle, outcome(handle))
   end
@@ -250,7 +271,7 @@ function M.run(options, ...)
   elseif type(main) ~= "function" then
     check.fail("run: argument 2 must be a function, got " .. type(main))
   end
-  check.options(options, { on_error = "function", clock = "string" }, "run")
+  check.options(options, { on_error = "function", clock = "string", measure = "boolean" }, "run")
   if options.clock and options.clock ~= "virtual" then
     check.fail(("run: option clock must be \"virtual\", got %q"):format(options.clock))
   end
