@@ -22,11 +22,11 @@
 
 enum { WARM_UP = 1000, STARTS_WARM_UP = 10 };
 
-struct bell {
+struct doorbell {
     int fd, poll;
 };
 
-static struct bell bells[2];
+static struct doorbell doorbells[2];
 static alignas(64) _Atomic uint64_t ping;
 static alignas(64) _Atomic uint64_t pong;
 static uint64_t total; /* of the other thread's answers */
@@ -46,22 +46,22 @@ static void pin(int cpu) {
     pthread_setaffinity_np(pthread_self(), sizeof one, &one);
 }
 
-static void ring(struct bell *b) {
+static void ring(struct doorbell *d) {
     uint64_t one = 1;
-    if (write(b->fd, &one, sizeof one) < 0) abort();
+    if (write(d->fd, &one, sizeof one) < 0) abort();
 }
 
-static void await(struct bell *b) {
+static void await(struct doorbell *d) {
     struct epoll_event event;
     uint64_t count;
-    while (read(b->fd, &count, sizeof count) < 0) epoll_wait(b->poll, &event, 1, -1);
+    while (read(d->fd, &count, sizeof count) < 0) epoll_wait(d->poll, &event, 1, -1);
 }
 
-static void *answer_bells(void *unused) {
+static void *answer_doorbells(void *unused) {
     pin(1);
     for (uint64_t i = 0; i < total; i++) {
-        await(&bells[0]);
-        ring(&bells[1]);
+        await(&doorbells[0]);
+        ring(&doorbells[1]);
     }
     return unused;
 }
@@ -69,8 +69,8 @@ static void *answer_bells(void *unused) {
 static void round_trips(uint64_t first, uint64_t count) {
     (void)first;
     for (uint64_t i = 0; i < count; i++) {
-        ring(&bells[0]);
-        await(&bells[1]);
+        ring(&doorbells[0]);
+        await(&doorbells[1]);
     }
 }
 
@@ -130,8 +130,8 @@ int main(int argc, char **argv) {
     uint64_t count = strtoull(argv[3], NULL, 10);
     for (int i = 0; i < 2; i++) {
         struct epoll_event event = {.events = EPOLLIN};
-        bells[i] = (struct bell){.fd = eventfd(0, EFD_NONBLOCK), .poll = epoll_create1(0)};
-        if (epoll_ctl(bells[i].poll, EPOLL_CTL_ADD, bells[i].fd, &event) < 0) abort();
+        doorbells[i] = (struct doorbell){.fd = eventfd(0, EFD_NONBLOCK), .poll = epoll_create1(0)};
+        if (epoll_ctl(doorbells[i].poll, EPOLL_CTL_ADD, doorbells[i].fd, &event) < 0) abort();
     }
     if (strcmp(argv[1], "start") == 0) {
         printf("%.1f\n", start(count));
@@ -140,7 +140,7 @@ int main(int argc, char **argv) {
     pinned = strcmp(argv[1], "anywhere") != 0;
     pin(0);
     if (strcmp(argv[1], "round_trip") == 0 || !pinned) {
-        printf("%.1f\n", trips(answer_bells, round_trips, count));
+        printf("%.1f\n", trips(answer_doorbells, round_trips, count));
     } else if (strcmp(argv[1], "busy") == 0) {
         printf("%.1f\n", trips(answer_atomics, busy_trips, count));
     }

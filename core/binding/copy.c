@@ -102,7 +102,7 @@ static int move_all(copy *c, op *o, io *from, io *to) {
         }
         moved += n > STEP_LEAST ? (size_t)n : STEP_LEAST;
         if (moved >= COPY_BURST) {
-            return OP_LET_OTHERS;
+            return OP_GIVE_WAY;
         }
     }
     return finish(c, o, to);

@@ -50,7 +50,7 @@ static int attempt(lua_State *L, op *o) {
 static int park(lua_State *L, op *o) {
     (void)L;
     op_park_in(o, o->task->executor->drain.waiters);
-    task_wait_outside(o->task);
+    task_keep_alive(o->task);
     return 0;
 }
 

@@ -53,7 +53,7 @@ static handle *self(lua_State *L, const char *method) {
 static int task_cancel_with(lua_State *L) {
     handle *h = self(L, "cancel");
     task *t = h->task;
-    if (!t || t->asked) {
+    if (!t || t->cancel_requested) {
         return 0;
     }
     lua_settop(L, 2);

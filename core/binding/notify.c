@@ -37,7 +37,7 @@ static int open_watcher(lua_State *L) {
     handle *h = push_object(L, sizeof *h, &notify_metatable);
     list_init(&h->changes.waiters);
     h->changes.operation = "recv";
-    h->changes.outside = true;
+    h->changes.keepalive = true;
     int status = notify_open(open_executor(L), &h->notify);
     if (status < 0) {
         return push_failure(L, status);

@@ -49,7 +49,7 @@ int op_raise(lua_State *L, task *t) {
         return lua_yield(L, 0);
     }
     push_cancellation(L, t);
-    t->turn.raised = true;
+    t->coop.raised = true;
     return lua_error(L);
 }
 
@@ -71,9 +71,9 @@ bool op_ends_unseen(const task *t) {
     return false;
 }
 
-task *op_spare(const executor *ex) {
+task *op_has_budget(const executor *ex) {
     task *t = ex->current;
-    return t && !t->cancelled && t->turn.begun < OP_BUDGET ? t : NULL;
+    return t && !t->cancelled && t->coop.spent < OP_BUDGET ? t : NULL;
 }
 
 static void leave(lua_State *L, const op_kind *kind, task *t, io *o) {
@@ -103,7 +103,7 @@ int op_fail_later(lua_State *L, task *t) {
     return 1;
 }
 
-int op_let_others(lua_State *L, task *t, enum wake wake) {
+int op_give_way(lua_State *L, task *t, enum wake wake) {
     task_yield(t, wake);
     return lua_yield(L, 0);
 }

@@ -44,7 +44,7 @@ typedef struct op_kind {
     bool silent;       /* its answer is nothing, and `again` alone says that it has failed: the next call says why */
     /* A fresh call's arguments; sets the timeout, unless it is the stream's. May raise; allocates nothing. */
     void (*check)(lua_State *, op *);
-    /* Pushes the answer and nothing else: how many values. Or a negative code; UV_EAGAIN: it has to wait; OP_LET_OTHERS: it
+    /* Pushes the answer and nothing else: how many values. Or a negative code; UV_EAGAIN: it has to wait; OP_GIVE_WAY: it
      * goes on when others have had a turn. */
     int (*attempt)(lua_State *, op *);
     /* Parks the task; negative: it could not. NULL: until the descriptor is ready. */
@@ -56,8 +56,8 @@ typedef struct op_kind {
 } op_kind;
 
 enum {
-    OP_LET_OTHERS = INT32_MIN, /* no code of libuv's */
-    OP_BUDGET = 32,            /* operations that need not wait, after which a task lets the others have a turn */
+    OP_GIVE_WAY = INT32_MIN, /* no code of libuv's */
+    OP_BUDGET = 32,          /* operations that need not wait, after which a task lets the others have a turn */
 };
 
 /* The task that runs L, if it may suspend; else raises why it may not. */
@@ -77,7 +77,7 @@ bool op_caught_too_often(task *);
 bool op_ends_unseen(const task *);
 /* The executor's running task, if it may do one more operation in this turn without being entered: it has no cancellation to
  * hear of; else NULL. */
-task *op_spare(const executor *);
+task *op_has_budget(const executor *);
 /* When a limit of `seconds` from now is over; a negative number is no limit. */
 static inline uint64_t op_deadline(const task *t, double seconds) {
     return seconds < 0 ? DEADLINE_NEVER : executor_deadline_ms(t->executor, seconds);
@@ -106,7 +106,7 @@ static inline bool op_is_first(const op *o, const list *queue) {
 int op_fail(lua_State *, const op_kind *, task *, io *, int code);
 int op_cancel(lua_State *, const op_kind *, task *, io *);
 int op_fail_later(lua_State *, task *);
-int op_let_others(lua_State *, task *, enum wake);
+int op_give_way(lua_State *, task *, enum wake);
 
 /* Runs an operation of a kind that is known when this is compiled, so that only what it needs is left of it. The name may be
  * another one than the kind's, and the subject is passed on to its functions, but for leave. */
@@ -121,7 +121,7 @@ static inline __attribute__((always_inline)) int op_run_as(lua_State *L, const o
     }
     if (wake == WAKE_NONE || wake == WAKE_AGAIN) {
         if (t->cancelled && !kind->shielded) {
-            return t->turn.raised ? op_let_others(L, t, WAKE_CANCEL) : op_cancel(L, kind, t, o.io);
+            return t->coop.raised ? op_give_way(L, t, WAKE_CANCEL) : op_cancel(L, kind, t, o.io);
         }
         if (kind->token && o.io) {
             o.timeout = o.io->timeout;
@@ -129,8 +129,8 @@ static inline __attribute__((always_inline)) int op_run_as(lua_State *L, const o
         if (kind->check) {
             kind->check(L, &o);
         }
-        if (!kind->waits_first && o.timeout != 0 && ++t->turn.begun > OP_BUDGET) {
-            return op_let_others(L, t, WAKE_AGAIN);
+        if (!kind->waits_first && o.timeout != 0 && ++t->coop.spent > OP_BUDGET) {
+            return op_give_way(L, t, WAKE_AGAIN);
         }
         if (kind->token && !o.io) {
             return op_fail(L, kind, t, NULL, UV_EBADF);
@@ -150,7 +150,7 @@ static inline __attribute__((always_inline)) int op_run_as(lua_State *L, const o
         if (n >= 0) {
             return n + 1;
         }
-        if (n != UV_EAGAIN && n != OP_LET_OTHERS) {
+        if (n != UV_EAGAIN && n != OP_GIVE_WAY) {
             return op_fail(L, kind, t, o.io, n);
         }
         if (t->cancelled && !kind->shielded) {
@@ -165,9 +165,9 @@ static inline __attribute__((always_inline)) int op_run_as(lua_State *L, const o
     } else if (o.timeout > 0) {
         o.deadline_ms = executor_deadline_ms(t->executor, o.timeout);
     }
-    if (n == OP_LET_OTHERS) {
+    if (n == OP_GIVE_WAY) {
         t->deadline_ms = o.deadline_ms;
-        return op_let_others(L, t, WAKE_READY);
+        return op_give_way(L, t, WAKE_READY);
     }
     n = kind->park ? kind->park(L, &o) : io_wait(o.io, t, kind->direction, name, o.deadline_ms, o.woken);
     return n < 0 ? op_fail(L, kind, t, o.io, n) : lua_yield(L, 0);

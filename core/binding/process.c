@@ -220,7 +220,7 @@ static int lua_spawn(lua_State *L) {
     handle *h = push_object(L, sizeof *h, &child_metatable); /* all that allocates comes first */
     list_init(&h->ended.waiters);
     h->ended.operation = "wait";
-    h->ended.outside = true;
+    h->ended.keepalive = true;
     for (int i = 0; i < 3; i++) {
         tokens[i] = push_object(L, sizeof *tokens[i], &stream_metatable);
     }

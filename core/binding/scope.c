@@ -44,7 +44,7 @@ static int lua_scope_leave(lua_State *L) {
     lua_scope *s = check_scope(L);
     task *t = s->scope.task;
     scope_leave(&s->scope);
-    if (t && s->scope.cancelled && !t->asked) {
+    if (t && s->scope.cancelled && !t->cancel_requested) {
         forget(L, UP_CANCELLATIONS, t);
     }
     if (!s->scope.cancelled && !s->scope.reached) {
@@ -64,12 +64,12 @@ static int lua_scope_cancel(lua_State *L) {
     }
     for (list *node = s->scope.children.next; node != &s->scope.children; node = node->next) {
         const task *t = list_entry(node, task, sibling);
-        if (!t->asked) {
+        if (!t->cancel_requested) {
             lua_pushvalue(L, 2);
             lua_rawseti(L, UP(CANCELLATIONS), slot_of(t));
         }
     }
-    if (s->scope.task && !s->scope.task->asked) {
+    if (s->scope.task && !s->scope.task->cancel_requested) {
         lua_pushvalue(L, 2);
         lua_rawseti(L, UP(CANCELLATIONS), slot_of(s->scope.task));
     }

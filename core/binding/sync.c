@@ -42,8 +42,8 @@ OP_HOT int park_in_queue(lua_State *L, op *o) {
     queue *q = o->subject;
     keep(L, o->task, q);
     op_park_in(o, &q->waiters);
-    if (q->outside) {
-        task_wait_outside(o->task);
+    if (q->keepalive) {
+        task_keep_alive(o->task);
     }
     return 0;
 }
@@ -65,7 +65,7 @@ static int new_wait_set(lua_State *L) {
 }
 
 /* Who wakes those that wait there: a task of this executor, a receiver's senders, or what is outside of it. */
-enum source { LOCAL, RECEIVER, OUTSIDE };
+enum source { LOCAL, RECEIVER, KEEPALIVE };
 
 /* Where a task waits for the i-th of the queues at index 2; NULL: it is a receiver that was closed. */
 static list *waiters_of(lua_State *L, unsigned i, enum source *source) {
@@ -80,7 +80,7 @@ static list *waiters_of(lua_State *L, unsigned i, enum source *source) {
         waiters = &((handle *)lua_touserdata(L, -2))->task->joiners;
     } else {
         queue *q = queue_of(L, -2);
-        *source = q->outside ? OUTSIDE : LOCAL;
+        *source = q->keepalive ? KEEPALIVE : LOCAL;
         waiters = &q->waiters;
     }
     lua_pop(L, 2);
@@ -97,7 +97,7 @@ static void link_places(lua_State *L, task *t, wait_set *set, bool *has_receiver
     for (unsigned i = 0; i < set->count; i++) {
         list *waiters = waiters_of(L, i, &source);
         *has_receiver |= source == RECEIVER;
-        set->outside |= source == OUTSIDE;
+        set->keepalive |= source == KEEPALIVE;
         set->places[i].task = t;
         list_init(&set->places[i].link);
         if (waiters) {
@@ -127,15 +127,15 @@ static int park_in_set(lua_State *L, op *o) {
     keep(L, t, set);   /* it may raise: so first */
     task_park(t, "select", o->deadline_ms, WAKE_TIMEOUT);
     set->fired = set->count;
-    set->outside = false;
+    set->keepalive = false;
     t->set = set;
     t->selecting = true;
     bool has_receiver = false;
     link_places(L, t, set, &has_receiver);
-    if (set->outside) {
-        task_wait_outside(t);
+    if (set->keepalive) {
+        task_keep_alive(t);
     } else if (has_receiver) {
-        channel_wait_outside(t);
+        channel_keep_alive(t);
     }
     if (set->fired < set->count) {
         task_wake(t, WAKE_READY);

@@ -189,7 +189,7 @@ static int store_outcome(lua_State *L) {
     } else {
         lua_pushliteral(L, "the task's coroutine was resumed by somebody else than the runtime");
     }
-    if ((t->cancelled || t->asked) && is_cancellation(L, 5)) {
+    if ((t->cancelled || t->cancel_requested) && is_cancellation(L, 5)) {
         h->outcome = OUTCOME_CANCELLED;
     }
     if (!push_traceback(L, t, co, 0, 5)) {
@@ -248,7 +248,7 @@ static void end(runtime *rt, task *t, int status) {
     }
     h->joined |= !list_empty(&t->joiners);
     h->task = NULL;
-    if (t->cancelled || t->asked) {
+    if (t->cancelled || t->cancel_requested) {
         forget(L, UP_CANCELLATIONS, t);
     }
     if (t->has_traceback) {
@@ -365,8 +365,8 @@ static int task_yield_now(lua_State *L) {
     task *t = ex ? ex->current : NULL;
     if (!t || t->top != L || t->cancelled || !lua_isyieldable(L)) {
         t = op_check(L, "yield_now");
-        if (!t->turn.raised_by_yield) {
-            t->turn.raised_by_yield = true;
+        if (!t->coop.raised_by_yield) {
+            t->coop.raised_by_yield = true;
             return op_raise(L, t);
         }
     }

@@ -45,7 +45,7 @@ static int code_of_closed(const op *o) {
 
 static void park_at(channel_end *end, op *o) {
     task_park(o->task, o->name, o->deadline_ms, WAKE_TIMEOUT);
-    channel_wait_outside(o->task);
+    channel_keep_alive(o->task);
     list_push(&end->waiters, &o->task->place.link);
 }
 
@@ -224,11 +224,11 @@ static int channel_recv(lua_State *L) {
 
 static inline int send_at_once(void *tx, const message *m) {
     channel_end *end = *(channel_end **)tx;
-    task *t = end ? op_spare(end->executor) : NULL;
+    task *t = end ? op_has_budget(end->executor) : NULL;
     if (!t || sender_take_credit(sender_of(end), t, false) != 1 || !push_record(sender_of(end), m)) {
         return 0;
     }
-    t->turn.begun++;
+    t->coop.spent++;
     return 1;
 }
 
@@ -242,7 +242,7 @@ int momo_send_string(void *tx, const char *bytes, size_t size) {
 
 int momo_receive(void *rx, momo_message *message) {
     channel_end *end = *(channel_end **)rx;
-    task *t = end && !end->channel->busy ? op_spare(end->executor) : NULL;
+    task *t = end && !end->channel->busy ? op_has_budget(end->executor) : NULL;
     lane_record r;
     if (!t || receiver_peek(end->channel, t, false, &r) != 1) {
         return MOMO_OTHER;
@@ -251,7 +251,7 @@ int momo_receive(void *rx, momo_message *message) {
         end->channel->busy = false;
         return MOMO_OTHER;
     }
-    t->turn.begun++;
+    t->coop.spent++;
     if (r.kind == STRING) {
         message->bytes = r.bytes;
         message->size = (uint32_t)r.size;

@@ -33,7 +33,7 @@ static int park(lua_State *L, op *o) {
     }
     task_park(o->task, "sleep", o->deadline_ms, WAKE_NONE);
     if (o->deadline_ms == DEADLINE_NEVER) {
-        task_wait_outside(o->task); /* for a stop */
+        task_keep_alive(o->task); /* for a stop */
     }
     return 0;
 }

@@ -59,7 +59,7 @@ static int write_string(lua_State *L, op *o) {
     const char *bytes = piece_text(L, 2, number, &size);
     while (stream->written < size) {
         if (stream->written >= burst && o->timeout != 0) {
-            return OP_LET_OTHERS;
+            return OP_GIVE_WAY;
         }
         const struct iovec rest = {(char *)(uintptr_t)bytes + stream->written, size - stream->written};
         ssize_t n = stream_write(stream, &rest, 1);
@@ -141,7 +141,7 @@ static int look_at_pieces(lua_State *L, op *o) {
     unsigned n = (unsigned)lua_objlen(L, 2);
     int status = pieces_look(L, 2, n, &stream->piece, o->timeout != 0 ? PIECES_BURST : UINT_MAX);
     if (status < 0) {
-        return status == UV_EAGAIN ? OP_LET_OTHERS : BAD_PIECE;
+        return status == UV_EAGAIN ? OP_GIVE_WAY : BAD_PIECE;
     }
     stream->pieces = n;
     stream->piece = 0;
@@ -161,7 +161,7 @@ static int write_pieces(lua_State *L, op *o) {
     size_t burst = stream->written + WRITE_BURST;
     for (unsigned begin = stream->piece; stream->piece < stream->pieces;) {
         if ((stream->written >= burst || stream->piece - begin >= PIECES_BURST) && o->timeout != 0) {
-            return OP_LET_OTHERS;
+            return OP_GIVE_WAY;
         }
         batch b;
         if (!gather(L, stream, &b)) {

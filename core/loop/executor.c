@@ -164,7 +164,7 @@ static unsigned resume_some(executor *ex, unsigned n) {
     for (; left && !list_empty(&ex->ready); left--) {
         task *t = list_entry(list_take_first(&ex->ready), task, place.link);
         t->state = TASK_RUNNING;
-        t->turn.stamp = ex->stamp;
+        t->coop.stamp = ex->stamp;
         t->resumes++;
         ex->current = t;
         if (!list_empty(&ex->ready)) { /* of many tasks, none is in the cache when its turn comes: fetch the next one */

@@ -217,7 +217,7 @@ int io_wait(io *o, task *t, int direction, const char *waits_for, uint64_t deadl
     list *waiters = waiters_of(o, direction);
     task_park(t, waits_for, deadline_ms, WAKE_TIMEOUT);
     list_push(first ? waiters->next : waiters, &t->place.link);
-    task_wait_outside(t);
+    task_keep_alive(t);
     return 0;
 }
 

@@ -51,7 +51,7 @@ int offload_start(offload *f) {
 void offload_wait(offload *f, task *t, const char *waits_for, uint64_t deadline_ms) {
     f->waiter = slab_id(&t->head);
     task_park(t, waits_for, deadline_ms, WAKE_TIMEOUT);
-    task_wait_outside(t);
+    task_keep_alive(t);
 }
 
 bool offload_leave(offload *f) {

@@ -11,5 +11,5 @@
 typedef struct momo_queue {
     list waiters;
     const char *operation; /* what they do: a string that Momo's own code holds */
-    bool outside;          /* they are woken from outside of the executor: see task_wait_outside */
+    bool keepalive;        /* they are woken from outside of the executor: see task_keep_alive */
 } queue;

@@ -48,7 +48,7 @@ void scope_leave(scope *s) {
     if (t->cancelled || s->shield) {
         task_refresh(t);
         if (!t->cancelled) {
-            t->turn.raised = t->turn.raised_by_yield = false;
+            t->coop.raised = t->coop.raised_by_yield = false;
         }
     }
 }
@@ -63,8 +63,8 @@ static void cancel_children(scope *s, executor *ex) {
     }
     for (list *node = s->children.next; node != &s->children; node = node->next) {
         task *t = list_entry(node, task, sibling);
-        if (!t->asked) {
-            t->asked = true;
+        if (!t->cancel_requested) {
+            t->cancel_requested = true;
             t->cancel_next = NULL;
             *ex->reach.last = t;
             ex->reach.last = &t->cancel_next;
@@ -89,7 +89,7 @@ static bool is_cancelled(const scope *s, const task *t) {
     while (s && !s->cancelled && !s->shield) {
         s = s->outer;
     }
-    return s ? s->cancelled : t->asked;
+    return s ? s->cancelled : t->cancel_requested;
 }
 
 void scope_reach_children(task *t) {
@@ -127,7 +127,7 @@ void scope_cancel(scope *s, const char *why) {
 
 void scope_add(scope *s, task *t) {
     t->parent = s;
-    t->asked = s->cancelled || s->reached || (s->task && is_cancelled(s, s->task));
+    t->cancel_requested = s->cancelled || s->reached || (s->task && is_cancelled(s, s->task));
     list_push(&s->children, &t->sibling);
 }
 

@@ -28,8 +28,8 @@ int task_new(executor *ex, task **out) {
     t->wake = WAKE_NONE;
     t->raises = 0;
     t->resumes = 0;
-    t->turn.stamp = ex->stamp;
-    t->started = t->cancelled = t->asked = t->has_traceback = false;
+    t->coop.stamp = ex->stamp;
+    t->started = t->cancelled = t->cancel_requested = t->has_traceback = false;
     return 0;
 }
 
@@ -40,8 +40,8 @@ void task_drop(task *t) {
 void task_start(task *t) {
     executor *ex = t->executor;
     ex->counters.spawned++;
-    t->asked |= ex->stopping && !t->parent; /* a child's scope knows: it may be beneath a shield */
-    t->cancelled = t->asked;
+    t->cancel_requested |= ex->stopping && !t->parent; /* a child's scope knows: it may be beneath a shield */
+    t->cancelled = t->cancel_requested;
     t->state = TASK_READY;
     list_push(&ex->ready, &t->place.link);
 }
@@ -57,7 +57,7 @@ void task_park(task *t, const char *waits_for, uint64_t deadline_ms, enum wake e
     }
 }
 
-void task_wait_outside(task *t) {
+void task_keep_alive(task *t) {
     t->keepalive = true;
     t->executor->keepalive++;
 }
@@ -105,7 +105,7 @@ void task_refresh(task *t) {
     while (s && !s->cancelled && !s->shield) {
         s = s->outer;
     }
-    t->cancelled = s ? s->cancelled : t->asked;
+    t->cancelled = s ? s->cancelled : t->cancel_requested;
     scope_reach_children(t);
     if (t->cancelled && t->state == TASK_WAITING) {
         task_wake(t, WAKE_CANCEL);
@@ -113,8 +113,8 @@ void task_refresh(task *t) {
 }
 
 void task_cancel(task *t) {
-    if (!t->asked && t->state != TASK_ENDED) {
-        t->asked = true;
+    if (!t->cancel_requested && t->state != TASK_ENDED) {
+        t->cancel_requested = true;
         task_refresh(t);
     }
 }

@@ -37,7 +37,7 @@ typedef struct waiter {
 typedef struct wait_set {
     unsigned count;
     unsigned fired; /* which place was woken, or count: none */
-    bool outside;   /* one of them is woken from outside of the executor, whatever other threads do */
+    bool keepalive; /* one of them is woken from outside of the executor, whatever other threads do */
     waiter places[];
 } wait_set;
 
@@ -53,13 +53,13 @@ typedef struct task {
     bool cancelled;   /* its operations raise: see task_refresh */
     uint32_t resumes; /* how often it was resumed; it begins anew at 2^32 */
     union {
-        struct {                  /* since it was last resumed */
-            uint8_t begun;        /* operations that it has begun */
+        struct {                  /* its coop budget, since it was last resumed */
+            uint8_t spent;        /* operations that it has begun */
             bool raised;          /* a cancellation was raised */
             bool raised_by_yield; /* and by yield_now */
         };
         uint64_t stamp; /* executor.stamp when it was resumed, or spawned: sets the above to 0, and its time */
-    } turn;
+    } coop;
     waiter place; /* READY: in the executor's queue; WAITING: in what it waits for, or alone */
 
     executor *executor;
@@ -72,13 +72,13 @@ typedef struct task {
         uint64_t signals; /* that it waits for */
         wait_set *set;    /* selecting: what it waits in; owned by the operation */
     };
-    int8_t expiry;      /* enum wake: what an expired deadline tells it */
-    uint8_t raises;     /* how often a cancellation of the whole task was raised */
-    bool asked;         /* the whole task was cancelled, by task_cancel */
-    bool keepalive;     /* what it waits for comes from outside of the executor: see executor.keepalive */
-    bool selecting;     /* it waits in several queues */
-    bool has_traceback; /* of those who set user: of an error that is passed on */
-    bool adopted;       /* of the same, with the slot: it has served a child */
+    int8_t expiry;         /* enum wake: what an expired deadline tells it */
+    uint8_t raises;        /* how often a cancellation of the whole task was raised */
+    bool cancel_requested; /* the whole task was cancelled, by task_cancel */
+    bool keepalive;        /* what it waits for comes from outside of the executor: see executor.keepalive */
+    bool selecting;        /* it waits in several queues */
+    bool has_traceback;    /* of those who set user: of an error that is passed on */
+    bool adopted;          /* of the same, with the slot: it has served a child */
 
     timer timer;           /* pending while it waits with a deadline */
     uint64_t deadline_ms;  /* of the operation under way; kept over spurious wake-ups */
@@ -111,7 +111,7 @@ static inline enum wake task_take_wake(task *t) {
  * to clean up when it is cancelled. Its place is the caller's to insert where the wake will come from. */
 void task_park(task *, const char *waits_for, uint64_t deadline_ms, enum wake expiry);
 /* The parked task waits for something that comes from outside, so that the executor is not deadlocked. */
-void task_wait_outside(task *);
+void task_keep_alive(task *);
 /* Ends the wait of a WAITING task: unlinks it, disarms the deadline, and puts it at the tail of the ready queue. */
 void task_wake(task *, enum wake);
 /* Wakes the task of the first waiter in a queue: NULL if there is none. */
@@ -119,13 +119,13 @@ task *task_wake_first(list *queue, enum wake);
 void task_wake_all(list *queue, enum wake);
 /* From now on the task's suspending operations raise; the one it waits in ends with WAKE_CANCEL. */
 void task_cancel(task *);
-/* Works out anew whether it is cancelled: when it was asked for, or one of its scopes was, and no shield is between. */
+/* Works out anew whether it is cancelled: when that was requested, or one of its scopes was, and no shield is between. */
 void task_refresh(task *);
 /* Frees the slot and wakes the joiners. */
 void task_end(task *);
 /* When it was last resumed, or else spawned: of the executor's clock, as exact as that is read within a window. */
 static inline uint64_t task_since_ms(const task *t) {
-    return t->turn.stamp >> EXECUTOR_STAMP_SHIFT;
+    return t->coop.stamp >> EXECUTOR_STAMP_SHIFT;
 }
 /* NULL when that task has ended. */
 static inline task *task_get(const executor *executor, uint64_t id) {

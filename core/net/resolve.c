@@ -52,7 +52,7 @@ static void look_up(offload *f, void **state) {
     (void)state;
     resolve *r = of(f);
     /* Not AI_ADDRCONFIG: it does not count loopback, and so withholds localhost's address of one family where the host has
-     * the other. What can't be reached comes last (RFC 6724), and connecting tries on (dial.lua). */
+     * the other. What can't be reached comes last (RFC 6724), and connecting tries on (happy_eyeballs.lua). */
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     r->status = translate(getaddrinfo(r->host, NULL, &hints, &r->answer));
 }

@@ -43,13 +43,13 @@ typedef struct sealed {
     size_t answers; /* bytes of it that were put out in reads */
     char *aside;    /* plaintext that a reader had no room for: aside[aside_start..aside_end) */
     size_t aside_start, aside_end;
-    size_t silent; /* bytes of ciphertext without any of plaintext */
-    int end;       /* what reads are told once all plaintext is taken; 0: more may come */
-    bool flooded;  /* it ended since the peer has sent too much without data */
-    bool ending;   /* once nothing is pending, the layer below is shut down */
-    bool hungry;   /* the handshake needs more input */
-    bool done;     /* it is made */
-    bool granted;  /* its next step need not wait for its turn */
+    size_t silent;    /* bytes of ciphertext without any of plaintext */
+    int end;          /* what reads are told once all plaintext is taken; 0: more may come */
+    bool flooded;     /* it ended since the peer has sent too much without data */
+    bool ending;      /* once nothing is pending, the layer below is shut down */
+    bool wants_input; /* the handshake needs more input */
+    bool done;        /* it is made */
+    bool granted;     /* its next step need not wait for its turn */
 } sealed;
 
 /* Begins a handshake, for which the task gets the turns of reading and writing. name: of a server, or NULL; key: what a client

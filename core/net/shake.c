@@ -2,7 +2,7 @@
  *
  * The handshake of a stream that is to be sealed: see sealed.h.
  *
- *   hungry --bytes--> step of the engine --output--> sent --> hungry, asks, done
+ *   wants_input --bytes--> step of the engine --output--> sent --> wants_input, asks, done
  */
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -41,7 +41,7 @@ int sealed_begin(io *o, task *t, sealed_shared *shared, tls_config *config, bool
     if (!s) {
         return UV_ENOMEM;
     }
-    s->hungry = server;
+    s->wants_input = server;
     if (!stream_begin_write(o, t)) {
         sealed_free(s);
         return UV_EBUSY;
@@ -86,7 +86,7 @@ static int send_pending(sealed *s, io *o) {
 int sealed_shake(sealed *s, io *o) {
     for (;;) {
         int code = send_pending(s, o);
-        if (code == 0 && s->hungry && !stream_unread(o)) {
+        if (code == 0 && s->wants_input && !stream_unread(o)) {
             code = s->done ? 0 : fetch(s, o);
         }
         if (code < 0 || s->done) {
@@ -99,7 +99,7 @@ int sealed_shake(sealed *s, io *o) {
         s->granted = false;
         tls_status status = step(s, o);
         sealed_send(s, o, o->layer);
-        s->hungry = status == TLS_INPUT;
+        s->wants_input = status == TLS_INPUT;
         s->done = status == TLS_OPEN;
         if (status == TLS_FAILED) {
             return sealed_fail(s, o);

@@ -199,13 +199,13 @@ static bool others_exist(const executor *ex) {
     return ex->threads.own || ex->threads.count || pools_may_tell(ex);
 }
 
-void channel_wait_outside(task *t) {
+void channel_keep_alive(task *t) {
     if (others_exist(t->executor)) {
-        task_wait_outside(t);
+        task_keep_alive(t);
     }
 }
 
-void channel_settle_waits(executor *ex) {
+void channel_drop_keepalives(executor *ex) {
     if (others_exist(ex)) {
         return;
     }
@@ -213,7 +213,7 @@ void channel_settle_waits(executor *ex) {
         const list *waiters = &list_entry(end, channel_end, own)->waiters;
         for (const list *node = waiters->next; node != waiters; node = node->next) {
             task *t = list_entry(node, waiter, link)->task;
-            if (t->selecting && t->set->outside) {
+            if (t->selecting && t->set->keepalive) {
                 continue;
             }
             ex->keepalive -= t->keepalive;

@@ -92,10 +92,10 @@ void channel_close_all(executor *);
 
 /* A task is parked to wait for an end of this executor's: for something from outside, where another thread may have the
  * other ends. */
-void channel_wait_outside(task *);
+void channel_keep_alive(task *);
 /* The executor's last thread has ended: if nobody else can have the other ends, its tasks that wait for ends wait for each
  * other, and no longer for something from outside. */
-void channel_settle_waits(executor *);
+void channel_drop_keepalives(executor *);
 
 /* The end goes under way: its handle has it no more, its waiters are woken with WAKE_CLOSED. */
 void channel_depart(channel_end *);

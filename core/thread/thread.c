@@ -108,7 +108,7 @@ static void remove_thread(thread *t) {
     if (list_empty(&parent->threads.children)) {
         wheel_remove(&parent->wheel, &parent->threads.drain_grace.wheel);
         wheel_remove(&parent->wheel, &parent->threads.stop_grace.wheel);
-        channel_settle_waits(parent);
+        channel_drop_keepalives(parent);
     }
     task_wake_all(&t->joiners, WAKE_NONE);
     let_parent_go(t);

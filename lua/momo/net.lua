@@ -15,5 +15,5 @@ return names.module({
   lookup_host = require("momo.net.dns").lookup_host,
   lookup_addr = require("momo.net.dns").lookup_addr,
   serve = require("momo.net.serve").serve,
-  inherited_listeners = require("momo.net.inherit").inherited_listeners,
+  inherited_listeners = require("momo.net.socket_activation").inherited_listeners,
 }, "momo.net")

@@ -159,7 +159,7 @@ static void resume_once_woken(task *t) {
     }
     sleeper = t;
     task_park(t, "test", DEADLINE_NEVER, WAKE_NONE);
-    task_wait_outside(t);
+    task_keep_alive(t);
     pthread_t thread;
     CHECK(pthread_create(&thread, NULL, post, NULL) == 0 && pthread_detach(thread) == 0);
 }

@@ -46,7 +46,7 @@ static void spawn(executor *ex, job *run) {
 
 static void park(channel_end *end, task *t) {
     task_park(t, "test", DEADLINE_NEVER, WAKE_TIMEOUT);
-    task_wait_outside(t);
+    task_keep_alive(t);
     list_push(&end->waiters, &t->place.link);
 }
 

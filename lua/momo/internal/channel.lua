@@ -88,7 +88,7 @@ end
 ---Once there is nothing that a send would have to mind, it need only look whether there is room.
 local function relax(channel)
   if channel.reserved == 0 and not channel.sending and not channel.once then
-    channel.room = channel.capacity
+    channel.credits = channel.capacity
   end
 end
 
@@ -121,11 +121,11 @@ end
 ---Sends when its turn comes.
 local function send_in_turn(channel, value, timeout)
   channel.sending = true
-  channel.room = 0
+  channel.credits = 0
   if park(channel.senders, timeout) then
     announce_end(channel)
     return M.give_up(channel.senders, timeout)
-  elseif channel.deaf then
+  elseif channel.receiver_closed then
     return broken_pipe()
   end
   channel.reserved = channel.reserved - 1
@@ -145,7 +145,7 @@ local function send_with_care(self, value, timeout)
     return nil, "EBADF: the sender is closed", "EBADF"
   end
   check.seconds(timeout, "send")
-  if channel.deaf then
+  if channel.receiver_closed then
     return broken_pipe()
   end
   if channel.tail - channel.head + channel.reserved >= channel.capacity or channel.reserved > 0
@@ -174,7 +174,7 @@ end
 ---@return string? code
 function Sender:send(value, timeout)
   local channel = type(self) == "table" and self.into
-  if channel and value ~= nil and timeout == nil and channel.tail - channel.head < channel.room then
+  if channel and value ~= nil and timeout == nil and channel.tail - channel.head < channel.credits then
     push(channel, value)
     return true
   end
@@ -223,7 +223,7 @@ local function woken(channel)
   if channel.promised > 0 then
     channel.promised = channel.promised - 1
     return take(channel)
-  elseif channel.deaf then
+  elseif channel.receiver_closed then
     return nil, "ECANCELED: operation canceled", "ECANCELED"
   end
   return eof()
@@ -271,7 +271,7 @@ function Receiver:close()
   local channel = self.from
   if channel then
     self.from = false
-    channel.deaf, channel.room = true, 0
+    channel.receiver_closed, channel.credits = true, 0
     channel.ring, channel.head, channel.tail = {}, 0, 0
     channel.sending, channel.receiving, channel.promised = false, false, 0
     C.momo_queue_wake_all(channel.senders)
@@ -300,10 +300,10 @@ local function new_channel(capacity, name)
     head = 0,     -- values received
     tail = 0,     -- values sent
     capacity = capacity,
-    room = capacity, -- below so many values, a send need not mind anything else; else 0
+    credits = capacity, -- below so many values a send need not mind anything else; else 0
     open = 1,     -- senders
     once = false, -- a oneshot: its sender is closed after a value
-    deaf = false, -- the receiver is closed
+    receiver_closed = false, -- the receiver is closed
     senders = queue "send",
     sending = false, -- there may be tasks in `senders`
     reserved = 0,    -- places for senders that were woken
@@ -331,7 +331,7 @@ end
 ---@return momo.Receiver rx
 function M.oneshot()
   local tx, rx = M.channel(1)
-  tx.into.once, tx.into.room = true, 0
+  tx.into.once, tx.into.credits = true, 0
   return tx, rx
 end
 

@@ -3,7 +3,7 @@
 local Listener = require "momo.net.listener"
 local Stream = require "momo.net.stream"
 local check = require "momo.internal.check"
-local dial = require("momo.net.dial").dial
+local connect_to_any = require("momo.net.happy_eyeballs").connect
 local dns = require "momo.net.dns"
 local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
@@ -111,7 +111,7 @@ function TcpStream.connect(address, timeout, options)
     return nil, err, code
   end
   addresses = from and of_family(addresses, from) or addresses
-  return dial(addresses, function(one, left) return attempt(one, left, from) end,
+  return connect_to_any(addresses, function(one, left) return attempt(one, left, from) end,
     deadline and math.max(0, deadline - now()))
 end
 

@@ -42,7 +42,7 @@ end
 ---@return any connection or nil and the error of the attempt that failed last
 ---@return string? err
 ---@return string? code
-function M.dial(addresses, connect, timeout)
+function M.connect(addresses, connect, timeout)
   if not addresses[2] then
     return connect(addresses[1], timeout)
   end

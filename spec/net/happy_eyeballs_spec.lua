@@ -1,10 +1,10 @@
 -- Happy Eyeballs, on the virtual clock: what is tried when, and what becomes of the rest.
 
-local dial = require "momo.net.dial"
+local happy_eyeballs = require "momo.net.happy_eyeballs"
 local momo = require "momo"
 
 -- Dials on the virtual clock. plan: address -> { seconds until it ends, whether it connects }.
-local function dialled(addresses, plan, timeout)
+local function connected(addresses, plan, timeout)
   local log, open = {}, 0
   local function connect(address, limit)
     log[#log + 1] = ("%s at %g"):format(address, momo.time.now())
@@ -22,7 +22,7 @@ local function dialled(addresses, plan, timeout)
   end
   local connection, err, code, at
   momo.run({ clock = "virtual" }, function()
-    connection, err, code = dial.dial(addresses, connect, timeout)
+    connection, err, code = happy_eyeballs.connect(addresses, connect, timeout)
     at = momo.time.now()
   end)
   return { won = connection and connection.address, err = err, code = code, at = at, open = open, log = log }
@@ -31,65 +31,66 @@ end
 describe("the addresses of a host", function()
   it("take turns by family, that of the first one first", function()
     assert.same({ "[::1]:1", "1.1.1.1:1", "[::2]:1", "2.2.2.2:1", "[::3]:1" },
-      dial.interleave { "[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "2.2.2.2:1" })
-    assert.same({ "1.1.1.1:1", "[::1]:1", "2.2.2.2:1" }, dial.interleave { "1.1.1.1:1", "2.2.2.2:1", "[::1]:1" })
+      happy_eyeballs.interleave { "[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "2.2.2.2:1" })
+    assert.same({ "1.1.1.1:1", "[::1]:1", "2.2.2.2:1" },
+      happy_eyeballs.interleave { "1.1.1.1:1", "2.2.2.2:1", "[::1]:1" })
   end)
 
   it("are tried one after the other, a quarter of a second apart, while none answers", function()
-    local result = dialled({ "a", "b", "c" }, { a = { 10, true }, b = { 10, true }, c = { 1, true } })
+    local result = connected({ "a", "b", "c" }, { a = { 10, true }, b = { 10, true }, c = { 1, true } })
     assert.same({ "a at 0", "b at 0.25", "c at 0.5" }, result.log)
     assert.same({ "c", 1.5, 1 }, { result.won, result.at, result.open })
   end)
 
   it("are tried at once when the one before fails", function()
-    local result = dialled({ "a", "b", "c" }, { a = { 0.1, false }, b = { 0.1, false }, c = { 0.1, true } })
+    local result = connected({ "a", "b", "c" }, { a = { 0.1, false }, b = { 0.1, false }, c = { 0.1, true } })
     assert.same({ "a at 0", "b at 0.1", "c at 0.2" }, result.log)
     assert.equal("c", result.won)
   end)
 
   it("that was tried first may still win", function()
-    local result = dialled({ "a", "b" }, { a = { 0.3, true }, b = { 10, true } })
+    local result = connected({ "a", "b" }, { a = { 0.3, true }, b = { 10, true } })
     assert.same({ "a", 0.3, 1 }, { result.won, result.at, result.open })
   end)
 
   it("are closed where they connect at the same time as another", function()
-    local result = dialled({ "a", "b" }, { a = { 0.5, true }, b = { 0.25, true } })
+    local result = connected({ "a", "b" }, { a = { 0.5, true }, b = { 0.25, true } })
     assert.equal(1, result.open)
   end)
 
   it("fail with the last error when none connects", function()
-    local result = dialled({ "a", "b" }, { a = { 1, false }, b = { 0.1, false } })
+    local result = connected({ "a", "b" }, { a = { 1, false }, b = { 0.1, false } })
     assert.same({ "ECONNREFUSED: a", "ECONNREFUSED", 1, 0 }, { result.err, result.code, result.at, result.open })
   end)
 
   it("share one timeout", function()
-    local result = dialled({ "a", "b" }, { a = { 60, true }, b = { 60, true } }, 2)
+    local result = connected({ "a", "b" }, { a = { 60, true }, b = { 60, true } }, 2)
     assert.same({ "ETIMEDOUT", 2, 0 }, { result.code, result.at, result.open })
   end)
 
   it("are tried by the calling task itself where there is one only", function()
     momo.run(function()
       local me = momo.current()
-      assert.equal("x", dial.dial({ "a" }, function() return momo.current() == me and "x" end))
+      assert.equal("x", happy_eyeballs.connect({ "a" }, function() return momo.current() == me and "x" end))
     end)
   end)
 
   it("leave no connection open when the task that waits is cancelled as they succeed", function()
     local closed = 0
     momo.run({ clock = "virtual" }, function()
-      local function dialing(seconds)
-        return momo.spawn(dial.dial, { "a", "b" }, function(address)
+      local function connecting(seconds)
+        return momo.spawn(happy_eyeballs.connect, { "a", "b" }, function(address)
           pcall(momo.time.sleep, seconds[address])
           return { close = function() closed = closed + 1 end }
         end)
       end
-      local first = dialing { a = 0.3, b = 0.05 } -- b begins 0.25 seconds later
+      local first = connecting { a = 0.3, b = 0.05 } -- b begins 0.25 seconds later
       momo.time.sleep(0.3)
       momo.yield_now()
       first:cancel()
       assert.is_true((first:join())) -- it had got one before
       assert.equal(1, closed)
-      local second = dialing { a = 60, b = 60 }
+      local second = connecting { a = 60, b = 60 }
       momo.time.sleep(1)
       second:cancel()
       assert.is_true(momo.is_cancelled(select(2, second:join())))
@@ -100,7 +101,7 @@ describe("the addresses of a host", function()
   it("are given up when the task that waits is cancelled", function()
     local ended = 0
     momo.run({ clock = "virtual" }, function()
-      local task = momo.spawn(dial.dial, { "a", "b" }, function()
+      local task = momo.spawn(happy_eyeballs.connect, { "a", "b" }, function()
         local ok, err = pcall(momo.time.sleep, 60)
         ended = ended + 1
         error(not ok and err, 0)
