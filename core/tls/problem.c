@@ -146,7 +146,9 @@ static void explain_cipher(engine *e, tls_problem *problem) {
 }
 
 static void explain_alert(engine *e, tls_problem *problem, int alert) {
-    const char *words = SSL_alert_desc_string_long(alert);
+    /* OpenSSL 3.0 has no words for that one */
+    const char *words =
+        alert == SSL_AD_CERTIFICATE_REQUIRED ? "certificate required" : SSL_alert_desc_string_long(alert);
     if (!e->established && alert == ALERT_PROTOCOL_VERSION) {
         explain_version(e, problem);
     } else if (!e->established && alert == ALERT_NO_APPLICATION_PROTOCOL) {

@@ -37,7 +37,7 @@ local PAUSE_SECONDS = 0.1
 ---@field on_drain fun()? is called when no more is accepted, and may suspend: `drain` has begun
 ---@field tls momo.tls.Server? the handshake of each connection is made in its task, before the handler is called
 ---@field handshake_timeout number? seconds for it; 10
----@field on_tls_error fun(err: string, peer: string)? is called for a handshake that failed; all are counted
+---@field on_tls_error fun(err: string, peer: string)? is called for a handshake that failed; who has just left is none
 
 ---@class momo.net.Server
 ---@private
@@ -94,9 +94,11 @@ local function sealed(handler, options)
     "serve: option tls must be a server of momo.tls", tls)
   check.argument(timeout > 0, "serve: option handshake_timeout must be a number of seconds above 0", timeout)
   return function(stream, peer)
-    local wrapped, err = tls:wrap(stream, timeout)
+    local wrapped, err, code = tls:wrap(stream, timeout)
     if wrapped then
       return handler(stream, peer)
+    elseif code == "EOF" then -- who only looks whether somebody listens, and leaves without a byte
+      return
     end
     M.tls_failures = M.tls_failures + 1
     if on_tls_error then
