@@ -11,6 +11,15 @@ local function check_list(key, list)
   end
 end
 
+local function contains(list, value)
+  for _, each in ipairs(list) do
+    if each == value then
+      return true
+    end
+  end
+  return false
+end
+
 return function(text)
   assert(percent.decode(percent.encode(text)) == text)
   local decoded = percent.decode(text)
@@ -21,7 +30,7 @@ return function(text)
       assert(key:sub(-2) == "[]", key)
       check_list(key:sub(1, -3), value)
     else
-      assert(form.decode(text)[key .. "[]"][1] == value, key)
+      assert(contains(form.decode(text)[key .. "[]"], value), key)
     end
   end
 end
