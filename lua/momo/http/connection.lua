@@ -39,6 +39,8 @@ local M = {}
 ---@field websocket momo.http.WebSocket?
 ---@field watch momo.http.Watch? for the client to leave
 ---@field request momo.http.Request the one that is handled
+---@field handling momo.http.Response? the answer to it while its handler runs
+---@field began number? when that was called, where it is logged
 ---@field marks integer its flags: 1 the connection goes on, 2 the client waits for 100 Continue, 4 an Upgrade is asked
 ---for, 8 it speaks HTTP/1.1
 ---@field state "started"|"open"|"done"|false of the answer to it, as all that follows
@@ -256,20 +258,6 @@ local function settle(self, request, response, ok, err)
   return false
 end
 
----Runs the handler of one request.
----@async
----@param self momo.http.Connection
----@param request momo.http.Request
----@param response momo.http.Response
----@return boolean ok false: the handler has failed
-function M.handle(self, request, response)
-  local ok, err = xpcall(self.server.handler, traceback_capture, request, response)
-  if ok and self.state == "done" then
-    return true
-  end
-  return settle(self, request, response, ok, err)
-end
-
 -- What comes after the answer: the end of a WebSocket, the rest of the request's body.
 ---@async
 local function clean_up(self, content, ok)
@@ -297,25 +285,51 @@ function Connection:leave_http()
   return self.stream
 end
 
+-- What follows the handler of a request. ok: it has not failed.
 ---@async
-local function exchange(self, request)
+local function finish(self, request, response, ok)
   local server, content = self.server, request.content
-  local response = responses.new(self)
-  local started = server.access_log and now()
-  if content ~= NONE then
-    prepare_body(self, content)
-  end
-  local ok = server.handle(self, request, response)
   if self.watch then
     self:stop_watching()
   end
-  if started then
-    server.access_log(request, response, now() - started)
+  if server.access_log then
+    server.access_log(request, response, now() - self.began)
   end
   response.connection = nil
   if content ~= NONE or self.websocket then
     clean_up(self, content, ok)
   end
+end
+
+-- Serves requests until none follows, or a handler raises. Nothing is caught here, as compiled code does not return
+-- through a pcall that it has not called itself: behind the C function that sends, all would be interpreted.
+---@async
+local function serve_requests(self, request)
+  local server = self.server
+  while request do
+    local response = responses.new(self)
+    if server.access_log then
+      self.began = now()
+    end
+    if request.content ~= NONE then
+      prepare_body(self, request.content)
+    end
+    self.handling = response
+    server.handle(request, response)
+    self.handling = nil
+    finish(self, request, response, self.state == "done" or settle(self, request, response, true))
+    request = not self.closing and self:next_request(server.draining and server.impatience or server.patience)
+  end
+end
+
+-- The same after a handler has raised.
+---@async
+local function serve_on(self, err)
+  local request, response, server = self.request, self.handling, self.server
+  self.handling = nil
+  finish(self, request, response, settle(self, request, response, false, err))
+  request = not self.closing and self:next_request(server.draining and server.impatience or server.patience)
+  return serve_requests(self, request)
 end
 
 -- Closes so that the answer arrives: what the client goes on sending is read and forgotten for a while, as a close with
@@ -343,9 +357,12 @@ function M.serve(server, stream, peer)
   C.momo_set_silence(executor, stream, server.write_timeout or -1)
   server.connections[self] = true
   local request = self:next_request(server.draining and server.last_patience or server.first_patience)
-  while request do
-    exchange(self, request)
-    request = not self.closing and self:next_request(server.draining and server.impatience or server.patience)
+  local ok, err = xpcall(serve_requests, traceback_capture, self, request)
+  while not ok and self.handling do
+    ok, err = xpcall(serve_on, traceback_capture, self, err)
+  end
+  if not ok then
+    rethrow(err)
   end
   server.connections[self] = nil
   if not self.failed and not self.upgraded then

@@ -70,19 +70,21 @@ function M.notify(request)
   return notify
 end
 
----A way to handle requests that cancels the handler when its client has gone.
----@param handle async fun(connection: momo.http.Connection, request: momo.http.Request, response: momo.http.Response)
----@return async fun(connection: momo.http.Connection, request: momo.http.Request, response: momo.http.Response)
-function M.cancelling(handle)
-  return function(connection, request, response)
+---A handler that is cancelled when its client has gone.
+---@param handler async fun(request: momo.http.Request, response: momo.http.Response)
+---@return async fun(request: momo.http.Request, response: momo.http.Response)
+function M.cancelling(handler)
+  return function(request, response)
+    local connection = request.connection
     local ok = scopes.scope(function(scope)
+      request.watched = true
       start(request, function() scope:cancel "the client has gone" end)
-      return handle(connection, request, response)
+      handler(request, response)
+      return true
     end)
-    if ok == nil then
+    if not ok then
       connection.closing, connection.failed = true, true
     end
-    return ok or false
   end
 end
 

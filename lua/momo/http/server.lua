@@ -68,12 +68,12 @@ end
 ---@field patience userdata and a later one,
 ---@field impatience userdata and one when the server ends: not at all
 ---@field last_patience userdata how long the first one is waited for of who has connected just then
----@field handle async fun(connection: momo.http.Connection, request: momo.http.Request, response: momo.http.Response)
+---@field handle async fun(request: momo.http.Request, response: momo.http.Response) the handler, as it is called
 
 local function server_of(handler, options)
   local server = {
     handler = handler, connections = {}, draining = false,
-    handle = options.cancel_on_close and presence.cancelling(connection.handle) or connection.handle,
+    handle = options.cancel_on_close and presence.cancelling(handler) or handler,
     on_error = options.on_error, access_log = options.access_log, name = options.server,
   }
   for name in pairs(DEFAULTS) do
