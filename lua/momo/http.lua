@@ -15,7 +15,7 @@ local PLACES = {
   files = "files",
   compressed = "compressed",
   proxy = "proxy",
-  client_ip = "network",
+  client_ip = "client_ip",
   websocket = "upgrade",
 }
 

@@ -309,7 +309,7 @@ describe("serve", function()
     ["momo.net.serve(listener, print, 5)"] = "serve: options must be a table, got 5",
     ["momo.net.serve(listener, print, {max = 5})"] =
       "serve: there is no option \"max\", but drain, handshake_timeout, max_connections, on_drain, on_error, "
-        .. "on_tls_error, tls",
+        .. "on_tls_error, proxy_protocol, tls",
     ["momo.net.serve(listener, print, {max_connections = 0})"] =
       "serve: max_connections must be a whole number from 1, got 0",
     ["momo.net.serve(listener, print, {drain = -1})"] = "serve: drain must be a number of seconds, 0 or more, got -1",

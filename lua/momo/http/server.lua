@@ -27,6 +27,7 @@ local M = {}
 ---@field max_connections integer? at a time; none
 ---@field drain number? seconds that running requests are given in the end; 0
 ---@field tls momo.tls.Server?
+---@field proxy_protocol true|string[]|nil connections begin with a PROXY header, as that of `momo.net.serve`
 ---@field on_error fun(err: any, request: momo.http.Request)? is told of what handlers raise; else it is reported
 ---@field access_log fun(request: momo.http.Request, response: momo.http.Response, seconds: number)?
 ---@field cancel_on_close boolean? a handler whose client has gone is cancelled
@@ -39,7 +40,7 @@ local DEFAULTS = {
 local MOST = 2 ^ 31 - 1 -- of the limits that the parser of heads has
 
 local TYPES = { drain = "number", on_error = "function", access_log = "function", cancel_on_close = "boolean",
-  server = "string", tls = "any", max_connections = "any" }
+  server = "string", tls = "any", proxy_protocol = "any", max_connections = "any" }
 for name in pairs(DEFAULTS) do
   TYPES[name] = "any"
 end
@@ -169,6 +170,7 @@ function M.serve(address, handler, options)
     max_connections = options.max_connections or nil,
     drain = options.drain,
     tls = options.tls,
+    proxy_protocol = options.proxy_protocol,
     on_drain = function() on_drain(server, options.drain or 0) end,
   })
 end

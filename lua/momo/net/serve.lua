@@ -16,6 +16,7 @@ local scopes = require "momo.internal.scope"
 local show = require "momo.internal.show"
 local sync = require "momo.sync"
 local now = require("momo.time").now
+local timeout = require("momo.time").timeout
 
 local C, executor, native = core.C, core.executor, core.native
 local traceback_capture, rethrow = native.traceback_capture, native.rethrow
@@ -36,7 +37,9 @@ local PAUSE_SECONDS = 0.1
 ---@field on_error fun(err: any, peer: string, code: string?)? in place of a report; code: of what the peer has caused
 ---@field on_drain fun()? is called when no more is accepted, and may suspend: `drain` has begun
 ---@field tls momo.tls.Server? the handshake of each connection is made in its task, before the handler is called
----@field handshake_timeout number? seconds for it; 10
+---@field handshake_timeout number? seconds for it, and for the PROXY header; 10
+---@field proxy_protocol true|string[]|nil each connection begins with a PROXY header, version 1 or 2, and the handler's
+---`peer` is whom that names; an array: networks of one's proxies, as {"10.0.0.0/8"}, others are served as they are
 ---@field on_tls_error fun(err: string, peer: string)? is called for a handshake that failed; who has just left is none
 
 ---@class momo.net.Server
@@ -85,16 +88,43 @@ end
 
 local HANDSHAKE_SECONDS = 10
 
+-- What a connection has begun with is no good; that is no failure of the program.
+local function report(options, err, peer, code)
+  if options.on_error then
+    options.on_error(err, peer, code)
+  else
+    io.stderr:write(("momo: %s: %s\n"):format(peer, err))
+  end
+end
+
+-- A handler of connections that begin with a PROXY header, of one that is given the peer whom that names.
+local function announced(handler, options)
+  local networks, proxy_protocol = require "momo.net.network", require "momo.net.proxy_protocol"
+  local trusted = options.proxy_protocol ~= true
+    and networks.list(options.proxy_protocol, "serve: option proxy_protocol")
+  return function(stream, peer)
+    local bytes = trusted and networks.parse(networks.without_port(peer))
+    if trusted and not (bytes and networks.is_in(trusted, bytes)) then
+      return handler(stream, peer)
+    end
+    local ok, client, code = timeout(options.handshake_timeout or HANDSHAKE_SECONDS, proxy_protocol.read, stream)
+    if ok then
+      return handler(stream, client or peer)
+    elseif code ~= "EOF" then
+      report(options, client, peer, code)
+    end
+  end
+end
+
 local M = { tls_failures = 0 } -- handshakes that have failed
 
 -- A handler of connections that speak TLS, of one that is given what came of their handshake.
 local function sealed(handler, options)
-  local tls, timeout, on_tls_error = options.tls, options.handshake_timeout or HANDSHAKE_SECONDS, options.on_tls_error
+  local tls, seconds, on_tls_error = options.tls, options.handshake_timeout or HANDSHAKE_SECONDS, options.on_tls_error
   check.argument(type(tls) == "table" and type(tls.wrap) == "function",
     "serve: option tls must be a server of momo.tls", tls)
-  check.argument(timeout > 0, "serve: option handshake_timeout must be a number of seconds above 0", timeout)
   return function(stream, peer)
-    local wrapped, err, code = tls:wrap(stream, timeout)
+    local wrapped, err, code = tls:wrap(stream, seconds)
     if wrapped then
       return handler(stream, peer)
     elseif code == "EOF" then -- who only looks whether somebody listens, and leaves without a byte
@@ -222,15 +252,19 @@ function M.serve(listener, handler, options)
   check.argument(type(class) == "table" and rawget(class, "accept"), "serve: argument 1 must be a listener", listener)
   check.argument(type(handler) == "function", "serve: argument 2 must be a function", handler)
   options = check.options(options, { max_connections = "number", on_error = "function", drain = "number",
-    on_drain = "function", tls = "any", handshake_timeout = "number", on_tls_error = "function" }, "serve")
+    on_drain = "function", tls = "any", handshake_timeout = "number", on_tls_error = "function",
+    proxy_protocol = "any" }, "serve")
   local max, seconds = options.max_connections or math.huge, options.drain or 0
   check.argument(max == math.huge or (check.is_whole(max) and max >= 1),
     "serve: max_connections must be a whole number from 1", max)
   check.argument(seconds >= 0, "serve: drain must be a number of seconds, 0 or more", seconds)
+  check.argument((options.handshake_timeout or 1) > 0,
+    "serve: option handshake_timeout must be a number of seconds above 0", options.handshake_timeout)
+  handler = options.tls and sealed(handler, options) or handler
   return drain.serving(run, {
     listener = listener,
     address = listener:local_addr(),
-    handler = options.tls and sealed(handler, options) or handler,
+    handler = options.proxy_protocol and announced(handler, options) or handler,
     on_error = options.on_error,
     on_drain = options.on_drain,
     max = max,

@@ -63,10 +63,11 @@ end
 
 ---@class momo.net.ConnectOptions
 ---@field bind string? the socket's own address, such as "192.0.2.1:0"; port 0: any free one
+---@field proxy_protocol momo.net.ProxyHeader? is sent first: whose connection it is that we pass on
 
 -- The literal address that a socket is bound to before it connects, or nil.
 local function own_address(options)
-  local bind = check.options(options, { bind = "string" }, "TcpStream.connect").bind
+  local bind = check.options(options, { bind = "string", proxy_protocol = "table" }, "TcpStream.connect").bind
   if bind then
     local _, _, literal = dns.split(bind, "TcpStream.connect: option bind")
     check.argument(literal, "TcpStream.connect: option bind must be an address such as \"192.0.2.1:0\"", bind)
@@ -85,6 +86,37 @@ local function of_family(addresses, from)
   return found[1] and found or { addresses[1] }
 end
 
+---@async
+local function connect(address, timeout, from)
+  local host, port, literal = dns.split(address, "TcpStream.connect")
+  if literal then
+    return attempt(address, timeout, from)
+  end
+  local deadline = timeout and now() + timeout
+  local addresses, err, code = dns.resolve(host, port, timeout)
+  if not addresses then
+    return nil, err, code
+  end
+  addresses = from and of_family(addresses, from) or addresses
+  return connect_to_any(addresses, function(one, left) return attempt(one, left, from) end,
+    deadline and math.max(0, deadline - now()))
+end
+
+-- A few bytes, for which a new socket always has room.
+---@async
+local function announce(stream, header, err, code)
+  local ok = stream
+  if ok then
+    ok, err, code = stream:write(header)
+  end
+  if ok then
+    return stream
+  elseif stream then
+    stream:close()
+  end
+  return nil, err, code
+end
+
 ---Connects. The addresses of a host name are tried as RFC 8305 says (Happy Eyeballs), within one timeout: IPv6 and IPv4
 ---in turn, the next one after a quarter of a second or at a failure; the first to connect is returned.
 ---
@@ -99,20 +131,18 @@ end
 ---@return string? err
 ---@return string? code
 function TcpStream.connect(address, timeout, options)
-  local host, port, literal = dns.split(address, "TcpStream.connect")
+  check.dot(address, "TcpStream.connect")
   check.seconds(timeout, "TcpStream.connect")
-  local from = options and own_address(options)
-  if literal then
-    return attempt(address, timeout, from)
+  if not options then
+    return connect(address, timeout)
   end
-  local deadline = timeout and now() + timeout
-  local addresses, err, code = dns.resolve(host, port, timeout)
-  if not addresses then
-    return nil, err, code
+  local from, header = own_address(options), options.proxy_protocol
+  if not header then
+    return connect(address, timeout, from)
   end
-  addresses = from and of_family(addresses, from) or addresses
-  return connect_to_any(addresses, function(one, left) return attempt(one, left, from) end,
-    deadline and math.max(0, deadline - now()))
+  header = require("momo.net.proxy_protocol").encode(header, "TcpStream.connect: option proxy_protocol")
+  local stream, err, code = connect(address, timeout, from)
+  return announce(stream, header, err, code)
 end
 
 ---Takes over a connected TCP socket that was opened elsewhere; one of another kind stays the caller's.

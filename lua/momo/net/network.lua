@@ -1,4 +1,4 @@
----Addresses as numbers, networks, and who a request came from when proxies that one trusts stand between.
+---Addresses as bytes, as text, and networks of them.
 
 local check = require "momo.internal.check"
 
@@ -62,12 +62,12 @@ function M.parse(text)
   return four and MAPPED .. four or read_ipv6(text)
 end
 
----@class momo.http.Network
+---@class momo.net.Network
 ---@field bytes string
 ---@field bits integer
 
 ---@param text string "10.0.0.0/8", "fd00::/8", or one address
----@return momo.http.Network? network nil: it is none
+---@return momo.net.Network? network nil: it is none
 function M.network(text)
   local address, digits = text:match "^([^/]+)/?(%d*)$"
   local bytes = address and M.parse(address)
@@ -79,7 +79,7 @@ function M.network(text)
   return bits <= 128 and { bytes = bytes, bits = bits } or nil
 end
 
----@param network momo.http.Network
+---@param network momo.net.Network
 ---@param bytes string of an address
 ---@return boolean
 function M.contains(network, bytes)
@@ -91,24 +91,24 @@ function M.contains(network, bytes)
   return size == 256 or math.floor(byte(bytes, whole + 1) / size) == math.floor(byte(network.bytes, whole + 1) / size)
 end
 
-local networks = setmetatable({}, { __mode = "k" })
-
-local function read_networks(trusted)
-  check.array(trusted, "client_ip: argument 2 must be an array such as {\"10.0.0.0/8\"}")
-  local list = { has_unix = false }
-  for _, text in ipairs(trusted) do
-    local network = type(text) == "string" and M.network(text)
-    check.argument(network or text == "unix",
-      "client_ip: a trusted network must be such as \"10.0.0.0/8\", or \"unix\"",
-      text)
-    list[#list + 1] = network or nil
-    list.has_unix = list.has_unix or text == "unix"
+---Networks that one trusts.
+---@param texts string[]
+---@param who string for errors, such as "serve: option proxy_protocol"
+---@return momo.net.Network[] list
+function M.list(texts, who)
+  check.array(texts, who .. " must be an array such as {\"10.0.0.0/8\"}")
+  local list = {}
+  for i, text in ipairs(texts) do
+    list[i] = type(text) == "string" and M.network(text)
+    check.argument(list[i], who .. ": a network must be such as \"10.0.0.0/8\"", text)
   end
-  networks[trusted] = list
   return list
 end
 
-local function is_trusted(list, bytes)
+---@param list momo.net.Network[]
+---@param bytes string of an address
+---@return boolean
+function M.is_in(list, bytes)
   for _, network in ipairs(list) do
     if M.contains(network, bytes) then
       return true
@@ -117,40 +117,45 @@ local function is_trusted(list, bytes)
   return false
 end
 
--- An entry without its port: "1.2.3.4:5678", "[::1]:80", "[::1]".
-local function without_port(entry)
-  return entry:match "^%[(.*)%]:?%d*$" or entry:match "^([^:]*):%d+$" or entry
+---An address without its port: of "1.2.3.4:5678", "[::1]:80", "[::1]".
+---@param text string
+---@return string
+function M.without_port(text)
+  return text:match "^%[(.*)%]:?%d*$" or text:match "^([^:]*):%d+$" or text
 end
 
----Whose request it is: the peer of the connection, or where that is one of ours, whom it names in X-Forwarded-For;
----and so on, from right to left, as each proxy adds at the end, until one that is not trusted. What a client has
----written itself stands to the left of that.
----@param request momo.http.Request
----@param trusted string[] networks of one's proxies, or "unix": who comes through a Unix socket; it must stay as it is
----@return string? address without a port; nil: a client of a Unix socket, of which nothing is known
-function M.client_ip(request, trusted)
-  local list = networks[trusted] or read_networks(trusted)
-  local address = request.peer ~= "" and without_port(request.peer) or nil
-  local bytes = address and M.parse(address:match "^[^%%]*")
-  if bytes and not is_trusted(list, bytes) or not bytes and not list.has_unix then
-    return address
+-- RFC 5952, 4: the longest run of two or more zero groups is "::".
+local function format_ipv6(bytes)
+  local groups, best, length = {}, nil, 1
+  for i = 1, 8 do
+    groups[i] = byte(bytes, 2 * i - 1) * 256 + byte(bytes, 2 * i)
   end
-  local field = request:header "x-forwarded-for"
-  local entries = {}
-  for entry in (field or ""):gmatch "[^,]+" do
-    entries[#entries + 1] = without_port(entry:match "^%s*(.-)%s*$")
-  end
-  for i = #entries, 1, -1 do
-    bytes = M.parse(entries[i])
-    if not bytes then
-      break -- what no proxy of ours has written
+  for i = 1, 8 do
+    local n = 0
+    while groups[i + n] == 0 do
+      n = n + 1
     end
-    address = entries[i]
-    if not is_trusted(list, bytes) then
-      break
+    if n > length then
+      best, length = i, n
     end
   end
-  return address
+  local words = {}
+  for i = 1, 8 do
+    words[i] = ("%x"):format(groups[i])
+  end
+  if not best then
+    return table.concat(words, ":")
+  end
+  return table.concat(words, ":", 1, best - 1) .. "::" .. table.concat(words, ":", best + length)
+end
+
+---@param bytes string of an address: 16, or 4
+---@return string text
+function M.format(bytes)
+  if #bytes == 16 and bytes:sub(1, 12) == MAPPED then
+    bytes = bytes:sub(13)
+  end
+  return #bytes == 4 and ("%d.%d.%d.%d"):format(byte(bytes, 1, 4)) or format_ipv6(bytes)
 end
 
 return M
