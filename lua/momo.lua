@@ -6,7 +6,6 @@ local drain = require "momo.internal.drain"
 local live = require "momo.internal.live"
 local names = require "momo.internal.names"
 local scope = require "momo.internal.scope"
-local serve = require "momo.net.serve"
 local task = require "momo.internal.task"
 
 local M = {
@@ -28,13 +27,7 @@ local M = {
   race = scope.race,
   all = scope.all,
   select = require("momo.internal.select").select,
-  sync = require "momo.sync",
-  coroutine = require "momo.coroutine",
   time = require "momo.time",
-  net = require "momo.net",
-  io = require "momo.io",
-  signal = require "momo.signal",
-  thread = require "momo.thread",
   _VERSION = "momo " .. core.string(core.C.momo_version()),
 }
 
@@ -68,11 +61,36 @@ function M.metrics()
     resumes = tonumber(counted.resumes),
     stale_events = tonumber(counted.stale_events),
     collected = tonumber(counted.collected),
-    tls_failures = serve.tls_failures,
+    tls_failures = require("momo.net.serve").tls_failures,
   }
 end
 
+-- Assigned where they are loaded, for those who read types off the source.
 return names.module(M, "momo", {
+  sync = function()
+    M.sync = require "momo.sync"
+    return M.sync
+  end,
+  coroutine = function()
+    M.coroutine = require "momo.coroutine"
+    return M.coroutine
+  end,
+  net = function()
+    M.net = require "momo.net"
+    return M.net
+  end,
+  io = function()
+    M.io = require "momo.io"
+    return M.io
+  end,
+  signal = function()
+    M.signal = require "momo.signal"
+    return M.signal
+  end,
+  thread = function()
+    M.thread = require "momo.thread"
+    return M.thread
+  end,
   http = function() return require "momo.http" end,
   tls = function() return require "momo.tls" end,
   fs = function() return require "momo.fs" end,

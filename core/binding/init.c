@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "binding/embedded.h"
 #include "binding/runtime.h"
 #include "ffi/header.h"
 #include "loop/signals.h"
@@ -127,6 +128,7 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     if (lua_istable(L, 1)) { /* a state has one runtime, however often this is required */
         return 1;
     }
+    embedded_add_loader(L);
     lua_settop(L, 0);
     runtime *rt = lua_newuserdata(L, sizeof *rt);
     memset(rt, 0, sizeof *rt);

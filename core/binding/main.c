@@ -35,14 +35,19 @@ static void add_own_paths(lua_State *L) {
     lua_settop(L, 0);
 }
 
+static void require(lua_State *L, const char *name) {
+    lua_getglobal(L, "require");
+    lua_pushstring(L, name);
+    lua_call(L, 1, 1);
+}
+
 /* (argc, argv as light userdata) -> exit status. Called protected. */
 static int run_cli(lua_State *L) {
     int argc = (int)lua_tointeger(L, 1);
     char **argv = lua_touserdata(L, 2);
     add_own_paths(L);
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "momo.internal.cli");
-    lua_call(L, 1, 1);
+    require(L, "momo.native"); /* it has the others embedded */
+    require(L, "momo.internal.cli");
     luaL_checkstack(L, argc, "too many arguments");
     for (int i = 1; i < argc; i++) {
         lua_pushstring(L, argv[i]);

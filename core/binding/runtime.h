@@ -42,7 +42,6 @@ typedef struct runtime {
     const char *why;               /* why the executor is stopping */
     struct http_build *http_build; /* where heads are built, or NULL (http_build.c) */
     struct sealed_shared *tls;     /* of the streams that speak TLS; NULL until the first (tls.c) */
-    struct own_code *own_code;     /* of Momo's modules, for threads; NULL until the first */
     unsigned idle;                 /* coroutines that wait for a task */
     unsigned failed;               /* entries of UP_FAILURES */
     unsigned unjoined;             /* tasks and threads that failed and that nobody has joined */

@@ -18,18 +18,11 @@
 
 enum { NAME_MAX_SIZE = 64 };
 
-/* Momo's modules as bytecode, by their names: packed once, read by every thread. */
-typedef struct own_code {
-    atomic_uint references;
-    packed modules; /* one table; of many threads, so it is only read */
-} own_code;
-
 typedef struct lua_thread {
     thread thread;
     unsigned index;
     char name[NAME_MAX_SIZE];
     char *path, *cpath; /* of package */
-    own_code *own_code;
     packed input;
     packed output; /* of the child until its end was seen */
     char *failure; /* what is reported of its error; NULL: the error's own text */
@@ -60,35 +53,6 @@ static int store_results(lua_State *L) {
     return 0;
 }
 
-/* A module's loader: upvalue 1 is its bytecode. */
-static int load_own(lua_State *L) {
-    size_t size;
-    const char *code = lua_tolstring(L, lua_upvalueindex(1), &size);
-    lua_settop(L, 1);
-    if (luaL_loadbuffer(L, code, size, "momo") != 0) {
-        return lua_error(L);
-    }
-    lua_insert(L, 1);
-    lua_call(L, 1, 1);
-    return 1;
-}
-
-/* Momo's modules need not be read and compiled again. */
-static void preload_own(lua_State *L, const own_code *own) {
-    packed modules = own->modules;
-    lua_getglobal(L, "package");
-    lua_getfield(L, -1, "preload");
-    value_unpack(L, &modules);
-    lua_pushnil(L);
-    while (lua_next(L, -2)) {
-        lua_pushvalue(L, -2);
-        lua_insert(L, -2);
-        lua_pushcclosure(L, load_own, 1);
-        lua_rawset(L, -5);
-    }
-    lua_pop(L, 3);
-}
-
 /* (t): runs the thread's function, and returns what it returned. Called protected. */
 static int child_main(lua_State *L) {
     lua_thread *t = lua_touserdata(L, 1);
@@ -97,8 +61,10 @@ static int child_main(lua_State *L) {
     lua_rawset(L, LUA_REGISTRYINDEX);
     lua_settop(L, 0);
     state_set_paths(L, t->path, t->cpath);
-    preload_own(L, t->own_code);
     lua_getglobal(L, "require");
+    lua_pushvalue(L, -1);
+    lua_pushliteral(L, "momo.native"); /* it has the others embedded */
+    lua_call(L, 1, 0);
     lua_pushliteral(L, "momo.internal.child");
     lua_call(L, 1, 1);
     int n = value_unpack(L, &t->input);
@@ -161,19 +127,11 @@ static void on_left(thread *base) {
     fprintf(stderr, "momo: thread %s goes on computing, and is left behind\n", t->name);
 }
 
-static void own_code_release(own_code *own) {
-    if (own && atomic_fetch_sub(&own->references, 1) == 1) {
-        value_free(&own->modules);
-        free(own);
-    }
-}
-
 static void free_thread(thread *base) {
     lua_thread *t = (lua_thread *)base;
     free(t->path);
     free(t->cpath);
     free(t->failure);
-    own_code_release(t->own_code);
     value_free(&t->input);
     value_free(&t->output);
     free(t);
@@ -199,20 +157,6 @@ static int thread_collect(lua_State *L) {
 
 static const metatable thread_metatable = {"momo.thread", thread_collect, 0};
 
-/* thread_modules(code by name): what the threads that this state starts from now on need not read from files */
-static int thread_modules(lua_State *L) {
-    own_code *own = calloc(1, sizeof *own);
-    if (!own) {
-        return luaL_error(L, "not enough memory");
-    }
-    atomic_init(&own->references, 1);
-    own_code_release(runtime_of(L)->own_code);
-    runtime_of(L)->own_code = own;
-    lua_settop(L, 1);
-    value_store(L, 1, "module", 1, &own->modules);
-    return 0;
-}
-
 /* thread_start(index, name, cpu or nil, path, cpath, code, modules, n, arguments...) -> handle | nil, err, code */
 static int thread_start_child(lua_State *L) {
     runtime *rt = runtime_of(L);
@@ -231,8 +175,6 @@ static int thread_start_child(lua_State *L) {
     t->thread.free = free_thread;
     *handle = t;
     t->thread.left = on_left;
-    t->own_code = rt->own_code;
-    atomic_fetch_add(&t->own_code->references, 1);
     t->path = strdup(lua_tostring(L, 5));
     t->cpath = strdup(lua_tostring(L, 6));
     if (!t->path || !t->cpath) {
@@ -341,13 +283,10 @@ static void close_threads(runtime *rt) {
     if (rt->executor.threads.own) {
         thread_detach(rt->executor.threads.own);
     }
-    own_code_release(rt->own_code);
-    rt->own_code = NULL;
 }
 
 static const metatable *const metatables[] = {&thread_metatable, NULL};
 static const function functions[] = {
-    {"thread_modules", thread_modules},
     {"thread_start", thread_start_child},
     {"thread_join", thread_join},
     {"thread_outcome", thread_outcome},

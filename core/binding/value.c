@@ -11,8 +11,12 @@
 #include <string.h>
 
 void value_get_registered(lua_State *L, const char *key) {
+    lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+    lua_getfield(L, -1, "momo.internal.thread_channel");
+    bool loaded = !lua_isnil(L, -1);
+    lua_pop(L, 2);
     lua_getfield(L, LUA_REGISTRYINDEX, key);
-    if (lua_isnil(L, -1)) { /* nothing has needed Momo in this state yet */
+    if (!loaded) { /* nothing has needed them in this state yet: a metatable may still be empty */
         lua_getglobal(L, "require");
         lua_pushliteral(L, "momo.internal.thread_channel");
         lua_call(L, 1, 0);

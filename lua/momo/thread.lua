@@ -21,18 +21,6 @@ Thread.__index = Thread
 local M = { channel = require("momo.internal.thread_channel").channel }
 local started, pinned = 0, nil
 
----Momo's own modules that are loaded by now, as bytecode: compiling them anew takes most of a thread's start.
-local function give_own_code()
-  local code = {}
-  require "momo.internal.child" -- which this thread has no use for
-  for name in pairs(package.loaded) do
-    local path = (name == "momo" or name:find "^momo%.") and package.searchpath(name, package.path)
-    local chunk = path and loadfile(path)
-    code[name] = chunk and string.dump(chunk) or nil
-  end
-  native.thread_modules(code)
-end
-
 local function check_cpu(cpu, name)
   check.argument(check.is_whole(cpu) and cpu >= 0 and cpu < 1024, name .. " must be the number of a CPU", cpu)
 end
@@ -54,9 +42,6 @@ local function start(options, fn, ...)
     check.fail("thread.spawn: needs a runtime: call it inside momo.run(main), or run the file with the momo command")
   end
   local code, modules = portable.dump(fn, "thread.spawn")
-  if started == 0 then
-    give_own_code()
-  end
   started = started + 1
   local name = options.name or "momo-" .. started
   local ok, thread, err, errcode = pcall(native.thread_start, started, name, options.cpu, package.path, package.cpath,

@@ -16,6 +16,19 @@ describe("spawn_blocking", function()
     end)
   end)
 
+  it("gets ends of channels with their methods, whatever its thread has loaded before", function()
+    local result = { support.shell(support.quote(os.getenv "MOMO_BIN") .. " -e " .. support.quote [[
+      local momo = require "momo"
+      for _ = 1, 8 do
+        assert(momo.spawn_blocking(function() return require "momo.internal.core" ~= nil end):join())
+      end
+      local tx, rx = momo.thread.channel(1)
+      assert(momo.spawn_blocking(function(end_) end_:close() end, tx):join())
+      print(rx:recv(), momo.spawn_blocking(function() return 1LL end):join())
+    ]]) }
+    assert.same({ 0, "nil\ttrue\t1LL\n", "" }, result)
+  end)
+
   it("holds no other task up", function()
     run(function()
       local path = support.tmpfile ""

@@ -98,13 +98,14 @@ describe("an iterator over a receiver", function()
 end)
 
 describe("Momo's modules in a thread", function()
-  it("come from the state that started it, and show their files all the same", function()
-    assert.same({ 0, "function\ttrue\n", "" }, momo [[
-      local path = package.searchpath("momo.time", package.path)
-      local _, kind, same = assert(momo.thread.spawn(function(path)
-        return type(package.preload["momo.time"]), debug.getinfo(require("momo.time").sleep, "S").source == "@" .. path
+  it("are found without their files, and show them all the same", function()
+    assert.same({ 0, "true\ttrue\n", "" }, momo [[
+      local path = package.searchpath("momo.process", package.path)
+      local _, shown, there = assert(momo.thread.spawn(function(path)
+        package.path = ""
+        return debug.getinfo(require("momo.process").spawn, "S").source == "@" .. path, type(momo.sync) == "table"
       end, path):join())
-      print(kind, same)
+      print(shown, there)
     ]])
   end)
 end)

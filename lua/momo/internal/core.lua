@@ -6,13 +6,13 @@ if not rawget(_G, "jit") then
 end
 
 local ffi = require "ffi"
-local names = require "momo.internal.names"
 
 local path, problem = package.searchpath("momo.native", package.cpath)
 if not path then
   error("momo: its library is not on package.cpath:" .. problem, 0)
 end
-local native = require "momo.native"
+local native = require "momo.native" -- from here on, Momo's other modules are embedded ones
+local names = require "momo.internal.names"
 if not pcall(ffi.typeof, "momo_token") then -- declared once, however often this is required
   ffi.cdef(native.header)
 end

@@ -100,6 +100,9 @@ end
 ---Where else in Momo's modules there is something of this name.
 local function elsewhere(key)
   local momo, wanted = package.loaded.momo, plain(key)
+  for _, name in ipairs { "coroutine", "io", "net", "signal", "sync", "thread" } do
+    assert(momo[name]) -- which may not have been loaded yet
+  end
   local function look(module, path, depth)
     for _, name in ipairs(sorted(module)) do
       if plain(name) == wanted then

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Momo's Lua modules as bytecode: see embedded.h. embed.c writes them: each is its name, the size of what follows its head, its
+ * head, and that. Behind the last is a name of no bytes.
+ */
+#include "binding/embedded.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+__asm__(".section .rodata\n"
+        "momo_bytecode:\n"
+        ".incbin \"" MOMO_BYTECODE_PATH "\"\n"
+        ".byte 0\n"
+        ".previous\n");
+extern const char momo_bytecode[] __attribute__((visibility("hidden")));
+
+/* What the reader of a chunk is given: its head, the length of its name, its name, the rest. */
+enum { PIECES = 4 };
+typedef struct pieces {
+    const char *at[PIECES];
+    size_t size[PIECES];
+    unsigned next;
+} pieces;
+
+static const char *read_piece(lua_State *L, void *user, size_t *size) {
+    (void)L;
+    pieces *p = user;
+    unsigned i = p->next++;
+    *size = i < PIECES ? p->size[i] : 0;
+    return i < PIECES ? p->at[i] : NULL;
+}
+
+/* Seven bits a byte, the lowest first. */
+static size_t put_number(char *into, size_t number) {
+    size_t n = 0;
+    for (; number > 0x7f; number >>= 7) {
+        into[n++] = (char)(0x80 | (number & 0x7f));
+    }
+    into[n++] = (char)number;
+    return n;
+}
+
+static uint32_t size_of(const char *entry) {
+    uint32_t size;
+    memcpy(&size, entry + strlen(entry) + 1, sizeof size);
+    return size;
+}
+
+static const char *code_of(const char *entry) {
+    return entry + strlen(entry) + 1 + sizeof(uint32_t);
+}
+
+static const char *find(const char *name) {
+    const char *entry = momo_bytecode;
+    while (*entry && strcmp(entry, name) != 0) {
+        entry = code_of(entry) + BYTECODE_HEAD + size_of(entry);
+    }
+    return *entry ? entry : NULL;
+}
+
+/* One of package.loaders (name) -> the module's chunk, or nothing. Upvalue: what precedes "http.lua" in the source of momo.http. */
+static int load_embedded(lua_State *L) {
+    const char *asked = lua_tostring(L, 1), *entry = asked ? find(asked) : NULL;
+    if (!entry) {
+        return 0;
+    }
+    luaL_gsub(L, entry + strlen("momo."), ".", "/");
+    lua_pushfstring(L, "%s%s.lua", lua_tostring(L, lua_upvalueindex(1)), lua_tostring(L, -1));
+    size_t length;
+    const char *name = lua_tolstring(L, -1, &length), *code = code_of(entry);
+    char number[sizeof(size_t) * 2];
+    pieces p = {.at = {code, number, name, code + BYTECODE_HEAD},
+                .size = {BYTECODE_HEAD, put_number(number, length), length, size_of(entry)}};
+    return lua_load(L, read_piece, &p, name) ==
+           0; /* else it is of another LuaJIT, and the next loader finds the source */
+}
+
+/* Pushes it: "@" and the path up to "momo/". */
+static void push_prefix(lua_State *L) {
+    const char found[] = "internal/core.lua";
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "searchpath");
+    lua_pushliteral(L, "momo.internal.core");
+    lua_getfield(L, -3, "path");
+    size_t length = 0;
+    if (lua_isstring(L, -1) && lua_pcall(L, 2, 1, 0) == 0 && lua_isstring(L, -1)) {
+        lua_tolstring(L, -1, &length);
+    }
+    if (length >= sizeof found && strcmp(lua_tostring(L, -1) + length - (sizeof found - 1), found) == 0) {
+        lua_pushliteral(L, "@");
+        lua_pushlstring(L, lua_tostring(L, -2), length - (sizeof found - 1));
+        lua_concat(L, 2);
+    } else { /* there are no sources */
+        lua_pushliteral(L, "@momo/");
+    }
+    lua_insert(L, 1);
+    lua_settop(L, 1);
+}
+
+static int add_loader(lua_State *L) {
+    lua_settop(L, 0);
+    push_prefix(L);
+    lua_pushcclosure(L, load_embedded, 1);
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "loaders");
+    int n = (int)lua_objlen(L, -1);
+    for (; n > 1; n--) { /* behind the first, which is for package.preload */
+        lua_rawgeti(L, -1, n);
+        lua_rawseti(L, -2, n + 1);
+    }
+    lua_pushvalue(L, 1);
+    lua_rawseti(L, -2, 2);
+    return 0;
+}
+
+void embedded_add_loader(lua_State *L) {
+    lua_pushcfunction(L, add_loader);
+    lua_call(L, 0, 0);
+}
