@@ -11,6 +11,7 @@ local task = require "momo.internal.task"
 local M = {
   run = task.run,
   spawn = task.spawn,
+  spawn_daemon = task.spawn_daemon,
   spawn_blocking = require("momo.internal.blocking").spawn_blocking,
   yield_now = task.yield_now,
   current = task.current,

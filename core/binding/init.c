@@ -14,6 +14,7 @@
 #define MODULES(_)    \
     _(runtime)        \
     _(task)           \
+    _(spawn)          \
     _(run)            \
     _(live)           \
     _(handle)         \

@@ -8,6 +8,8 @@
 /* Spawns the function and arguments that stand from index `first` to the top, pushes the handle. parent: the scope whose
  * userdata stands at index 1, or NULL. */
 task *spawn(lua_State *, runtime *, int first, struct scope *parent);
+/* Empties the task's place in a table that is not sparse, by false, so that no later store allocates. */
+void task_clear(lua_State *, enum upvalue table, const task *);
 /* Cancels every task, once. */
 void stop_all(runtime *, const char *why);
 /* Ends every task where it is: those that wait for ever beneath a shield. */

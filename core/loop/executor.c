@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "loop/heavy.h"
+#include "loop/dismiss.h"
 #include "loop/drain.h"
 #include "loop/io.h"
 #include "loop/pool.h"
@@ -262,21 +263,6 @@ static void skip_time(executor *ex) {
     }
 }
 
-/* Cancels the tasks that wait for signals. */
-static void dismiss(executor *ex) {
-    list waiting;
-    list_init(&waiting);
-    while (!list_empty(&ex->signals.waiters)) {
-        list_push(&waiting, list_pop_front(&ex->signals.waiters));
-    }
-    while (!list_empty(&waiting)) {
-        list *node = list_pop_front(&waiting);
-        list_push(&ex->signals.waiters, node); /* it stays there if it is beneath a shield */
-        ex->dismissed = true;
-        task_cancel(list_entry(node, task, place.link));
-    }
-}
-
 static void after_window(executor *ex) {
     for (list *node = ex->drivers.next; node != &ex->drivers; node = node->next) {
         const driver *d = list_entry(node, driver, link);
@@ -314,7 +300,7 @@ static bool wait_idle(executor *ex) {
     if (drain_announce(ex)) {
         return true;
     }
-    dismiss(ex);
+    dismiss_signalled(ex);
     return !list_empty(&ex->ready) || ex->threads.count;
 }
 
@@ -330,6 +316,9 @@ bool executor_run(executor *ex) {
         after_window(ex);
         if (!list_empty(&ex->io_closed)) {
             io_release_closed(ex);
+        }
+        if (ex->daemons) {
+            dismiss_daemons(ex);
         }
         ended = !ex->tasks.live && !ex->threads.count;
         if (ended) {

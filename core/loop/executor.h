@@ -86,6 +86,7 @@ struct momo_executor {
     unsigned window;    /* resumes in the next one */
     unsigned skipped;   /* windows since the last poll */
     unsigned keepalive; /* tasks that wait for what comes from outside: descriptors, look-ups */
+    unsigned daemons;   /* tasks that keep no run alive */
 
     struct {
         struct task *first, **last; /* tasks whose cancellation reaches them next, while it is under way (scope.c) */

@@ -29,12 +29,17 @@ int task_new(executor *ex, task **out) {
     t->raises = 0;
     t->resumes = 0;
     t->coop.stamp = ex->stamp;
-    t->started = t->cancelled = t->cancel_requested = t->has_traceback = false;
+    t->started = t->cancelled = t->cancel_requested = t->has_traceback = t->daemon = false;
     return 0;
 }
 
 void task_drop(task *t) {
     slab_release(&t->executor->tasks, t);
+}
+
+void task_become_daemon(task *t) {
+    t->daemon = true;
+    t->executor->daemons++;
 }
 
 void task_start(task *t) {
@@ -121,6 +126,7 @@ void task_cancel(task *t) {
 
 void task_end(task *t) {
     t->state = TASK_ENDED;
+    t->executor->daemons -= t->daemon;
     while (t->scope) { /* it was given up inside of them */
         scope_cancel(t->scope, "its task was given up");
         scope_leave(t->scope);

@@ -77,6 +77,7 @@ typedef struct task {
     bool cancel_requested; /* the whole task was cancelled, by task_cancel */
     bool keepalive;        /* what it waits for comes from outside of the executor: see executor.keepalive */
     bool selecting;        /* it waits in several queues */
+    bool daemon;           /* it keeps no run alive: see executor.daemons */
     bool has_traceback;    /* of those who set user: of an error that is passed on */
     bool adopted;          /* of the same, with the slot: it has served a child */
 
@@ -93,6 +94,8 @@ typedef struct task {
 int task_new(executor *, task **);
 /* Undoes task_new, for a task that never became ready. */
 void task_drop(task *);
+/* The task keeps no run alive: it is cancelled when only such tasks are left, and those that wait for signals or for a stop. */
+void task_become_daemon(task *);
 /* To the tail of the ready queue. */
 void task_start(task *);
 /* The task that runs, in the executor that runs, goes to the tail of the queue; wake is what it's told when it gets there. */

@@ -66,6 +66,11 @@ local M = { Cancelled = Cancelled }
 ---@type fun(fn: function, ...: any): task: momo.Task
 M.spawn = native.spawn
 
+---As `spawn`, but the task keeps no process alive: it is cancelled when all other tasks have ended, or wait for
+---signals, and the threads too. For what serves others: reapers of pools, timers, writers of logs.
+---@type fun(fn: function, ...: any): task: momo.Task
+M.spawn_daemon = native.spawn_daemon
+
 ---Lets the other tasks that are ready run: goes to the tail of the ready queue.
 ---@async
 ---@type fun()
