@@ -26,6 +26,7 @@ enum upvalue {
     UP_STREAM,
     UP_SENDER, /* of channels between threads */
     UP_RECEIVER,
+    UP_WATCH,
     UP_MAKE_COROUTINE, /* functions that are called protected (task.c) */
     UP_STORE_OUTCOME,
     UP_COUNT = UP_STORE_OUTCOME,

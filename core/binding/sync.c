@@ -67,7 +67,7 @@ static int new_wait_set(lua_State *L) {
 /* Who wakes those that wait there: a task of this executor, a receiver's senders, or what is outside of it. */
 enum source { LOCAL, RECEIVER, KEEPALIVE };
 
-/* Where a task waits for the i-th of the queues at index 2; NULL: it is a receiver that was closed. */
+/* Where a task waits for the i-th of the queues at index 2; NULL: it is a receiver or a watch that was closed. */
 static list *waiters_of(lua_State *L, unsigned i, enum source *source) {
     lua_rawgeti(L, 2, (int)i + 1);
     lua_getmetatable(L, -1);
@@ -78,6 +78,10 @@ static list *waiters_of(lua_State *L, unsigned i, enum source *source) {
     } else if (lua_rawequal(L, -1, UP(TASK))) {
         *source = LOCAL;
         waiters = &((handle *)lua_touserdata(L, -2))->task->joiners;
+    } else if (lua_rawequal(L, -1, UP(WATCH))) {
+        io *watch = io_get(&runtime_of_task(L)->executor, *(const momo_token *)lua_touserdata(L, -2));
+        *source = KEEPALIVE;
+        waiters = watch ? &watch->readers : NULL;
     } else {
         queue *q = queue_of(L, -2);
         *source = q->keepalive ? KEEPALIVE : LOCAL;
@@ -91,7 +95,7 @@ static void check_select(lua_State *L, op *o) {
     o->timeout = check_seconds(L, 3, "select");
 }
 
-/* In all queues at once. One of the receivers may be closed: then it is woken right away. */
+/* In all queues at once. One of them may be closed: then it is woken right away. */
 static void link_places(lua_State *L, task *t, wait_set *set, bool *has_receiver) {
     enum source source;
     for (unsigned i = 0; i < set->count; i++) {
@@ -157,8 +161,8 @@ static int push_nothing(lua_State *L, int code) {
     return 0;
 }
 
-/* select(set, queues, timeout) -> the number of the one that was woken | nothing: the time is over. Queues, tasks, and
- * receivers of other threads. */
+/* select(set, queues, timeout) -> the number of the one that was woken | nothing: the time is over. Queues, tasks, watches,
+ * and receivers of other threads. */
 static int lua_select(lua_State *L) {
     static const op_kind kind = {.name = "select",
                                  .waits_first = true,

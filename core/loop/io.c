@@ -226,10 +226,10 @@ void io_wake_first(io *o, int direction) {
     if (list_empty(waiters)) {
         return;
     }
-    task *t = list_entry(waiters->next, task, place.link);
+    const task *t = list_entry(waiters->next, waiter, link)->task;
     /* Behind a write whose task is awake, the others wait for their turn, not for the descriptor. */
     if (direction == UV_READABLE || !o->writer || slab_id(&t->head) == o->writer) {
-        task_wake(t, WAKE_READY);
+        task_wake_first(waiters, WAKE_READY);
     }
 }
 

@@ -38,6 +38,14 @@ int watch_open(executor *ex, int fd, int events, io **out) {
     return status;
 }
 
+int watch_change(io *o, int events) {
+    int status = list_empty(&o->readers) ? 0 : io_watch(o, events);
+    if (status == 0) {
+        o->read_waits = (uint8_t)events;
+    }
+    return status;
+}
+
 int watch_ready(const io *o) {
     return ready_now(o->fd, o->read_waits);
 }

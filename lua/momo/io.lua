@@ -4,6 +4,7 @@ local Stream = require "momo.net.stream"
 local check = require "momo.internal.check"
 local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
+local poll = require "momo.internal.poll"
 local scope = require("momo.internal.scope").scope
 
 local copy = native.copy
@@ -12,7 +13,7 @@ local copy = native.copy
 ---@field stdin momo.Stream opened when it is first asked for; closing it leaves the process's own descriptor as it is
 ---@field stdout momo.Stream as stdin
 ---@field stderr momo.Stream as stdin
-local M = { poll = require("momo.internal.poll").poll }
+local M = { poll = poll.poll, watch = poll.watch }
 
 local standard = { stdin = 0, stdout = 1, stderr = 2 }
 

@@ -174,8 +174,8 @@ describe("io.poll", function()
     ["momo.io.poll()"] = "argument 1 must be the number of a descriptor, got nil",
     ["momo.io.poll(stream, 'r')"] = "argument 1 must be the number of a descriptor, got userdata",
     ["momo.io.poll(1.5, 'r')"] = "argument 1 must be the number of a descriptor, got 1.5",
-    ["momo.io.poll(0)"] = "argument 2 must be \"r\", \"w\" or \"rw\", got nil",
-    ["momo.io.poll(0, 'x')"] = "argument 2 must be \"r\", \"w\" or \"rw\", got x",
+    ["momo.io.poll(0)"] = "the events must be \"r\", \"w\" or \"rw\", got nil",
+    ["momo.io.poll(0, 'x')"] = "the events must be \"r\", \"w\" or \"rw\", got x",
     ["momo.io.poll(0, 'r', -1)"] = "the timeout must be a number of seconds, 0 or more, got -1",
   } do
     it("tells of a mistake: " .. code, function()

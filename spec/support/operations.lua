@@ -557,6 +557,38 @@ rows["fs.lock"] = function()
   }
 end
 
+rows["watch:wait"] = function()
+  local one, other = tcp.pair()
+  local watch = momo.io.watch(one:fd(), "r")
+  return {
+    own = true,
+    wait = function(timeout) return watch:wait(timeout) end,
+    check = function()
+      other:write "x"
+      assert(watch:wait(10) == "r")
+      watch:close()
+    end,
+  }
+end
+
+rows["select of a watch"] = function()
+  local one, other = tcp.pair()
+  local function wait()
+    return momo.scope(function(scope)
+      local watch = momo.io.watch(one:fd(), "r")
+      scope:defer(watch.close, watch)
+      return momo.select { watch }
+    end)
+  end
+  return {
+    wait = wait,
+    check = function()
+      other:write "x"
+      assert(wait() == 1)
+    end,
+  }
+end
+
 rows["io.poll"] = function()
   local ends = ffi.new "int[2]"
   assert(ffi.C.pipe(ends) == 0)

@@ -260,7 +260,8 @@ describe("select", function()
     assert.equal("app.lua:1: select: there is nothing to wait for", told "momo.select{}")
     assert.equal("app.lua:1: select: there is nothing to wait for", told "momo.select{false, false}")
     assert.matches("^app.lua:1: select: argument 1 must be an array of waitables.*, got nil$", told "momo.select()")
-    local err = "app.lua:1: select: entry %d must be a receiver, a task, a Notify or momo.time.after(seconds), got %s"
+    local err = "app.lua:1: select: entry %d must be a receiver, a task, a Notify, a watch or "
+      .. "momo.time.after(seconds), got %s"
     assert.equal(err:format(1, "5"), told "momo.select{5}")
     assert.equal(err:format(2, "table"), told("momo.select{a, {}}", (select(2, sync.channel()))))
     assert.equal(err:format(1, "table"), told("momo.select{a}", (sync.channel())))

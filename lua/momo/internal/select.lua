@@ -34,9 +34,11 @@ local function first_ready(entries, n)
   end
 end
 
+local first_of
+
 ---Waits for the first that is woken; the tables have room for what comes into them.
 ---@async
-local function wait(entries, indices, queues, sources, set, deadline, last)
+local function wait(entries, n, indices, queues, sources, set, deadline, last)
   for k = 1, #indices do
     local entry = entries[indices[k]]
     queues[k], sources[k] = waitable[getmetatable(entry)].waiters(entry)
@@ -49,13 +51,29 @@ local function wait(entries, indices, queues, sources, set, deadline, last)
     return last, true
   end
   local i = indices[woken]
-  return i, waitable[getmetatable(entries[i])].woken(sources[woken])
+  local methods = waitable[getmetatable(entries[i])]
+  if methods.still and not methods.still(sources[woken]) then
+    return first_of(entries, n, indices, queues, sources, deadline, last) -- what it was woken for is gone
+  end
+  return i, methods.woken(sources[woken])
+end
+
+---@async
+function first_of(entries, n, indices, queues, sources, deadline, last)
+  local set = native.wait_set(#indices)
+  local ready = first_ready(entries, n)
+  if ready then
+    native.check_cancelled()
+    return ready, waitable[getmetatable(entries[ready])].consume(entries[ready])
+  end
+  return wait(entries, n, indices, queues, sources, set, deadline, last)
 end
 
 -- Between the look whether anything is ready and the wait nothing may be allocated: a finalizer could make it ready.
 
----Waits for the first of several things: receivers (of channels between threads too, and oneshots), tasks, a Notify,
----`momo.time.after(seconds)`. Exactly one is consumed. Of several that are ready, each has its turn.
+---Waits for the first of several things: receivers (of channels between threads too, and oneshots), tasks, a Notify, a
+---watch of `momo.io`, `momo.time.after(seconds)`. Exactly one is consumed. Of several that are ready, each has its
+---turn.
 ---
 ---Entries that are false are skipped: `momo.select { open and rx, other }`. A receiver at its end is always ready, with
 ---EOF: put false in its place then.
@@ -80,8 +98,8 @@ function M.select(entries)
     local entry = entries[i]
     local methods = entry and waitable[getmetatable(entry)]
     if entry and not methods then
-      check.fail(("select: entry %d must be a receiver, a task, a Notify or momo.time.after(seconds), got %s")
-        :format(i, check.show(entry)))
+      check.fail(("select: entry %d must be a receiver, a task, a Notify, a watch or momo.time.after(seconds), "
+        .. "got %s"):format(i, check.show(entry)))
     elseif entry and not methods.waiters then -- a time
       if entry.deadline < deadline then
         deadline, last = entry.deadline, i
@@ -94,13 +112,7 @@ function M.select(entries)
   if not (last or indices[1]) then
     check.fail("select: there is nothing to wait for")
   end
-  local set = native.wait_set(#indices)
-  local ready = first_ready(entries, n)
-  if ready then
-    native.check_cancelled()
-    return ready, waitable[getmetatable(entries[ready])].consume(entries[ready])
-  end
-  return wait(entries, indices, queues, sources, set, deadline, last)
+  return first_of(entries, n, indices, queues, sources, deadline, last)
 end
 
 return M

@@ -4,6 +4,7 @@
 ---@field is_ready fun(self): boolean
 ---@field consume fun(self): ... what select returns of one that is ready
 ---@field waiters (fun(self): any, any)? where to wait for it, and the source that woken is given
+---@field still (fun(source): boolean)? whether what it was woken for is there still; nil: it was promised
 ---@field woken (fun(source): ...)? what being woken there has brought
 
 ---@type table<table, momo.waitable> by metatable
