@@ -9,14 +9,15 @@
 #include "net/resolve.h"
 #include "net/tcp.h"
 
-static const metatable *const token_metatables[] = {&stream_metatable, &listener_metatable, &udp_metatable};
+static const metatable *const metatables[] = {&stream_metatable, &listener_metatable, &udp_metatable,
+                                              &unix_datagram_metatable, NULL};
 
 /* Whether the value at index 1 holds a token. */
 static bool is_token(lua_State *L) {
     bool is = false;
     if (lua_touserdata(L, 1) && lua_getmetatable(L, 1)) {
-        for (int i = 0; i < 3 && !is; i++) {
-            push_metatable(L, token_metatables[i]);
+        for (int i = 0; metatables[i] && !is; i++) {
+            push_metatable(L, metatables[i]);
             is = lua_rawequal(L, -1, -2);
             lua_pop(L, 1);
         }
@@ -38,6 +39,7 @@ static int collect(lua_State *L) {
 const metatable stream_metatable = {"momo.stream", collect, UP_STREAM};
 const metatable listener_metatable = {"momo.listener", collect, 0};
 const metatable udp_metatable = {"momo.udp", collect, 0};
+const metatable unix_datagram_metatable = {"momo.unix_datagram", collect, 0};
 
 /* ---- listening and connecting ---- */
 
@@ -287,7 +289,6 @@ static int net_lookup_finish(lua_State *L) {
     return op_run(L, &kind);
 }
 
-static const metatable *const metatables[] = {&stream_metatable, &listener_metatable, &udp_metatable, NULL};
 static const function functions[] = {
     {"split", net_split},
     {"listen", net_listen},

@@ -23,10 +23,9 @@ static int open_unix_listen(lua_State *L) {
     return 1;
 }
 
-/* Two streams that `open` makes. */
-static int open_two(lua_State *L, int (*open)(executor *, io **, io **)) {
-    momo_token *first = push_object(L, sizeof *first, &stream_metatable);
-    momo_token *second = push_object(L, sizeof *second, &stream_metatable);
+int push_two(lua_State *L, const metatable *m, int (*open)(executor *, io **, io **)) {
+    momo_token *first = push_object(L, sizeof *first, m);
+    momo_token *second = push_object(L, sizeof *second, m);
     io *one, *other;
     int status = open(open_executor(L), &one, &other);
     if (status < 0) {
@@ -39,12 +38,12 @@ static int open_two(lua_State *L, int (*open)(executor *, io **, io **)) {
 
 /* unix_pair() -> stream, stream | nil, err, code */
 static int open_unix_pair(lua_State *L) {
-    return open_two(L, unix_pair);
+    return push_two(L, &stream_metatable, unix_pair);
 }
 
 /* pipe() -> reader, writer | nil, err, code */
 static int open_pipe(lua_State *L) {
-    return open_two(L, pipe_open);
+    return push_two(L, &stream_metatable, pipe_open);
 }
 
 /* standard(number) -> stream | nil, err, code */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * UDP as Lua sees it; Lua has checked what is a socket. Several tasks may receive, and several send: those of a direction
+ * UDP, and datagrams over Unix sockets, as Lua sees them; Lua has checked what is a socket. Several tasks may receive, and several send: those of a direction
  * are served in turn.
  */
 #include "net/udp.h"
+#include "net/unix.h"
 
 #include "binding/net.h"
 
@@ -21,21 +22,53 @@ static int bind_socket(lua_State *L) {
     return 1;
 }
 
-/* udp_connect(address, socket or nil: a new one) -> socket | nil, err, code */
-static int connect_socket(lua_State *L) {
+/* unix_datagram_bind(path, mode) -> socket | nil, err, code */
+static int bind_path(lua_State *L) {
     address a;
-    check_literal(L, &a);
+    check_path(L, &a);
+    int mode = lua_isnil(L, 2) ? -1 : (int)lua_tointeger(L, 2);
+    momo_token *token = push_object(L, sizeof *token, &unix_datagram_metatable);
+    io *o;
+    int status = unix_bind_datagram(open_executor(L), &a, mode, &o);
+    if (status < 0) {
+        return push_address_failure(L, status, "");
+    }
+    *token = io_token(o);
+    return 1;
+}
+
+/* unix_datagram_pair() -> socket, socket | nil, err, code */
+static int open_pair(lua_State *L) {
+    return push_two(L, &unix_datagram_metatable, unix_pair_datagram);
+}
+
+/* The address at index 1, and a socket at index 2 or nil: a new one. */
+static int connect_to(lua_State *L, const address *a, const metatable *m) {
     bool fresh = lua_isnil(L, 2);
-    momo_token *token = fresh ? push_object(L, sizeof *token, &udp_metatable) : lua_touserdata(L, 2);
+    momo_token *token = fresh ? push_object(L, sizeof *token, m) : lua_touserdata(L, 2);
     executor *ex = open_executor(L);
     io *o = io_get(ex, *token);
-    int status = fresh ? udp_open(ex, &a, &o) : o ? udp_connect(o, &a) : UV_EBADF;
+    int status = fresh ? udp_open(ex, a, &o) : o ? udp_connect(o, a) : UV_EBADF;
     if (status < 0) {
         return push_address_failure(L, status, "");
     }
     *token = io_token(o);
     lua_settop(L, fresh ? 3 : 2);
     return 1;
+}
+
+/* udp_connect(address, socket or nil) -> socket | nil, err, code */
+static int connect_socket(lua_State *L) {
+    address a;
+    check_literal(L, &a);
+    return connect_to(L, &a, &udp_metatable);
+}
+
+/* unix_datagram_connect(path, socket or nil) -> socket | nil, err, code */
+static int connect_path(lua_State *L) {
+    address a;
+    check_path(L, &a);
+    return connect_to(L, &a, &unix_datagram_metatable);
 }
 
 /* The strings are pushed first: that may raise, or run a finalizer that closes the socket, whose datagrams stay until the
@@ -174,6 +207,24 @@ static int udp_send_to(lua_State *L) {
     return op_run(L, &kind);
 }
 
+static int attempt_send_to_path(lua_State *L, op *o) {
+    address to;
+    size_t length;
+    const char *path = lua_tolstring(L, 3, &length);
+    address_of_path(path, length, &to);
+    return send_datagram(L, o, &to);
+}
+
+/* unix_send_to(socket, data, path, timeout) -> bytes | nil, err, code; Lua has checked the path */
+static int send_to_path(lua_State *L) {
+    static const op_kind kind = {.name = "send_to",
+                                 .token = 1,
+                                 .direction = UV_WRITABLE,
+                                 .check = check_send_to,
+                                 .attempt = attempt_send_to_path};
+    return op_run(L, &kind);
+}
+
 static const function functions[] = {
     {"udp_bind", bind_socket},
     {"udp_connect", connect_socket},
@@ -181,6 +232,10 @@ static const function functions[] = {
     {"udp_recv_from", udp_recv_from},
     {"udp_send", udp_send_connected},
     {"udp_send_to", udp_send_to},
+    {"unix_datagram_bind", bind_path},
+    {"unix_datagram_pair", open_pair},
+    {"unix_datagram_connect", connect_path},
+    {"unix_send_to", send_to_path},
     {NULL, NULL},
 };
 const module udp_module = {.functions = functions};

@@ -54,7 +54,7 @@ void udp_init(io *o) {
     o->hooks = &hooks;
 }
 
-static int take_over(executor *ex, int fd, int status, io **out) {
+int udp_take_over(executor *ex, int fd, int status, io **out) {
     if (status < 0) {
         close(fd);
         return status;
@@ -79,13 +79,13 @@ int udp_bind(executor *ex, const address *a, bool reuseaddr, bool reuseport, io 
     if (status == 0) {
         status = socket_bind(fd, a);
     }
-    return take_over(ex, fd, status, out);
+    return udp_take_over(ex, fd, status, out);
 }
 
 int udp_open(executor *ex, const address *a, io **out) {
     *out = NULL;
     int fd = socket_new(a->storage.ss_family, SOCK_DGRAM);
-    return fd < 0 ? fd : take_over(ex, fd, connect_to(fd, a), out);
+    return fd < 0 ? fd : udp_take_over(ex, fd, connect_to(fd, a), out);
 }
 
 int udp_connect(io *o, const address *a) {

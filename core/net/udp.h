@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * UDP sockets on an io: what has come is a row of datagrams in its data.
+ * Sockets for datagrams (UDP, Unix) on an io: what has come is a row of datagrams in its data.
  *
  *   descriptor --recvmmsg(2)--> scratch (held): [head, bytes, room ][head, bytes, room ]...
  *                                  |
@@ -21,6 +21,8 @@ typedef struct datagram {
 } datagram;
 
 void udp_init(io *);
+/* Takes over a descriptor that was opened, or failed to be set up with this status: then it is closed. */
+int udp_take_over(executor *, int fd, int status, io **);
 /* A socket that is bound to the address. */
 int udp_bind(executor *, const address *, bool reuseaddr, bool reuseport, io **);
 /* A socket that is connected to the address. */

@@ -4,6 +4,8 @@
  */
 #include "net/unix.h"
 
+#include "net/udp.h"
+
 #include <errno.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -13,7 +15,7 @@ static const char *path_of(const address *a) {
     return ((const struct sockaddr_un *)&a->storage)->sun_path;
 }
 
-/* Whether the path is a socket's, and nobody listens there. */
+/* Whether the path is a socket's, and nobody listens there; of which type does not matter. */
 static bool is_stale(const address *a) {
     struct stat file;
     if (lstat(path_of(a), &file) < 0 || !S_ISSOCK(file.st_mode)) {
@@ -54,6 +56,31 @@ int unix_listen(executor *ex, const address *a, int backlog, int mode, io **out)
         return status;
     }
     return socket_listen(ex, fd, backlog, out);
+}
+
+int unix_bind_datagram(executor *ex, const address *a, int mode, io **out) {
+    *out = NULL;
+    int fd = socket_new(AF_UNIX, SOCK_DGRAM);
+    return fd < 0 ? fd : udp_take_over(ex, fd, bind_path(fd, a, mode), out);
+}
+
+int unix_pair_datagram(executor *ex, io **one, io **other) {
+    *one = *other = NULL;
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
+        return io_last_error();
+    }
+    int status = udp_take_over(ex, ends[0], 0, one);
+    if (status < 0) {
+        close(ends[1]);
+        return status;
+    }
+    status = udp_take_over(ex, ends[1], 0, other);
+    if (status < 0) {
+        io_close(*one);
+        *one = NULL;
+    }
+    return status;
 }
 
 int unix_pair(executor *ex, io **one, io **other) {

@@ -10,3 +10,6 @@
 int unix_listen(executor *, const address *, int backlog, int mode, io **);
 /* Two streams that are connected to each other. */
 int unix_pair(executor *, io **one, io **other);
+/* The same for datagrams (udp.h). */
+int unix_bind_datagram(executor *, const address *, int mode, io **);
+int unix_pair_datagram(executor *, io **one, io **other);

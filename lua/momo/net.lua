@@ -11,6 +11,7 @@ return names.module({
   TcpListener = tcp.TcpListener,
   UnixStream = unix.UnixStream,
   UnixListener = unix.UnixListener,
+  UnixDatagram = require("momo.net.unix_datagram").UnixDatagram,
   UdpSocket = require("momo.net.udp").UdpSocket,
   lookup_host = require("momo.net.dns").lookup_host,
   lookup_addr = require("momo.net.dns").lookup_addr,

@@ -557,6 +557,32 @@ rows["fs.lock"] = function()
   }
 end
 
+rows["recv of a Unix datagram"] = function()
+  local one, other = net.UnixDatagram.pair()
+  return {
+    own = true,
+    wait = function(timeout) return one:recv(timeout) end,
+    check = function()
+      other:send "whole"
+      assert(one:recv() == "whole")
+    end,
+  }
+end
+
+rows["send of a Unix datagram"] = function()
+  local one, other = net.UnixDatagram.pair()
+  local sent = 0
+  while one:send("fills the queue", 0) do sent = sent + 1 end
+  return {
+    own = true,
+    wait = function(timeout) return one:send("never", timeout) end,
+    check = function()
+      for _ = 1, sent do assert(other:recv() == "fills the queue") end
+      assert(one:send "next" and other:recv() == "next")
+    end,
+  }
+end
+
 rows["watch:wait"] = function()
   local one, other = tcp.pair()
   local watch = momo.io.watch(one:fd(), "r")

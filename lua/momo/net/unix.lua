@@ -7,6 +7,7 @@ local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 local socket = require "momo.net.socket"
 local time = require "momo.time"
+local unix_path = require "momo.net.unix_path"
 
 ---@class momo.net.UnixListenerOptions
 ---@field backlog integer? connections that may wait to be accepted; 511
@@ -20,24 +21,6 @@ local UnixStream = names.class({}, Stream, "momo.net.UnixStream")
 ---@class momo.net.UnixListener: momo.Listener
 local UnixListener = names.class({}, Listener, "momo.net.UnixListener")
 
-local PATH_MAX = 107
-
-local function check_path(path, name)
-  check.argument(type(path) == "string" and #path > 0 and not path:find "%z",
-    name .. ": the path must be a string such as \"/run/app.sock\"", path)
-  if #path > PATH_MAX then
-    check.fail(("%s: a path has at most %d bytes, and %q has %d"):format(name, PATH_MAX, path, #path))
-  end
-end
-
--- The bits of permissions: a number, or octal digits.
-local function mode_bits(mode)
-  local bits = type(mode) == "string" and mode:match "^0*[0-7]?[0-7]?[0-7]$" and tonumber(mode, 8) or mode
-  check.argument(bits == nil or (check.is_whole(bits) and bits >= 0 and bits <= 511),
-    "UnixListener.bind: mode must be permissions such as \"660\"", mode)
-  return bits
-end
-
 ---Listens at a path. The file of a socket at which nobody answers any more is replaced; to find out, it is connected
 ---to. The file stays after `close`.
 ---
@@ -48,9 +31,10 @@ end
 ---@return string? err
 ---@return string? code
 function UnixListener.bind(path, options)
-  check_path(path, "UnixListener.bind")
+  unix_path.check(path, "UnixListener.bind")
   options = check.options(options, { backlog = "number", mode = "any" }, "UnixListener.bind")
-  return native.unix_listen(path, socket.backlog(options.backlog, "UnixListener.bind"), mode_bits(options.mode))
+  return native.unix_listen(path, socket.backlog(options.backlog, "UnixListener.bind"),
+    unix_path.mode(options.mode, "UnixListener.bind"))
 end
 
 ---Takes over a listening Unix socket that was opened elsewhere; one of another kind stays the caller's.
@@ -69,7 +53,7 @@ UnixListener.from_fd = socket.from_fd("a Unix listener", "UnixListener.from_fd")
 ---@return string? err
 ---@return string? code
 function UnixStream.connect(path, timeout)
-  check_path(path, "UnixStream.connect")
+  unix_path.check(path, "UnixStream.connect")
   check.seconds(timeout, "UnixStream.connect")
   local deadline, pause = timeout and time.now() + timeout or math.huge, 0.001
   while true do
