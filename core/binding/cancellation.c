@@ -25,22 +25,20 @@ bool is_cancellation(lua_State *L, int index) {
 }
 
 /* The owner of the scope that t is a child of, when t's cancellation came from there; else NULL. */
-static const task *cancelled_by(const task *t) {
+static task *cancelled_by(const task *t) {
     const scope *s = t->parent;
     return s && s->task && !s->cancelled && s->reached ? s->task : NULL;
 }
 
 static bool push_known_cancellation(lua_State *L, const task *t) {
-    lua_rawgeti(L, UP(CANCELLATIONS), slot_of(t));
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        return false;
+    if (t->has_cancellation) {
+        lua_rawgeti(L, UP(CANCELLATIONS), slot_of(t));
     }
-    return true;
+    return t->has_cancellation;
 }
 
 void push_cancellation(lua_State *L, task *t) {
-    const task *from = t, *owner;
+    task *from = t, *owner;
     bool known = push_known_cancellation(L, t);
     while (!known && (owner = cancelled_by(from))) {
         from = owner;
@@ -54,8 +52,9 @@ void push_cancellation(lua_State *L, task *t) {
         lua_setmetatable(L, -2);
     }
     /* All between share it, so that none has to look for it as far again. */
-    for (const task *each = t; each; each = each == from ? NULL : cancelled_by(each)) {
+    for (task *each = t; each; each = each == from ? NULL : cancelled_by(each)) {
         lua_pushvalue(L, -1);
         lua_rawseti(L, UP(CANCELLATIONS), slot_of(each));
+        each->has_cancellation = true;
     }
 }

@@ -62,8 +62,9 @@ static int task_cancel_with(lua_State *L) {
     lua_setfield(L, -2, "reason");
     lua_pushvalue(L, UP(CANCELLED));
     lua_setmetatable(L, -2);
-    lua_rawseti(L, UP(CANCELLATIONS), slot_of(t));
     if (h->task) { /* an allocation runs finalizers, which may end tasks */
+        lua_rawseti(L, UP(CANCELLATIONS), slot_of(t));
+        t->has_cancellation = true;
         task_cancel(t);
     }
     return 0;

@@ -22,6 +22,7 @@
     _(traceback)      \
     _(scope)          \
     _(drain)          \
+    _(outcome)        \
     _(sync)           \
     _(coroutine)      \
     _(time)           \

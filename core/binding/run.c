@@ -43,14 +43,8 @@ static void report_failures(executor *ex) {
     }
 }
 
-/* run(reporter, describe, main, ...) -> main's handle | nil when it was stopped before main ended, deadlock: nil, or what
- * describe(live tasks) returns */
-static int task_run(lua_State *L) {
-    runtime *rt = runtime_of(L);
-    if (executor_running) {
-        return throw(L, "run: already inside a runtime; call main() directly");
-    }
-    executor *ex = open_executor(L);
+/* What begins anew with each run. */
+static void prepare_run(lua_State *L, runtime *rt, executor *ex) {
     rt->L = L;
     rt->stopped = ex->dismissed = false;
     rt->unjoined = 0;
@@ -64,6 +58,27 @@ static int task_run(lua_State *L) {
     executor_stamp(ex, executor_now_ms(ex));
     rt->reports.after_window = report_failures;
     executor_add_driver(ex, &rt->reports);
+}
+
+/* Every task waits for another one: all are cancelled, and those that wait on are given up. */
+static void end_deadlock(runtime *rt, executor *ex) {
+    stop_all(rt, "deadlock");
+    scope_break_shields(ex); /* what they hold off the cancellation for will never come */
+    if (!executor_run(ex)) {
+        give_up_all(rt);
+        executor_run(ex);
+    }
+}
+
+/* run(reporter, describe, main, ...) -> main's handle | nil when it was stopped before main ended, deadlock: nil, or what
+ * describe(live tasks) returns */
+static int task_run(lua_State *L) {
+    runtime *rt = runtime_of(L);
+    if (executor_running) {
+        return throw(L, "run: already inside a runtime; call main() directly");
+    }
+    executor *ex = open_executor(L);
+    prepare_run(L, rt, ex);
     rt->main = spawn(L, rt, 3, NULL);
     int main_handle = lua_gettop(L);
     luaL_checkstack(L, 16, "run");
@@ -75,12 +90,7 @@ static int task_run(lua_State *L) {
         lua_pushvalue(L, 2);
         push_live(L, ex);
         lua_pcall(L, 1, 1, 0); /* what it raises is told in place of the tasks */
-        stop_all(rt, "deadlock");
-        scope_break_shields(ex); /* what they hold off the cancellation for will never come */
-        if (!executor_run(ex)) {
-            give_up_all(rt);
-            executor_run(ex);
-        }
+        end_deadlock(rt, ex);
     }
     rt->L = NULL;
     if (rt->stopped && ended) {

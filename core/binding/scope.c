@@ -46,6 +46,7 @@ static int lua_scope_leave(lua_State *L) {
     scope_leave(&s->scope);
     if (t && s->scope.cancelled && !t->cancel_requested) {
         forget(L, UP_CANCELLATIONS, t);
+        t->has_cancellation = false;
     }
     if (!s->scope.cancelled && !s->scope.reached) {
         return 0;
@@ -56,22 +57,32 @@ static int lua_scope_leave(lua_State *L) {
     return 3;
 }
 
-/* scope_cancel(scope, cancellation) */
+/* What the task's operations raise is to be the value at index 2: it counts once has_cancellation is set. May raise. */
+static void store_cancellation(lua_State *L, const task *t) {
+    if (!t->cancel_requested) {
+        lua_pushvalue(L, 2);
+        lua_rawseti(L, UP(CANCELLATIONS), slot_of(t));
+    }
+}
+
+/* scope_cancel(scope, cancellation): whoever is in it is cancelled or, for want of memory, nobody */
 static int lua_scope_cancel(lua_State *L) {
     lua_scope *s = check_scope(L);
+    list *children = &s->scope.children;
+    task *owner = s->scope.task;
     if (s->scope.cancelled) {
         return 0;
     }
-    for (list *node = s->scope.children.next; node != &s->scope.children; node = node->next) {
-        const task *t = list_entry(node, task, sibling);
-        if (!t->cancel_requested) {
-            lua_pushvalue(L, 2);
-            lua_rawseti(L, UP(CANCELLATIONS), slot_of(t));
-        }
+    for (list *node = children->next; node != children; node = node->next) {
+        store_cancellation(L, list_entry(node, task, sibling));
     }
-    if (s->scope.task && !s->scope.task->cancel_requested) {
-        lua_pushvalue(L, 2);
-        lua_rawseti(L, UP(CANCELLATIONS), slot_of(s->scope.task));
+    if (owner) {
+        store_cancellation(L, owner);
+        owner->has_cancellation |= !owner->cancel_requested;
+    }
+    for (list *node = children->next; node != children; node = node->next) {
+        task *t = list_entry(node, task, sibling);
+        t->has_cancellation |= !t->cancel_requested;
     }
     scope_cancel(&s->scope, "scope");
     return 0;

@@ -8,73 +8,11 @@
 
 #include "loop/drain.h"
 #include "binding/scope.h"
-#include "binding/cancellation.h"
 #include "binding/op.h"
+#include "binding/outcome.h"
 #include "binding/task.h"
-#include "binding/traceback.h"
 
 enum { IDLE_MAX = 8192 }; /* coroutines kept for later tasks: 512 bytes each */
-
-/* Its handle is at index 3. */
-static void report_given_up(lua_State *L, const task *t) {
-    lua_Debug where;
-    push_task_name(L, 3);
-    find_place(L, t->top, true, &where);
-    fprintf(stderr, "momo: %s at %s:%d goes on catching its cancellation and was given up (use momo.pcall)\n",
-            lua_tostring(L, -1), where.short_src, where.currentline);
-    lua_pop(L, 1);
-}
-
-/* (task as light userdata, status of its coroutine): stores how it ended in its handle. Called protected. */
-static int store_outcome(lua_State *L) {
-    task *t = lua_touserdata(L, 1);
-    int status = (int)lua_tointeger(L, 2);
-    lua_State *co = t->user;
-    handle *h = t->handle;
-    int n = status == 0 ? lua_gettop(co) : 2;
-    lua_rawgeti(L, UP(HANDLES), slot_of(t));
-    push_fields(L, 3, n);
-    if (status == 0) {
-        luaL_checkstack(L, n + 2, "too many results");
-        lua_xmove(co, L, n);
-        for (int i = n; i > 0; i--) {
-            lua_rawseti(L, 4, i);
-        }
-        h->results = n;
-        return 0;
-    }
-    if (status > LUA_YIELD) {
-        lua_pushvalue(co, -1);
-        lua_xmove(co, L, 1);
-    } else if (h->outcome == OUTCOME_CANCELLED) {
-        if (h->stubborn) {
-            report_given_up(L, t);
-        }
-        push_cancellation(L, t);
-    } else {
-        lua_pushliteral(L, "the task's coroutine was resumed by somebody else than the runtime");
-    }
-    if ((t->cancelled || t->cancel_requested) && is_cancellation(L, 5)) {
-        h->outcome = OUTCOME_CANCELLED;
-    }
-    if (!push_traceback(L, t, co, 0, 5)) {
-        luaL_traceback(L, co, NULL, 0); /* at once: a stack that is kept for later would keep open what stands on it */
-    }
-    lua_rawseti(L, 4, 2);
-    lua_rawseti(L, 4, 1);
-    if (h->outcome == OUTCOME_FAILED) {
-        runtime *rt = runtime_of(L);
-        if (t->parent && t->parent->task && !t->parent->supervises) {
-            lua_rawgeti(L, UP(PARENTS), slot_of(t));
-            scope_failed(L, t);
-        } else if (t != rt->main || drain_stops(&rt->executor)) {
-            lua_rawgeti(L, UP(HANDLES), slot_of(t));
-            lua_rawseti(L, UP(FAILURES), (int)rt->failed + 1);
-            rt->failed++;
-        }
-    }
-    return 0;
-}
 
 void stop_all(runtime *rt, const char *why) {
     if (!rt->executor.stopping) {
@@ -83,66 +21,70 @@ void stop_all(runtime *rt, const char *why) {
     }
 }
 
-/* status: of the coroutine, 0 when it ended well; LUA_YIELD: it is given up with the outcome that the handle has. */
-static void end(runtime *rt, task *t, int status) {
-    lua_State *L = rt->L, *co = t->user;
-    handle *h = t->handle;
-    if (status == 0) {
-        h->outcome = OUTCOME_DONE;
-    } else if (status > LUA_YIELD) {
-        h->outcome = OUTCOME_FAILED;
+/* The run ends with main, or soon after it. */
+static void end_main(runtime *rt, const handle *h) {
+    rt->main = NULL;
+    rt->stopped = drain_stops(&rt->executor) || (rt->executor.dismissed && h->outcome == OUTCOME_CANCELLED);
+    if (h->outcome == OUTCOME_FAILED) {
+        stop_all(rt, "main failed");
     }
-    if (status != 0 || (lua_gettop(co) != 0 && !keep_only_result(h, co))) {
-        lua_pushvalue(L, UP(STORE_OUTCOME));
-        lua_pushlightuserdata(L, t);
-        lua_pushinteger(L, status);
-        if (lua_pcall(L, 2, 0, 0) != 0) {
-            fprintf(stderr, "momo: task %llu: its outcome is lost: %s\n", (unsigned long long)h->id, error_text(L));
-            lua_pop(L, 1);
-            lua_settop(co, 0);
-            h->outcome = OUTCOME_FAILED;
-            h->lost = true;
+}
+
+/* A child that fails cancels its scope. */
+static void end_child(lua_State *L, task *t, handle *h) {
+    if (h->outcome == OUTCOME_FAILED && t->parent->task && !t->parent->supervises) {
+        h->joined = true;
+        if (h->lost) {
+            scope_lost(t);
         }
+        scope_cancel(t->parent, "another child failed");
     }
-    if (t == rt->main) {
-        rt->main = NULL;
-        rt->stopped = drain_stops(&rt->executor) || (rt->executor.dismissed && h->outcome == OUTCOME_CANCELLED);
-        if (h->outcome == OUTCOME_FAILED) {
-            stop_all(rt, "main failed");
-        }
-    }
-    h->joined |= !list_empty(&t->joiners);
-    h->task = NULL;
-    if (t->cancelled || t->cancel_requested) {
+    scope_remove(t); /* while its userdata is sure to live */
+    task_clear(L, UP_PARENTS, t);
+}
+
+/* What was kept for the task alone. */
+static void forget_all(lua_State *L, task *t) {
+    if (t->has_cancellation) {
         forget(L, UP_CANCELLATIONS, t);
     }
     if (t->has_traceback) {
         forget(L, UP_TRACEBACKS, t);
     }
-    if (t->parent) {
-        if (h->outcome == OUTCOME_FAILED && t->parent->task && !t->parent->supervises) {
-            h->joined = true;
-            if (h->lost) {
-                scope_lost(t);
-            }
-            scope_cancel(t->parent, "another child failed");
-        }
-        scope_remove(t); /* while its userdata is sure to live */
-        task_clear(L, UP_PARENTS, t);
-    }
-    if (t->top != co) {
+    if (t->top != t->user) {
         task_clear(L, UP_TOPS, t);
     }
-    bool keep = status == 0 && rt->idle < IDLE_MAX && lua_topointer(co, LUA_GLOBALSINDEX) == rt->globals;
+}
+
+/* The slot keeps the coroutine for its next task, where it is as good as new. */
+static void end_coroutine(lua_State *L, runtime *rt, task *t, bool ended_well) {
+    bool keep = ended_well && rt->idle < IDLE_MAX && lua_topointer(t->user, LUA_GLOBALSINDEX) == rt->globals;
     if (keep) {
         rt->idle++;
     } else {
         t->user = NULL;
         task_clear(L, UP_COROUTINES, t);
     }
-    if (!keep || h->fields) { /* a handle without fields is small: it may stay until the slot's next task */
+    if (!keep ||
+        ((const handle *)t->handle)->fields) { /* one without fields is small: it may stay until the next task */
         task_clear(L, UP_HANDLES, t);
     }
+}
+
+/* status: of the coroutine, 0 when it ended well; LUA_YIELD: it is given up with the outcome that the handle has. */
+static void end(runtime *rt, task *t, int status) {
+    handle *h = t->handle;
+    outcome_keep(rt->L, t, status);
+    if (t == rt->main) {
+        end_main(rt, h);
+    }
+    h->joined |= !list_empty(&t->joiners);
+    h->task = NULL;
+    forget_all(rt->L, t);
+    if (t->parent) {
+        end_child(rt->L, t, h);
+    }
+    end_coroutine(rt->L, rt, t, status == 0);
     task_end(t);
 }
 
@@ -250,10 +192,9 @@ static int task_current(lua_State *L) {
     return 1;
 }
 
-static const protected_call protected_calls[] = {{UP_STORE_OUTCOME, store_outcome}, {0, NULL}};
 static const function functions[] = {
     {"yield_now", task_yield_now},
     {"current", task_current},
     {NULL, NULL},
 };
-const module task_module = {.functions = functions, .protected_calls = protected_calls};
+const module task_module = {.functions = functions};

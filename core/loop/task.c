@@ -29,7 +29,7 @@ int task_new(executor *ex, task **out) {
     t->raises = 0;
     t->resumes = 0;
     t->coop.stamp = ex->stamp;
-    t->started = t->cancelled = t->cancel_requested = t->has_traceback = t->daemon = false;
+    t->started = t->cancelled = t->cancel_requested = t->has_cancellation = t->has_traceback = t->daemon = false;
     return 0;
 }
 

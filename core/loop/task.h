@@ -78,6 +78,7 @@ typedef struct task {
     bool keepalive;        /* what it waits for comes from outside of the executor: see executor.keepalive */
     bool selecting;        /* it waits in several queues */
     bool daemon;           /* it keeps no run alive: see executor.daemons */
+    bool has_cancellation; /* of those who set user: what its operations raise is known */
     bool has_traceback;    /* of those who set user: of an error that is passed on */
     bool adopted;          /* of the same, with the slot: it has served a child */
 

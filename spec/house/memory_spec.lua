@@ -25,4 +25,10 @@ describe("an allocation that fails", function()
       assert.equal(0, status, err)
     end)
   end
+
+  it("while a scope is cancelled leaves nothing of that cancellation to those that come later", function()
+    local status, out, err = support.momo("spec/support/cancel_session.lua")
+    assert.equal("true\ttrue\n", out, err)
+    assert.equal(0, status, err)
+  end)
 end)
