@@ -143,8 +143,25 @@ static int stream_read_until(lua_State *L) {
     return op_run(L, &kind);
 }
 
+/* take_back(stream) -> whether its bytes were still lent to a push, which has raised: where a task may suspend, no C function
+ * is under way that could still push */
+static int stream_take_back(lua_State *L) {
+    const task *t = running_task(L);
+    io *o = t ? io_get(t->executor, *(const momo_token *)lua_touserdata(L, 1)) : NULL;
+    bool stale = o && o->lent && t->top == L && lua_isyieldable(L);
+    if (stale) {
+        o->lent = false;
+    }
+    lua_pushboolean(L, stale);
+    return 1;
+}
+
 static const function functions[] = {
-    {"read", stream_read}, {"peek", stream_peek}, {"read_exact", stream_read_exact}, {"read_until", stream_read_until},
+    {"read", stream_read},
+    {"peek", stream_peek},
+    {"read_exact", stream_read_exact},
+    {"read_until", stream_read_until},
+    {"take_back", stream_take_back},
     {NULL, NULL},
 };
 const module stream_module = {.functions = functions};

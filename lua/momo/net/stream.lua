@@ -9,7 +9,7 @@ local socket = require "momo.net.socket"
 
 local C, executor, native = core.C, core.executor, core.native
 local read, read_exact, read_until, write = native.read, native.read_exact, native.read_until, native.write
-local peek, write_some = native.peek, native.write_some
+local peek, write_some, take_back = native.peek, native.write_some, native.take_back
 
 ---A stream of bytes: a TCP or Unix connection, a pipe, a standard stream. One task may read it while another writes it.
 ---
@@ -136,6 +136,9 @@ function Stream:consume(n)
   check.self(self, Stream, "stream", "consume")
   check.argument(check.is_whole(n) and n >= 0 and n < 2 ^ 31, "consume: n must be a whole number from 0", n)
   local ok, err, code = core.status(C.momo_consume(executor, self, n))
+  if code == "EBUSY" and take_back(self) then
+    ok, err, code = core.status(C.momo_consume(executor, self, n))
+  end
   if code == "EINVAL" then
     check.fail(("consume: there are no %d unread bytes"):format(n))
   end
