@@ -160,8 +160,9 @@ typedef int http_field_visit(void *context, const char *bytes, const http_field 
 
 /* Reads fields from *at on and the empty line that ends them. Positive: *at is behind that line, and *count fields have
  * been visited; 0: there is more to come; negative: -enum http_fault. Inline for the sake of its visitor. */
-static inline int http_fields_read(const char *bytes, size_t n, uint32_t *at, uint32_t max, uint32_t *count,
-                                   http_field_visit *visit, void *context) {
+static inline __attribute__((always_inline)) int http_fields_read(const char *bytes, size_t n, uint32_t *at,
+                                                                  uint32_t max, uint32_t *count,
+                                                                  http_field_visit *visit, void *context) {
     const char *p = bytes + *at, *end = bytes + n;
     for (*count = 0; p < end && *p != '\r'; ++*count) {
         const char *colon = http_skip(p, end, HTTP_IN_TOKEN);

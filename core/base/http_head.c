@@ -87,29 +87,34 @@ static int see_coding(parse *parse, const char *value, size_t n) {
     return IS(value, n, "chunked") ? 1 : -HTTP_CODING;
 }
 
-/* Whether a field's name is this word of its length: a bit tells letters' cases apart, and no other byte of a token is a
- * letter or "-" with that bit. */
-static inline bool is_name(const char *name, const char *word) {
-    while (*word && (*name | 0x20) == *word) {
-        name++, word++;
+/* Whether a field's name of n bytes is this word: a bit tells letters' cases apart, and no other byte of a token is a letter or
+ * "-" with that bit. */
+static inline bool is_name(const char *name, const char *word, size_t n) {
+    for (size_t i = 0; i < n; i += 8) {
+        uint64_t a = 0, b = 0;
+        memcpy(&a, name + i, n - i < 8 ? n - i : 8);
+        memcpy(&b, word + i, n - i < 8 ? n - i : 8);
+        if ((a | 0x2020202020202020) != (b | 0x2020202020202020)) {
+            return false;
+        }
     }
-    return !*word;
+    return true;
 }
 
-static int see_field(void *context, const char *bytes, const http_field *field) {
+static inline __attribute__((always_inline)) int see_field(void *context, const char *bytes, const http_field *field) {
     parse *parse = context;
     const char *name = bytes + field->name.at, *value = bytes + field->value.at;
-    size_t n = field->value.length;
-    bool request = parse->head->status == 0;
+    const size_t n = field->value.length;
+    const bool request = parse->head->status == 0;
     switch (field->name.length) {
-    case 4: return request && is_name(name, "host") ? see_host(parse, value, n) : 1;
-    case 6: return request && is_name(name, "expect") ? see_expectation(parse, value, n) : 1;
-    case 7: parse->seen.upgrade |= is_name(name, "upgrade"); return 1;
-    case 10: return is_name(name, "connection") ? see_connection(parse, value, n) : 1;
-    case 14: return is_name(name, "content-length") ? see_length(parse, value, n) : 1;
-    case 17: return is_name(name, "transfer-encoding") ? see_coding(parse, value, n) : 1;
-    default: return 1;
+    case 4: return request && is_name(name, "host", 4) ? see_host(parse, value, n) : 1;
+    case 6: return request && is_name(name, "expect", 6) ? see_expectation(parse, value, n) : 1;
+    case 7: parse->seen.upgrade |= is_name(name, "upgrade", 7); return 1;
+    case 10: return is_name(name, "connection", 10) ? see_connection(parse, value, n) : 1;
+    case 14: return is_name(name, "content-length", 14) ? see_length(parse, value, n) : 1;
+    case 17: return is_name(name, "transfer-encoding", 17) ? see_coding(parse, value, n) : 1;
     }
+    return 1;
 }
 
 /* What they mean together: RFC 9112, 6.3 and 9.3. */

@@ -62,28 +62,55 @@ static void append_response(lua_State *L, http_build *b, int status, unsigned fl
     }
 }
 
-/* The bytes of a body: of nothing, of a string, of a number or of an array of these. */
-static size_t measure(lua_State *L, int index) {
-    return lua_isnoneornil(L, index) ? 0 : pieces_measure(L, index, "send", " of the body", "the body");
+/* A body: nothing, a string or an array of strings. */
+typedef struct body {
+    const char *bytes; /* of a string */
+    size_t size;       /* of all */
+    int index, pieces;
+    bool is_nil;
+} body;
+
+static void measure_pieces(lua_State *L, body *b) {
+    b->pieces = (int)lua_objlen(L, b->index);
+    for (int i = 1; i <= b->pieces; i++) {
+        lua_rawgeti(L, b->index, i);
+        if (lua_type(L, -1) != LUA_TSTRING) {
+            throw(L, "send: piece %d of the body must be a string, got %s", i, luaL_typename(L, -1));
+        }
+        b->size += lua_objlen(L, -1);
+        lua_pop(L, 1);
+    }
 }
 
-static void append_body(lua_State *L, http_build *b, int index) {
-    char number[PIECE_NUMBER];
-    size_t n;
-    const char *bytes = piece_text(L, index, number, &n);
-    if (bytes) {
-        append(L, b, bytes, n);
-        return;
+static body body_at(lua_State *L, int index) {
+    body b = {.index = index};
+    switch (lua_type(L, index)) {
+    case LUA_TSTRING: b.bytes = lua_tolstring(L, index, &b.size); break;
+    case LUA_TTABLE: measure_pieces(L, &b); break;
+    case LUA_TNIL: b.is_nil = true; break;
+    default: throw(L, "send: the body must be a string or an array of strings, got %s", luaL_typename(L, index));
     }
-    for (unsigned i = 1; (bytes = piece_at(L, index, i, number, &n)) != NULL; i++) {
+    return b;
+}
+
+static void append_body(lua_State *L, http_build *b, const body *content) {
+    if (content->bytes) {
+        append(L, b, content->bytes, content->size);
+    }
+    for (int i = 1; i <= content->pieces; i++) {
+        lua_rawgeti(L, content->index, i);
+        size_t n;
+        const char *bytes = lua_tolstring(L, -1, &n);
         append(L, b, bytes, n);
+        lua_pop(L, 1);
     }
 }
 
 /* What the head says about the body, and its end. Whether the body, if there is one, follows. */
-static bool append_framing(lua_State *L, http_build *b, int status, unsigned flags, int body, size_t size) {
+static bool append_framing(lua_State *L, http_build *b, int status, unsigned flags, const body *content) {
+    const size_t size = content->size;
     bool bodiless = is_bodiless(status), silent = bodiless || flags & HEAD_ONLY;
-    if (silent && lua_isnil(L, body)) {
+    if (silent && content->is_nil) {
         if (b->length >= 0 && status >= 200 && status != 204) {
             append_length(L, b, (uint64_t)b->length);
         }
@@ -106,10 +133,13 @@ static int leave(lua_State *L, http_build *b, io *o, unsigned flags, size_t size
     int results = http_build_send(L, b, whole && !deferred ? o : NULL);
     if (results == 1) {
         lua_pushnumber(L, (lua_Number)size);
-        lua_pushboolean(L, b->closes);
-        lua_pushboolean(L, whole);
-        lua_pushboolean(L, deferred);
-        results = 5;
+        results++;
+        if (b->closes || !lua_isboolean(L, -2)) { /* else there is nothing more to be told */
+            lua_pushboolean(L, b->closes);
+            lua_pushboolean(L, whole);
+            lua_pushboolean(L, deferred);
+            results += 3;
+        }
     }
     http_build_end(b);
     return results;
@@ -119,21 +149,22 @@ static int leave(lua_State *L, http_build *b, io *o, unsigned flags, size_t size
  * `more`.
  * -> true: it has left | a string, which is to be written
  *    the bytes of the body that is sent
- *    closes: a header says that the connection ends with it; whole: the body is in it; deferred: others wait with it
+ *    closes: a header says that the connection ends with it; whole: the body is in it; deferred: others wait with it.
+ *    What has left and closes nothing goes without these three
  * | nil, err, code */
 static int http_send(lua_State *L) {
     lua_settop(L, 6);
     const unsigned flags = (unsigned)lua_tointeger(L, 2);
     const int status = check_status(L, 3, "send", 200);
-    const size_t size = measure(L, 6);
+    const body content = body_at(L, 6);
     http_build *b = http_build_begin(L, "send");
     append_response(L, b, status, flags, 4);
-    bool follows = append_framing(L, b, status, flags, 6, size);
-    if (follows && size <= SMALL) {
-        append_body(L, b, 6);
+    bool follows = append_framing(L, b, status, flags, &content);
+    if (follows && content.size <= SMALL) {
+        append_body(L, b, &content);
     }
     io *o = io_get(&runtime_of_task(L)->executor, *(const momo_token *)lua_touserdata(L, 1));
-    return leave(L, b, o, flags, follows ? size : 0, !follows || size <= SMALL);
+    return leave(L, b, o, flags, follows ? content.size : 0, !follows || content.size <= SMALL);
 }
 
 /* http_start(flags, status, headers, more) -> the head of an answer whose body comes piece by piece, whether a header says

@@ -295,7 +295,7 @@ local function finish(self, request, response, ok)
   if server.access_log then
     server.access_log(request, response, now() - self.began)
   end
-  response.connection = nil
+  response[responses.CONNECTION] = nil
   if content ~= NONE or self.websocket then
     clean_up(self, content, ok)
   end

@@ -87,7 +87,7 @@ function M.accept(request, response, options)
     })
     return nil, "EPROTO: " .. text, "EPROTO"
   end
-  local protocol, connection = choose(request, options.protocols), response.connection
+  local protocol, connection = choose(request, options.protocols), response:fresh "websocket"
   local stream, err, code = response:upgrade("websocket", {
     ["Sec-WebSocket-Accept"] = native.websocket_accept(request:header "sec-websocket-key"),
     ["Sec-WebSocket-Protocol"] = protocol,

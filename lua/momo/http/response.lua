@@ -23,8 +23,9 @@ local DISCARD = 256 * 1024 -- bytes of a request's body that are read for the sa
 ---@field sent boolean something of the answer has left, or is about to
 ---@field bytes integer of the body that were sent
 ---@field private request momo.http.Request
----@field private connection momo.http.Connection? which keeps the state of the answer; nil: the exchange is over
+---@field private [1] momo.http.Connection? which keeps the state of the answer; nil: the exchange is over
 local Response = { __name = "momo.http.Response" }
+local CONNECTION = 1 -- in the array, which is one piece of memory with the table
 
 -- What is kept in the connection, which serves again, while each request has a response of its own.
 local KEPT = { status = true, sent = true, bytes = true, request = true }
@@ -34,7 +35,7 @@ function Response.__index(self, key)
   if method then
     return method
   end
-  local connection = rawget(self, "connection")
+  local connection = rawget(self, CONNECTION)
   if key == "headers" then
     local headers = connection and connection.headers or {}
     if connection then
@@ -47,7 +48,7 @@ function Response.__index(self, key)
 end
 
 function Response.__newindex(self, key, value)
-  local connection = rawget(self, "connection")
+  local connection = rawget(self, CONNECTION)
   if key == "headers" and connection then
     connection.headers = value
   else
@@ -55,7 +56,7 @@ function Response.__newindex(self, key, value)
   end
 end
 
-local M = {}
+local M = { CONNECTION = CONNECTION }
 
 ---A response to the request that a connection is about to handle.
 ---@param connection momo.http.Connection
@@ -64,7 +65,7 @@ function M.new(connection)
   local name = connection.server.name
   connection.state, connection.status, connection.sent, connection.bytes = false, nil, false, 0
   connection.headers = name and { Server = name } or nil
-  return setmetatable({ connection = connection }, Response)
+  return setmetatable({ connection }, Response)
 end
 
 local function dead()
@@ -103,7 +104,7 @@ local function fresh(self, method)
   if getmetatable(self) ~= Response then
     check.self(self, Response, "response", method)
   end
-  local connection = self.connection
+  local connection = self[CONNECTION]
   if not connection then
     return dead()
   elseif connection.state then
@@ -199,7 +200,7 @@ end
 -- The connection of a response that was started.
 local function open(self, method)
   check.self(self, Response, "response", method)
-  local connection = self.connection
+  local connection = self[CONNECTION]
   if not connection then
     return dead()
   elseif not connection.state or connection.state == "done" then
@@ -279,7 +280,7 @@ function Response:copy(from, n)
   if not ok then
     return nil, err, code, "to"
   end
-  return copied(self.connection, copy(from, self.connection.stream, n))
+  return copied(self[CONNECTION], copy(from, self[CONNECTION].stream, n))
 end
 
 ---Ends a streamed answer: otherwise done when the handler returns.
