@@ -3,6 +3,7 @@
 ---    MOMO_SEED=n ./dev test [asan] api_fuzz      runs the programs of one seed alone, and shows what they do
 ---    MOMO_SOAK=seconds ./dev test [asan] fuzz    goes on with new seeds for so long
 
+local folder = require "spec.support.folder"
 local support = require "spec.support"
 
 local SEED, SOAK = tonumber(os.getenv "MOMO_SEED"), tonumber(os.getenv "MOMO_SOAK")
@@ -25,8 +26,8 @@ end
 
 -- Runs the seeds from first to last; raises what went wrong with one of them.
 local function run(kind, runner, first, last)
-  local status, out, err = support.shell(("exec %s spec/fuzz/session.lua %s %d %d"):format(runners[runner], kind, first,
-    last))
+  local status, out, err = support.shell(("TMPDIR=%s exec %s spec/fuzz/session.lua %s %d %d"):format(
+    support.quote(folder.make {}), runners[runner], kind, first, last))
   if SEED then
     io.stderr:write(err, out)
   end

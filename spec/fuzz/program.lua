@@ -7,6 +7,7 @@ local copies = require "spec.fuzz.copies"
 local descriptors = require "spec.support.descriptors"
 local sockets = require "spec.fuzz.sockets"
 local streams = require "spec.fuzz.streams"
+local system = require "spec.fuzz.system"
 local threads = require "spec.fuzz.threads"
 local waiting = require "spec.fuzz.waiting"
 local worlds = require "spec.fuzz.world"
@@ -19,7 +20,8 @@ local M = {}
 local waits = { waiting.semaphore, waiting.mutex, waiting.notify, channels.of_tasks, channels.oneshots }
 local moves = { streams.conversation, streams.conversation, copies.chain, copies.both, copies.frames, sockets.tcp,
   sockets.unix, sockets.datagrams }
-local others = { channels.of_threads, waiting.tasks, waiting.tasks }
+local others = { channels.of_threads, waiting.tasks, waiting.tasks, system.files,
+  system.programs, system.http }
 local across = { threads.gather, threads.echo, threads.program }
 
 local function kinds_of(options)
