@@ -127,6 +127,18 @@ static int task_name(lua_State *L) {
     return 1;
 }
 
+/* set_name(task, name): the fields keep it */
+static int task_set_name(lua_State *L) {
+    const handle *h = self(L, "set_name");
+    push_fields(L, 1, 0);
+    lua_pushvalue(L, 2);
+    lua_setfield(L, -2, "name");
+    if (h->task) {
+        h->task->name = lua_tostring(L, 2);
+    }
+    return 0;
+}
+
 /* fields(task) -> its table: name, locals */
 static int task_fields(lua_State *L) {
     self(L, "fields");
@@ -144,13 +156,8 @@ const metatable task_metatable = {"momo.task", NULL, UP_TASK};
 static const metatable cancelled_metatable = {"momo.cancelled", NULL, UP_CANCELLED};
 static const metatable *const metatables[] = {&task_metatable, &cancelled_metatable, NULL};
 static const function functions[] = {
-    {"cancel", task_cancel_with},
-    {"status", task_status},
-    {"id", task_id},
-    {"traceback", task_traceback},
-    {"task_name", task_name},
-    {"fields", task_fields},
-    {"has_locals", task_has_locals},
-    {NULL, NULL},
+    {"cancel", task_cancel_with},  {"status", task_status},         {"id", task_id},
+    {"traceback", task_traceback}, {"task_name", task_name},        {"set_name", task_set_name},
+    {"fields", task_fields},       {"has_locals", task_has_locals}, {NULL, NULL},
 };
 const module handle_module = {.functions = functions, .metatables = metatables};

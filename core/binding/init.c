@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "binding/embedded.h"
+#include "binding/holder.h"
 #include "binding/runtime.h"
 #include "ffi/header.h"
 #include "loop/signals.h"
@@ -45,6 +46,7 @@
     _(channel_end)    \
     _(thread_channel) \
     _(thread)         \
+    _(holder)         \
     _(offload)        \
     _(blocking)
 
@@ -146,6 +148,7 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
         return luaL_error(L, "momo: no event loop: %s: %s", momo_error_name(status), momo_error_text(status));
     }
     ex->user = rt;
+    holder_init(rt);
     list_init(&rt->reports.link);
     for (int up = UP_RUNTIME + 1; up <= UP_COUNT; up++) {
         lua_newtable(L);

@@ -7,6 +7,7 @@
 
 #include "loop/io.h"
 #include "loop/scope.h"
+#include "thread/thread.h"
 #include "binding/live.h"
 #include "binding/task.h"
 
@@ -117,10 +118,15 @@ static int run_set_virtual(lua_State *L) {
     return 0;
 }
 
+/* set_grace(seconds, or nil for the usual): that threads have to hear of a stop */
+static int run_set_grace(lua_State *L) {
+    executor *ex = open_executor(L);
+    ex->threads.grace = luaL_optnumber(L, 1, ex->threads.own ? ex->threads.own->grace : EXECUTOR_GRACE);
+    return 0;
+}
+
 static const function functions[] = {
-    {"run", task_run},
-    {"unjoined", task_unjoined},
-    {"set_virtual", run_set_virtual},
+    {"run", task_run}, {"set_grace", run_set_grace}, {"unjoined", task_unjoined}, {"set_virtual", run_set_virtual},
     {NULL, NULL},
 };
 const module run_module = {.functions = functions};

@@ -24,8 +24,8 @@ void *push_object(lua_State *L, size_t size, const metatable *m) {
     return object;
 }
 
-void find_place(lua_State *L, lua_State *co, bool outermost, lua_Debug *place) {
-    const char *own = runtime_of(L)->own;
+void find_place_in(const runtime *rt, lua_State *co, bool outermost, lua_Debug *place) {
+    const char *own = rt->own;
     lua_Debug where;
     *place = (lua_Debug){.short_src = "?"};
     for (int level = 0; lua_getstack(co, level, &where); level++) {
@@ -37,6 +37,10 @@ void find_place(lua_State *L, lua_State *co, bool outermost, lua_Debug *place) {
             }
         }
     }
+}
+
+void find_place(lua_State *L, lua_State *co, bool outermost, lua_Debug *place) {
+    find_place_in(runtime_of(L), co, outermost, place);
 }
 
 static void push_place(lua_State *L) {

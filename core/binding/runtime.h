@@ -43,11 +43,18 @@ typedef struct runtime {
     const char *why;               /* why the executor is stopping */
     struct http_build *http_build; /* where heads are built, or NULL (http_build.c) */
     struct sealed_shared *tls;     /* of the streams that speak TLS; NULL until the first (tls.c) */
+    struct compiled *compiled;     /* code whose place is known, or NULL: nobody wants to know (holder.c) */
     unsigned idle;                 /* coroutines that wait for a task */
     unsigned failed;               /* entries of UP_FAILURES */
     unsigned unjoined;             /* tasks and threads that failed and that nobody has joined */
     uint32_t random;               /* where select begins; the same in every run */
     bool stopped;                  /* the run was stopped before main ended */
+
+    struct { /* the hook that asks who holds the thread is set; and what was set before it */
+        bool hooked;
+        lua_Hook hook;
+        int mask, count;
+    } asks;
 } runtime;
 
 static inline runtime *runtime_of(lua_State *L) {
@@ -102,7 +109,9 @@ static inline int slot_of(const task *t) {
 /* Empties the task's place in a sparse table. Allocates nothing. */
 void forget(lua_State *, enum upvalue table, const task *);
 
-/* Where a coroutine is, in the innermost or the outermost Lua function that is not Momo's own: "?" and 0 if in none. */
+/* Where a coroutine is, in the innermost or the outermost Lua function that is not Momo's own: "?" and 0 if in none. Allocates
+ * nothing. */
+void find_place_in(const runtime *, lua_State *co, bool outermost, lua_Debug *place);
 void find_place(lua_State *, lua_State *co, bool outermost, lua_Debug *place);
 /* Raises "FILE:LINE: text", with the place where the user's code called Momo. */
 int throw(lua_State *, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -28,6 +28,7 @@ typedef struct lua_thread {
     char *failure; /* what is reported of its error; NULL: the error's own text */
     bool failed;
     bool started;
+    bool watched;     /* its compiled code is to be noted, as its parent's is */
     bool left_behind; /* what the child writes is not to be looked at */
     bool unjoined;    /* counted in runtime.unjoined */
 } lua_thread;
@@ -170,6 +171,7 @@ static int thread_start_child(lua_State *L) {
     t->index = (unsigned)lua_tointeger(L, 2);
     snprintf(t->name, sizeof t->name, "%s", lua_tostring(L, 3));
     t->thread.cpu = lua_isnil(L, 4) ? -1 : (int)lua_tointeger(L, 4);
+    t->watched = rt->compiled;
     t->thread.main = run_child;
     t->thread.seen = on_seen;
     t->thread.free = free_thread;
@@ -246,11 +248,12 @@ static int thread_name(lua_State *L) {
     return 1;
 }
 
-/* thread_attach(): on the child: from here on its parent can stop it */
+/* thread_attach() -> whether its compiled code is to be noted: on the child: from here on its parent can stop it */
 static int thread_attach_child(lua_State *L) {
     lua_thread *t = lua_thread_of(L);
     thread_attach(&t->thread, &runtime_of(L)->executor);
-    return 0;
+    lua_pushboolean(L, t->watched);
+    return 1;
 }
 
 /* thread_describe_failure(text): on the child: its error as it is reported */

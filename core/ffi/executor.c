@@ -47,6 +47,6 @@ void momo_stop(momo_executor *ex) {
     executor_stop(ex);
 }
 
-int momo_stop_on_signals(momo_executor *ex) {
-    return signals_stop(ex);
+int momo_stop_on_signals(momo_executor *ex, double grace_seconds) {
+    return signals_stop(ex, grace_seconds);
 }

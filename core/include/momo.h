@@ -53,8 +53,9 @@ int momo_draining(const momo_executor *executor);
 /* Lets nobody in any more who asks the listener, which is to be closed once those who have asked were let in. Negative: others
  * may have it too, so it is theirs to let them in. */
 int momo_refuse(momo_executor *executor, const momo_token *listener);
-/* The first SIGINT or SIGTERM stops the executor; the signal's default action is in force again from then on. */
-int momo_stop_on_signals(momo_executor *executor);
+/* The first SIGINT or SIGTERM stops the executor; the second one kills the process, and so does the first one if some thread does
+ * not hear of it for so long: it is said who holds that. */
+int momo_stop_on_signals(momo_executor *executor, double grace_seconds);
 
 /* Wakes the first that waits: 1, or 0 if nobody does. */
 int momo_queue_wake(momo_queue *queue);

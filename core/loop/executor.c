@@ -104,11 +104,13 @@ int executor_init(executor *ex) {
     list_init(&ex->drivers);
     list_init(&ex->dirty);
     list_init(&ex->ends);
+    ex->threads.grace = EXECUTOR_GRACE;
     list_init(&ex->threads.children);
     wheel_timer_init(&ex->threads.drain_grace.wheel);
     wheel_timer_init(&ex->threads.stop_grace.wheel);
     list_init(&ex->threads.driver.link);
     list_init(&ex->signals.waiters);
+    list_init(&ex->holder.link);
     slab_init(&ex->tasks, sizeof(task));
     slab_init(&ex->ios, sizeof(io));
     wheel_init(&ex->wheel, executor_now_ms(ex));
@@ -148,6 +150,9 @@ void executor_deinit(executor *ex) {
     drain_reset(ex);
     list_init(&ex->ready);
     ex->current = NULL;
+    if (ex->running) { /* os.exit(code, true) in a task */
+        holder_leave(ex);
+    }
     ex->running = false;
     ex->closed = true;
 }
@@ -309,6 +314,10 @@ bool executor_run(executor *ex) {
     bool ended = false;
     executor_running = ex;
     ex->running = true;
+    if (outer) {
+        holder_leave(outer);
+    }
+    holder_enter(ex);
     ex->window = FIRST_WINDOW;
     for (;;) {
         bool took_long = run_window(ex);
@@ -338,6 +347,10 @@ bool executor_run(executor *ex) {
         } else if (!wait_idle(ex)) {
             break;
         }
+    }
+    holder_leave(ex);
+    if (outer) {
+        holder_enter(outer);
     }
     ex->running = false;
     if (ended) {

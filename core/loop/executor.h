@@ -19,6 +19,7 @@
 #include <uv.h>
 
 #include "include/momo.h"
+#include "loop/holder.h"
 #include "loop/inbox.h"
 #include "loop/poller.h"
 #include "base/list.h"
@@ -33,6 +34,7 @@ enum {
     EXECUTOR_SIGNALS = 31,                      /* that there are; no real-time ones */
     EXECUTOR_SCRATCH = 64 * 1024,               /* the most that one read returns, where it names no other limit; */
     EXECUTOR_BEYOND = 4 * 1024,                 /* room behind: so much exactly would look like a part of more */
+    EXECUTOR_GRACE = 3,                         /* seconds that a thread has to hear of a stop, where nothing is said */
     EXECUTOR_FAILURE = 1024,                    /* bytes of the text of a failure */
     EXECUTOR_BATCH = 16,                        /* datagrams that one call takes, */
     EXECUTOR_DATAGRAM = EXECUTOR_SCRATCH + 256, /* and the place of each: its bytes, and what is known of it */
@@ -135,12 +137,14 @@ struct momo_executor {
 
     poller poller;
     inbox inbox;        /* what other threads tell this one */
+    holder holder;      /* what they can learn of it while it is in a task */
     list dirty;         /* dirty_entry: what its tasks have written for other threads since the last flush */
     list ends;          /* of channels between threads */
     cpu_set_t cpus;     /* that the process may use; a pinned thread's own set is smaller */
     struct pool *pools; /* threads for calls that block (pool.h) */
 
     struct {
+        double grace;       /* seconds that those it started have to hear of a stop */
         struct thread *own; /* that this executor runs on, where another one started it */
         list children;      /* that this executor started and whose end it has not seen yet */
         unsigned count;     /* of these: they keep a run alive */

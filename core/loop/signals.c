@@ -8,11 +8,16 @@
 #include <stdatomic.h>
 
 #include "loop/drain.h"
+#include "loop/grace.h"
 #include "loop/io.h"
 
 /* Signals that tasks have taken over, on any thread: bit number - 1. The process's own, as their actions are: whoever took one
  * over may be gone, and it stays so. */
 static _Atomic uint64_t signals_taken;
+
+bool signals_are_taken(int number) {
+    return atomic_load(&signals_taken) & signal_bit(number);
+}
 
 /* ---- what tasks wait for ---- */
 
@@ -64,32 +69,30 @@ void signals_outlive(const executor *ex) {
 
 static void on_stop_signal(uv_signal_t *watcher, int number) {
     executor *ex = watcher->data;
-    if (atomic_load(&signals_taken) & signal_bit(number)) {
-        return;
+    if (!signals_are_taken(number)) {
+        drain_begin(ex, executor_stop);
     }
-    uv_signal_stop(&ex->signals.stop[0]);
-    uv_signal_stop(&ex->signals.stop[1]);
-    drain_begin(ex, executor_stop);
 }
 
-int signals_stop(executor *ex) {
-    static const int numbers[] = {SIGINT, SIGTERM};
+int signals_stop(executor *ex, double grace_seconds) {
+    static const int both[] = {SIGINT, SIGTERM};
+    int numbers[2], count = 0;
     for (int i = 0; i < 2; i++) {
         uv_signal_t *watcher = &ex->signals.stop[i];
         int status = uv_signal_init(&ex->loop, watcher);
         struct sigaction now;
-        if (status == 0 && sigaction(numbers[i], NULL, &now) == 0 && now.sa_handler == SIG_IGN) {
+        if (status == 0 && sigaction(both[i], NULL, &now) == 0 && now.sa_handler == SIG_IGN) {
             continue; /* as of a script's background job, which survives Ctrl-C */
         }
         if (status == 0) {
             watcher->data = ex;
-            /* the kernel puts the default back */
-            status = uv_signal_start_oneshot(watcher, on_stop_signal, numbers[i]);
+            status = uv_signal_start(watcher, on_stop_signal, both[i]);
         }
         if (status < 0) {
             return status;
         }
+        numbers[count++] = both[i];
     }
     uv_run(&ex->loop, UV_RUN_NOWAIT);
-    return 0;
+    return grace_watch(numbers, count, grace_seconds);
 }

@@ -20,5 +20,8 @@ int signals_take(executor *, uint64_t set);
 void signals_wait(task *, uint64_t set);
 /* What an executor that is gone has taken over stays so. */
 void signals_outlive(const executor *);
-/* The first SIGINT or SIGTERM stops the executor; the signal's default action is in force again from then on. */
-int signals_stop(executor *);
+/* Whether a task of any thread has ever taken it over. */
+bool signals_are_taken(int number);
+/* The first SIGINT or SIGTERM stops the executor, and the process if a thread does not hear of it in time (grace.h); the second
+ * one kills. 0, or negative. */
+int signals_stop(executor *, double grace_seconds);

@@ -85,6 +85,7 @@ typedef struct task {
     timer timer;           /* pending while it waits with a deadline */
     uint64_t deadline_ms;  /* of the operation under way; kept over spurious wake-ups */
     const char *waits_for; /* the operation's name, while WAITING */
+    const char *name;      /* of those who set user, too: NULL, or as long as the task lives */
     void *kept;            /* of those who set user, with the slot as well: what it waits in is kept alive */
 
     struct task *cancel_next; /* behind it in executor.cancel_first */

@@ -5,13 +5,13 @@
 #include "thread/thread.h"
 
 #include "loop/drain.h"
+#include "loop/grace.h"
 #include "thread/channel.h"
 
 #include <sched.h>
 #include <time.h>
 
-/* How long a thread has to hear of a stop, and how long a state that is closed waits for all of its threads together. */
-enum { STOP_GRACE_SECONDS = 3 };
+enum { NS_PER_S = 1000000000, ETERNITY_SECONDS = 1000000000 };
 
 static void stop(thread *t) {
     pthread_mutex_lock(&t->lock);
@@ -96,7 +96,7 @@ static void on_drain(executor *ex) {
     }
     if (!ex->clock.virtual && !list_empty(&ex->threads.children)) {
         ex->threads.drain_grace.expired = on_drain_grace_over;
-        wheel_insert(&ex->wheel, &ex->threads.drain_grace.wheel, executor_deadline_ms(ex, STOP_GRACE_SECONDS));
+        wheel_insert(&ex->wheel, &ex->threads.drain_grace.wheel, executor_deadline_ms(ex, ex->threads.grace));
     }
 }
 
@@ -233,9 +233,13 @@ static void leave_behind(thread *t) {
     remove_thread(t);
 }
 
-/* Leaves the threads behind that have not heard of a stop in time: they compute. */
+/* Leaves the threads behind that have not heard of a stop in time: they compute. Where a signal stops the process, that will end
+ * with them (loop/grace.h). */
 static void on_stop_grace_over(timer *timer) {
     executor *ex = list_entry(timer, executor, threads.stop_grace);
+    if (grace_begun()) {
+        return;
+    }
     for (list *node = ex->threads.children.next, *next; node != &ex->threads.children; node = next) {
         thread *t = list_entry(node, thread, link);
         next = node->next;
@@ -254,7 +258,7 @@ static void on_stop(executor *ex) {
     }
     if (!ex->clock.virtual && !list_empty(&ex->threads.children) && !wheel_pending(&ex->threads.stop_grace.wheel)) {
         ex->threads.stop_grace.expired = on_stop_grace_over;
-        wheel_insert(&ex->wheel, &ex->threads.stop_grace.wheel, executor_deadline_ms(ex, STOP_GRACE_SECONDS));
+        wheel_insert(&ex->wheel, &ex->threads.stop_grace.wheel, executor_deadline_ms(ex, ex->threads.grace));
     }
 }
 
@@ -283,6 +287,7 @@ int thread_start(thread *t, executor *parent) {
     t->parent = parent;
     t->executor = NULL;
     t->cpus = parent->cpus;
+    t->grace = parent->threads.grace;
     t->drains = parent->drain.begun;
     t->stopped = parent->stopping;
     t->holds = t->drain_heard = t->heard = t->over = t->orphaned = t->idle = t->dismissed = false;
@@ -335,6 +340,7 @@ void thread_attach(thread *t, executor *ex) {
     ex->threads.own = t;
     drive(ex);
     ex->cpus = t->cpus;
+    ex->threads.grace = t->grace;
     pthread_mutex_lock(&t->lock);
     t->executor = ex;
     bool drains = t->drain_heard = t->drains, stopped = t->heard = t->stopped;
@@ -355,10 +361,17 @@ void thread_detach(thread *t) {
     pthread_mutex_unlock(&t->lock);
 }
 
+/* The state that is closed waits for all of its threads together. */
 void threads_finish(executor *ex) {
+    double grace = ex->threads.grace < ETERNITY_SECONDS ? ex->threads.grace : ETERNITY_SECONDS;
     struct timespec end;
     clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += STOP_GRACE_SECONDS;
+    end.tv_sec += (time_t)grace;
+    end.tv_nsec += (long)((grace - (double)(time_t)grace) * NS_PER_S);
+    if (end.tv_nsec >= NS_PER_S) {
+        end.tv_nsec -= NS_PER_S;
+        end.tv_sec++;
+    }
     on_stop(ex);
     while (!list_empty(&ex->threads.children)) {
         thread *t = list_entry(list_first(&ex->threads.children), thread, link);

@@ -25,6 +25,7 @@ typedef struct thread {
     pthread_t os;
     int cpu;                       /* that it is pinned to, or -1 */
     cpu_set_t cpus;                /* that the process may use */
+    double grace;                  /* that its own threads have, as its parent's */
     list joiners;                  /* the parent's tasks that wait for its end */
     void (*main)(struct thread *); /* on the thread: all that it does */
     void (*seen)(struct thread *); /* on the parent's: the thread has ended, its joiners are about to be woken */

@@ -60,9 +60,9 @@ end
 ---The function has no upvalues but modules, which are required again there. Arguments and results are copied, or moved,
 ---as values of a channel are (see `momo.thread.Sender`); nil can be one.
 ---
----`stop` reaches a thread when it suspends. One that has not heard of it for 3 seconds, as it computes, is left behind
----with a message on stderr, and ends with the process; so is one that has not ended 3 seconds after its parent's Lua
----state was closed.
+---`stop` reaches a thread when it suspends. One that has not heard of it for 3 seconds (option `grace` of `run`), as it
+---computes, is left behind with a message on stderr, and ends with the process; so is one that has not ended as long
+---after its parent's Lua state was closed.
 ---
 ---Codes: EINVAL this process can't use that CPU; EAGAIN the system has no more threads; EMFILE.
 ---@overload fun(fn: function|string, ...: any): momo.Thread?, string?, string?

@@ -142,7 +142,7 @@ describe("figures in annotations", function()
     },
     ["internal/blocking.lua"] = { { "a pool of %d threads", "core BLOCKING_THREADS" } },
     ["internal/task.lua"] = { { "given up after %d times", "core RAISES_MAX" } },
-    ["thread.lua"] = { { "has not heard of it for %d seconds", "core STOP_GRACE_SECONDS" } },
+    ["thread.lua"] = { { "has not heard of it for %d seconds", "core EXECUTOR_GRACE" } },
   }
 
   it("are those of the source", function()

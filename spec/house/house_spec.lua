@@ -322,7 +322,7 @@ describe("the object files", function()
   end
 
   -- What the process itself has, beside what each of its threads has.
-  it("hold no variables but a thread-local pointer and the signals that the process has taken over", function()
+  it("hold no variables but a thread-local pointer and the process's own: signals, who serves, who runs", function()
     local found = {}
     for _, path in ipairs(lines_of(output_of(("find %s/CMakeFiles/core.dir %s/CMakeFiles/native.dir -name '*.o'")
       :format(support.quote(BUILD), support.quote(BUILD))))) do
@@ -332,7 +332,11 @@ describe("the object files", function()
     end
     table.sort(found, function(a, b) return a.name < b.name end)
     assert.same({
+      { name = "entered", section = ".data.rel.local" },
       { name = "executor_running", section = ".tbss" },
+      { name = "grace", section = ".bss" },
+      { name = "lock", section = ".bss" },
+      { name = "question", section = ".bss" },
       { name = "serving", section = ".bss" },
       { name = "signals_taken", section = ".bss" },
     }, found)

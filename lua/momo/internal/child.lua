@@ -24,6 +24,8 @@ end
 ---@param modules string[]? of the function's upvalues
 ---@param n integer arguments
 return function(code, modules, n, ...)
-  native.thread_attach()
+  if native.thread_attach() then
+    require "momo.internal.compiled"()
+  end
   return results(task.start({}, portable.load(code, modules, "thread.spawn"), unpack({ ... }, 1, n)))
 end

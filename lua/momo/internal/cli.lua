@@ -6,6 +6,8 @@ usage: momo [options] FILE.lua [ARGS]
   -e CODE         runs CODE instead of a file
   --threads N     N threads run the file, each in a Lua state of its own; auto: one a CPU
   --pin           pins thread i to the i-th CPU that the process may use
+  --grace S       seconds that a thread has to hear of SIGINT or SIGTERM before it is said who holds it, and the
+                  process ends; 3 where nothing is said
   --virtual       time moves only when every task waits, straight to the next deadline
   --version       shows the version
   --help          shows this
@@ -18,7 +20,7 @@ local function complain(text)
 end
 
 local function parse(words)
-  local options = { threads = 1, words = {} }
+  local options = { threads = 1, grace = 3, words = {} }
   local i = 1
   while words[i] do
     local word = words[i]
@@ -37,6 +39,12 @@ local function parse(words)
         return nil, "--threads wants a number from 1 to 1024, or auto"
       end
       options.threads = n
+    elseif word == "--grace" then
+      i = i + 1
+      options.grace = tonumber(words[i])
+      if not (options.grace and options.grace > 0) then
+        return nil, "--grace wants a number of seconds, more than 0"
+      end
     elseif word == "--pin" then
       options.pin = true
     elseif word == "--virtual" then
@@ -116,10 +124,11 @@ local function run(options)
   if cpus[1] then
     thread.pin(cpus[1])
   end
-  core.C.momo_stop_on_signals(core.executor)
+  core.C.momo_stop_on_signals(core.executor, options.grace)
+  require "momo.internal.compiled"()
 
   local failed = false
-  local ok, err, traceback = task.start({ clock = options.clock }, function()
+  local ok, err, traceback = task.start({ clock = options.clock, grace = options.grace }, function()
     for i = 2, threads do
       task.spawn(function() -- and joins it in the same turn: one that fails unjoined is reported by itself
         local other, err = thread.spawn({ cpu = cpus[i] }, "momo.internal.program", source, name, options.words)

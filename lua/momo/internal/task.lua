@@ -43,7 +43,7 @@ end
 function methods:set_name(name)
   check.self(self, Task, "task", "set_name")
   check.argument(check.is_text(name), "set_name: argument 1 must be a string without a zero byte", name)
-  native.fields(self).name = name
+  native.set_name(self, name)
 end
 
 ---The error that a cancelled task raises; `momo.is_cancelled` recognises one.
@@ -213,6 +213,7 @@ end
 ---@class momo.RunOptions
 ---@field on_error fun(err: any, task: momo.Task)? is called for each failed task that nobody joins, in place of stderr
 ---@field measure boolean? see `momo.measure`; until the run ends
+---@field grace number? seconds that a thread has to hear of a stop, then it is left behind; 3, or what its parent has
 ---@field clock "virtual"? time begins at 0 and moves only when every task waits, straight to the next deadline
 
 ---Runs main as the first task until every task has ended. The options are those of `run`.
@@ -231,6 +232,7 @@ function M.start(options, main, ...)
   if options.clock == "virtual" then
     native.set_virtual(true)
   end
+  native.set_grace(options.grace)
   local measured = options.measure and M.measure(true)
   local handle, deadlock = native.run(report, describe_deadlock, main, ...)
   if options.clock == "virtual" then
@@ -276,9 +278,13 @@ function M.run(options, ...)
   elseif type(main) ~= "function" then
     check.fail("run: argument 2 must be a function, got " .. type(main))
   end
-  check.options(options, { on_error = "function", clock = "string", measure = "boolean" }, "run")
+  check.options(options, { on_error = "function", clock = "string", grace = "number", measure = "boolean" }, "run")
   if options.clock and options.clock ~= "virtual" then
     check.fail(("run: option clock must be \"virtual\", got %q"):format(options.clock))
+  end
+  local grace = options.grace
+  if grace and (grace <= 0 or grace ~= grace) then
+    check.fail(("run: option grace must be a number of seconds, more than 0, got %s"):format(grace))
   end
   return results(M.start(options, ...))
 end
