@@ -133,7 +133,7 @@ static int sealed_flush(const layer *l, io *o) {
         s->ending = false;
         status = layer_shutdown(l->below, o);
     }
-    return status;
+    return status > 0 ? UV_EAGAIN : status;
 }
 
 static ssize_t sealed_writev(const layer *l, io *o, const struct iovec *pieces, int count) {
@@ -275,7 +275,11 @@ static int sealed_shutdown(const layer *l, io *o) {
     s->ending = true;
     int status = sealed_send(s, o, l->below);
     status = status == 0 ? sealed_flush(l, o) : status;
-    return status == UV_EAGAIN ? stream_pend(o) : status;
+    if (status == UV_EAGAIN) {
+        status = stream_pend(o);
+        return status < 0 ? status : 1;
+    }
+    return status;
 }
 
 void sealed_free(sealed *s) {

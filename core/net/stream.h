@@ -66,6 +66,6 @@ static inline int stream_flush(io *o) {
 }
 /* A layer calls it when something is left there: it is flushed when the descriptor is writable, whoever writes then. */
 int stream_pend(io *);
-/* Nothing more will be written, and the peer is told: 0; UV_EAGAIN: call it again when a write may succeed; UV_EBUSY: a write is
- * under way. What has but one end, as a pipe, is closed. */
+/* Nothing more will be written, and the peer is told: 0; 1: it will be, if the stream is not closed before. UV_EAGAIN: call it
+ * again when a write may succeed; UV_EBUSY: a write is under way. What has but one end, as a pipe, is closed. */
 int stream_shutdown(io *);

@@ -26,7 +26,8 @@ typedef struct transport {
     /* Takes bytes, which are one at least: their number. What the descriptor has not taken of them may stay in the layer
      * (stream_pend), for flush. */
     ssize_t (*writev)(const layer *, io *, const struct iovec *, int count);
-    /* Nothing more will be written: 0 once that is said. It is called again after UV_EAGAIN. It may close the stream. */
+    /* Nothing more will be written: 0 once that is said; 1: it will be, when the descriptor takes it (stream_pend). It is called
+     * again after UV_EAGAIN. It may close the stream. */
     int (*shutdown)(const layer *, io *);
     /* Gives the descriptor what lies in the layers below, and then in this one: 0, nothing is left; UV_EAGAIN, or how writing
      * failed. Called by the event when the descriptor is writable, and at the end of a write. NULL: nothing is ever left. */

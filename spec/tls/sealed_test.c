@@ -224,8 +224,8 @@ static void end_both(void) {
     for (int i = 0; i < 2; i++) {
         end *e = &ends[i], *other = &ends[1 - i];
         int status = stream_shutdown(e->io);
-        CHECK(status == 0);
-        CHECK(stream_shutdown(e->io) == 0);
+        CHECK(status >= 0);
+        CHECK(stream_shutdown(e->io) >= 0);
         for (int steps = 0; status != UV_EOF; steps++) {
             CHECK(steps < 10000);
             ask(e->io);

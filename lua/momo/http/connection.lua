@@ -337,7 +337,6 @@ end
 ---@async
 local function linger(self)
   local stream, deadline = self.stream, now() + LINGER_SECONDS
-  stream:shutdown()
   repeat
     local left = max(0, deadline - now())
     stream:set_timeout(left)
@@ -367,7 +366,9 @@ function M.serve(server, stream, peer)
   server.connections[self] = nil
   if not self.failed and not self.upgraded then
     self:flush()
-    if self.refused then
+    -- Over TLS the end is said by bytes: they may lie behind more than the system takes at once.
+    local waits = (self.refused or server.is_sealed) and C.momo_shutdown(executor, stream) > 0
+    if self.refused or waits then
       linger(self)
     end
   end

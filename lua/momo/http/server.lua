@@ -154,6 +154,7 @@ function M.serve(address, handler, options)
   check.argument(is_callable(handler), "serve: argument 2 must be a function or a router", handler)
   options = check.options(options, TYPES, "serve")
   local server = server_of(handler, options)
+  server.is_sealed = options.tls ~= nil
   local listener = address
   if type(address) == "string" then
     local err, code
