@@ -62,6 +62,15 @@ function M.with_server(handler, options, fn, transport)
   end)
 end
 
+---A further server, within a run: fn(address) while it serves.
+function M.with_server_inside(handler, options, fn)
+  local listener = tcp.listen()
+  local server = momo.spawn(momo.http.serve, listener, handler, options)
+  fn(listener:local_addr())
+  listener:close()
+  assert(server:join())
+end
+
 ---All that comes until the end.
 function M.read_all(stream)
   local pieces = {}
