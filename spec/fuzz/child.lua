@@ -81,6 +81,10 @@ end
 
 ---@param options {short: boolean?} and for `main`, those of the program; short: the process lacks descriptors or memory
 return function(role, seed, options, ...)
+  if options.short then -- allocations of Lua may fail on all threads, which LuaJIT's compiled code does not survive
+    jit.off()
+    jit.flush()
+  end
   local world = worlds.new(seed, options)
   world.starved = options.short
   local result = M[role](world, options, ...)
