@@ -204,7 +204,8 @@ static ssize_t remove_at(int parent, const char *name, int depth) {
     struct dirent *entry;
     while (errno = 0, result == 0 && (entry = readdir(folder))) {
         if (!is_dots(entry->d_name)) {
-            result = remove_at(fd, entry->d_name, depth + 1);
+            ssize_t status = remove_at(fd, entry->d_name, depth + 1);
+            result = status == UV_ENOENT ? 0 : status; /* somebody else has removed it meanwhile */
         }
     }
     closedir(folder);
