@@ -165,6 +165,39 @@ for _, size in ipairs { 64, 65536 } do
   end
 end
 
+-- HTTP: each kind of request by itself, and a client.
+local HTTP_CPU = { hello = chart({ most = 1.2, of = "epoll" }, { most = 1, of = "nginx" }),
+  pipelined = chart { most = 2, of = "epoll" } }
+local SECURE = { momo = true, nginx = true, go = true, node = true }
+
+parts.http = {}
+local function http_load(kind, title, connections, requests, only)
+  local row = HTTP_CPU[kind] or {}
+  HTTP_CPU[kind] = nil
+  local rows = load_rows(("http %s %d"):format(kind, connections),
+    ("HTTP, %s, %s connections"):format(title, grouped(connections)), row)
+  table.insert(parts.http, { kind = "http", arguments = "", only = only, rows = rows,
+    prefix = ("%s/load_http %s:%d:%d "):format(BENCH, kind, connections, requests) })
+end
+http_load("hello", "hello", 64, 6000)
+http_load("hello", "hello", 1000, 6000)
+http_load("header", "a header is read", 64, 6000)
+http_load("json", "JSON", 64, 6000)
+http_load("small", "1 KiB from memory", 64, 5000)
+http_load("large", "1 MiB from memory", 8, 150)
+http_load("upload", "upload of 64 KiB", 64, 1500)
+http_load("file_small", "file of 1 KiB", 64, 4000)
+http_load("file_small", "file of 1 KiB", 1000, 4000)
+http_load("file_large", "file of 1 MiB", 8, 150)
+http_load("pipelined", "16 pipelined, all of them", 64, 1000)
+http_load("tls", "hello over TLS", 64, 4000, SECURE)
+http_load("websocket", "WebSocket echo of 64 B", 64, 6000, { momo = true })
+table.insert(parts.http, { kind = "http_client", prefix = BENCH .. "/load_http client ", arguments = "64 %d",
+  count = 6400, rows = {
+    { key = "http client", title = "HTTP client, 64 connections kept: its CPU", unit = "us",
+      scale = 1000, chart = true },
+  } })
+
 parts.threads = {}
 for _, row in ipairs {
   { key = "numbers", count = 300000, title = "numbers between two threads", unit = "M/s", rate = 1000,
@@ -202,5 +235,5 @@ parts.start = {
 
 return {
   parts = parts,
-  order = { "tasks", "channels", "sleep", "echo", "connections", "network", "threads", "start" },
+  order = { "tasks", "channels", "sleep", "echo", "connections", "network", "http", "threads", "start" },
 }

@@ -18,25 +18,18 @@
  * The server listens on 127.0.0.1, sends back what it gets, and prints its port, or its path, as its first line. Each
  * connection has one message under way at a time. CPU time is user and system time of all the server's threads. */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { GREETING = 64, MESSAGE_MAX = 64 * 1024, EVENTS = 256, BURST = 64, LINE = 108 };
+#include "start.h"
+
+enum { GREETING = 64, MESSAGE_MAX = 64 * 1024, EVENTS = 256, BURST = 64 };
 
 struct connection {
     int fd;
@@ -50,59 +43,6 @@ static int socket_type = SOCK_STREAM;
 static struct sockaddr_storage address;
 static socklen_t address_size;
 static char message[MESSAGE_MAX];
-
-static _Noreturn void fail(const char *what) {
-    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-    exit(1); /* the servers die with us */
-}
-
-static uint64_t read_clock(clockid_t clock) {
-    struct timespec now;
-    if (clock_gettime(clock, &now) < 0) fail("clock");
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static void *allocate(size_t count, size_t size) {
-    void *memory = calloc(count, size);
-    if (memory == NULL) fail("memory");
-    return memory;
-}
-
-/* Pins to the nth CPU that the process may use, if there are so many. */
-static void pin(int n) {
-    cpu_set_t all, one;
-    CPU_ZERO(&one);
-    if (sched_getaffinity(0, sizeof all, &all) < 0) return;
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (CPU_ISSET(cpu, &all) && n-- == 0) {
-            CPU_SET(cpu, &one);
-            sched_setaffinity(0, sizeof one, &one);
-            return;
-        }
-    }
-}
-
-/* Starts a program on the nth CPU, or on any if n is negative, and reads its first line. */
-static pid_t start_program(char **argv, int cpu, char line[LINE]) {
-    int ends[2];
-    if (pipe(ends) < 0) fail("pipe");
-    pid_t pid = fork();
-    if (pid < 0) fail("fork");
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (cpu >= 0) pin(cpu);
-        dup2(ends[1], STDOUT_FILENO);
-        close(ends[0]);
-        close(ends[1]);
-        execvp(argv[0], argv);
-        perror(argv[0]);
-        _exit(1);
-    }
-    close(ends[1]);
-    FILE *lines = fdopen(ends[0], "r"); /* stays open: a server may go on printing */
-    if (lines == NULL || fscanf(lines, "%107s", line) != 1) fail("the server did not print where it listens");
-    return pid;
-}
 
 /* With one more argument, if there is one. */
 static void start_server(char **argv, char *argument, bool pinned) {
@@ -209,11 +149,6 @@ static void exchange(int poll, struct connection *all, int connections, size_t s
     }
 }
 
-static int compare(const void *a, const void *b) {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
 static void echo(int connections, size_t size, int requests) {
     int poll = epoll_create1(0), warm_up = requests / 10 + connections;
     struct connection *all = allocate((size_t)connections, sizeof *all);
@@ -231,10 +166,7 @@ static void echo(int connections, size_t size, int requests) {
     cpu_ns = read_clock(server_clock) - cpu_ns;
     wall_ns = read_clock(CLOCK_MONOTONIC) - wall_ns;
 
-    qsort(latencies_ns, (size_t)requests, sizeof *latencies_ns, compare);
-    printf("%.1f %.0f %.2f %.2f %.2f\n", (double)cpu_ns / requests, requests / ((double)wall_ns / 1e9),
-           latencies_ns[requests / 2] / 1e3, latencies_ns[(int)(requests * 0.99)] / 1e3,
-           latencies_ns[(int)(requests * 0.999)] / 1e3);
+    print_load(requests, cpu_ns, wall_ns, latencies_ns);
     for (int i = 0; i < connections; i++) close(all[i].fd);
     close(poll);
     free(all);
