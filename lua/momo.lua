@@ -26,6 +26,7 @@ local M = {
   scope = scope.scope,
   shield = scope.shield,
   race = scope.race,
+  any = scope.any,
   all = scope.all,
   select = require("momo.internal.select").select,
   time = require "momo.time",

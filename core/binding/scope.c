@@ -103,6 +103,36 @@ static int lua_scope_wait(lua_State *L) {
     return op_run(L, &kind);
 }
 
+/* scope_limit(scope, places) */
+static int lua_scope_limit(lua_State *L) {
+    scope_limit(&check_scope(L)->scope, (unsigned)lua_tonumber(L, 2));
+    return 0;
+}
+
+/* One that was woken has got its place. */
+static int attempt_place(lua_State *L, op *o) {
+    scope *s = &check_scope(L)->scope;
+    if (!o->woken && s->task && s->room == 0) {
+        return UV_EAGAIN;
+    }
+    s->room -= !o->woken && s->task;
+    return 0;
+}
+
+static int park_place(lua_State *L, op *o) {
+    lua_scope *s = check_scope(L);
+    lua_pushvalue(L, 1);
+    lua_rawseti(L, UP(WAITS), slot_of(o->task)); /* it must live as long, even if the task's coroutine is torn away */
+    o->task->kept = s;
+    return op_park_in(o, &s->scope.places);
+}
+
+/* scope_place(scope): waits for a place of one that is limited | nil, err, code: the scope has ended */
+static int lua_scope_place(lua_State *L) {
+    static const op_kind kind = {.name = "spawn", .attempt = attempt_place, .park = park_place};
+    return op_run(L, &kind);
+}
+
 /* scope_failure(scope) -> the child that failed first, or true, and its error | nothing; the error keeps its traceback */
 static int lua_scope_failure(lua_State *L) {
     lua_scope *s = check_scope(L);
@@ -148,12 +178,8 @@ void scope_failed(lua_State *L, task *t) {
 
 static const metatable *const metatables[] = {&scope_metatable, NULL};
 static const function functions[] = {
-    {"scope_enter", lua_scope_enter},
-    {"scope_leave", lua_scope_leave},
-    {"scope_cancel", lua_scope_cancel},
-    {"scope_wait", lua_scope_wait},
-    {"scope_failure", lua_scope_failure},
-    {"check_cancelled", lua_check_cancelled},
-    {NULL, NULL},
+    {"scope_enter", lua_scope_enter},     {"scope_leave", lua_scope_leave},         {"scope_cancel", lua_scope_cancel},
+    {"scope_wait", lua_scope_wait},       {"scope_limit", lua_scope_limit},         {"scope_place", lua_scope_place},
+    {"scope_failure", lua_scope_failure}, {"check_cancelled", lua_check_cancelled}, {NULL, NULL},
 };
 const module scope_module = {.functions = functions, .metatables = metatables};

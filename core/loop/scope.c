@@ -45,6 +45,9 @@ void scope_leave(scope *s) {
     }
     *link = s->outer;
     s->task = NULL;
+    if (s->limited) {
+        task_wake_all(&s->places, WAKE_CLOSED);
+    }
     if (t->cancelled || s->shield) {
         task_refresh(t);
         if (!t->cancelled) {
@@ -131,10 +134,19 @@ void scope_add(scope *s, task *t) {
     list_push(&s->children, &t->sibling);
 }
 
+void scope_limit(scope *s, unsigned places) {
+    s->limited = true;
+    list_init(&s->places);
+    s->room = places;
+}
+
 void scope_remove(task *t) {
     scope *s = t->parent;
     t->parent = NULL;
     list_remove(&t->sibling);
+    if (s->limited && !task_wake_first(&s->places, WAKE_READY)) {
+        s->room++;
+    }
     if (list_empty(&s->children)) {
         task_wake_all(&s->waiters, WAKE_READY);
     }

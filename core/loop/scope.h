@@ -24,6 +24,9 @@ typedef struct scope {
     bool reached;    /* a cancellation from outside has reached its children */
     list children;   /* tasks, by their sibling */
     list waiters;    /* for the children's end */
+    bool limited;    /* only so many children at once: */
+    unsigned room;   /* places that nobody has, */
+    list places;     /* and tasks that wait for one; a place that gets free is handed to the first */
 } scope;
 
 /* The innermost scope that is cancelled, if no shield is between; NULL: if anything is in force, then a cancellation of the
@@ -42,5 +45,7 @@ void scope_reach_children(task *);
 void scope_break_shields(executor *);
 /* A task that is about to be started becomes a child; of a cancelled scope, it is cancelled from birth. */
 void scope_add(scope *, task *);
+/* From now on the scope has so many places for children at once, of which each is taken before. */
+void scope_limit(scope *, unsigned places);
 /* A child has ended: the last one wakes the waiters. */
 void scope_remove(task *);

@@ -381,6 +381,9 @@ for kind, channel in pairs { [""] = sync.channel, [" between threads"] = thread.
   rows["recv" .. kind] = receiving_by(function(rx)
     return function(timeout) return rx:recv(timeout) end, true
   end)
+  rows["recv_many" .. kind] = receiving_by(function(rx)
+    return function(timeout) return rx:recv_many(2, timeout) end, true
+  end)
   rows["iter" .. kind] = receiving_by(function(rx) return rx:iter() end)
 
   rows["send" .. kind] = function()
@@ -499,6 +502,22 @@ end
 
 function rows.race()
   return { children = true, wait = function() momo.race { sleep_for_ever, sleep_for_ever } end }
+end
+
+function rows.any()
+  return { children = true, wait = function() momo.any { sleep_for_ever, sleep_for_ever } end }
+end
+
+rows["spawn in a full scope"] = function()
+  return {
+    children = true,
+    wait = function()
+      momo.scope({ limit = 1 }, function(scope)
+        scope:spawn(sleep_for_ever)
+        scope:spawn(sleep_for_ever)
+      end)
+    end,
+  }
 end
 
 function rows.all()

@@ -35,6 +35,28 @@ function M.give_up(of, timeout)
   return nil, err, code
 end
 
+---What `recv_many` of a receiver does, here and in thread_channel.lua: what needs no waiting comes with the first.
+---@async
+---@param try fun(receiver): any the next value, if there is one; it raises no cancellation, which would lose the others
+function M.recv_many(receiver, max, timeout, try)
+  check.argument(check.is_whole(max) and max >= 1, "recv_many: argument 1 must be a whole number from 1", max)
+  check.seconds(timeout, "recv_many")
+  local value, err, code = receiver:recv(timeout)
+  if value == nil then
+    return nil, err, code
+  end
+  local values, n = {}, 0
+  while value ~= nil do
+    n = n + 1
+    values[n] = value
+    value = nil
+    if n < max then
+      value = try(receiver)
+    end
+  end
+  return values
+end
+
 ---What `iter` of a receiver returns, here and in thread_channel.lua.
 function M.iterate(receiver)
   local begun = false
@@ -255,6 +277,27 @@ function Receiver:recv(timeout)
     return M.give_up(channel.receivers, timeout)
   end
   return woken(channel)
+end
+
+local function try(receiver)
+  local channel = receiver.from
+  if channel and channel.tail - channel.head > channel.promised then
+    return take(channel)
+  end
+end
+
+---The values that are there, the oldest first, at most `max` of them; waits for the first.
+---
+---Codes: EOF nobody will send; ETIMEDOUT; ECANCELED it was closed meanwhile; EBADF it is closed.
+---@async
+---@param max integer 1 or more
+---@param timeout number? seconds; 0 only tries
+---@return any[]? values one at least
+---@return string? err
+---@return string? code
+function Receiver:recv_many(max, timeout)
+  check.self(self, Receiver, "rx", "recv_many")
+  return M.recv_many(self, max, timeout, try)
 end
 
 ---Iterates until the end, or until the receiver is closed meanwhile. One that is closed already throws.

@@ -15,7 +15,8 @@ local is_cancelled, Cancelled = task.is_cancelled, task.Cancelled
 
 ---A scope, as `momo.scope` gives it to its function: it ends when every task that was spawned in it has ended.
 ---@class momo.Scope
-local Scope = { __name = "momo.Scope", cancelled = false, ended = false, left = false, deferred = false }
+local Scope = { __name = "momo.Scope", cancelled = false, ended = false, left = false, deferred = false,
+  limit = false }
 Scope.__index = Scope
 
 local M = {}
@@ -44,13 +45,18 @@ local function leave(raw)
 end
 
 ---Spawns a task that the scope waits for. Its failure cancels the scope's other work, and is raised by the scope.
----Throws when the scope has ended.
+---Waits for a place, if the scope has a limit; those who wait are served in turn. Throws when the scope has ended.
+---@async if the scope has a limit
 ---@param fn function
 ---@param ... any its arguments
 ---@return momo.Task task
 function Scope:spawn(fn, ...)
   if getmetatable(self) ~= Scope then
     check.self(self, Scope, "scope", "spawn")
+  end
+  if self.limit and not self.ended then
+    check.argument(type(fn) == "function", "spawn: argument 1 must be a function", fn)
+    while native.scope_place(self.raw) do end
   end
   if self.ended then
     check.fail("spawn: the scope has ended")
@@ -150,14 +156,36 @@ local function conclude(scope, ok, ...)
   return ...
 end
 
+-- The same with options.
+---@async
+local function scope_with(options, fn, ...)
+  check.argument(type(fn) == "function", "scope: argument 2 must be a function", fn)
+  local limit = check.options(options, { limit = "number" }, "scope").limit
+  check.argument(limit == nil or (check.is_whole(limit) and limit >= 1 and limit < 2 ^ 31),
+    "scope: option limit must be a whole number from 1", limit)
+  native.check_cancelled()
+  local scope = setmetatable({ raw = enter(nil), limit = limit or false }, Scope)
+  if limit then
+    native.scope_limit(scope.raw, limit)
+  end
+  return conclude(scope, xpcall(fn, traceback_capture, scope, ...))
+end
+
+---@class momo.ScopeOptions
+---@field limit integer? so many children at once, at most; `spawn` waits for a place; nil: any number
+
 ---Calls fn(scope, ...) and returns its results when every child has ended, never before. The first failure, of fn or a
 ---child, cancels the rest and is raised with its own traceback. After `scope:cancel(reason)` it returns nil,
----"ECANCELED: reason", "ECANCELED".
+---"ECANCELED: reason", "ECANCELED". `momo.scope(options, fn, ...)` has options.
 ---@async
+---@overload fun(options: momo.ScopeOptions, fn: (fun(scope: momo.Scope, ...: any): ...), ...: any): ...
 ---@param fn fun(scope: momo.Scope, ...: any): ...
 ---@param ... any its further arguments
 ---@return any ... what fn returns
 function M.scope(fn, ...)
+  if type(fn) == "table" then
+    return scope_with(fn, ...)
+  end
   check.argument(type(fn) == "function", "scope: argument 1 must be a function", fn)
   native.check_cancelled()
   local scope = setmetatable({ raw = enter(nil) }, Scope)
@@ -246,6 +274,55 @@ function M.race(fns)
     raise_cancelled(tasks)
   end
   return winner, unpack(results, 1, results.n)
+end
+
+-- What a function that did not succeed has failed with, or nil: it has succeeded.
+local function failure_of(ok, value, err)
+  if not ok then
+    return value
+  elseif not value and err ~= nil then
+    return err
+  end
+end
+
+local function describe_failures(errors)
+  local lines = { "none of them has succeeded:" }
+  for i, err in ipairs(errors) do
+    lines[#lines + 1] = ("  %d: %s"):format(i, show.text(err))
+  end
+  return table.concat(lines, "\n")
+end
+
+---Runs the functions as tasks; the first to succeed wins, the others are cancelled and have ended. One that raises an
+---error has failed, and so has one that returns nil or false, and an error: `momo.any{dial_one, dial_other}`.
+---@async
+---@param fns function[] one at least
+---@return integer? index of the winner; nil: all have failed
+---@return any ... what it returned; or the text of all errors, and an array of them
+function M.any(fns)
+  check_functions(fns, "any")
+  check.argument(#fns > 0, "any: argument 1 must be an array of functions, with one at least", fns)
+  local winner, results
+  local errors = {}
+  M.scope(function(scope)
+    for i, fn in ipairs(fns) do
+      scope:spawn(function()
+        local returned = pack(xpcall(fn, traceback_capture))
+        if scope.cancelled then
+          return
+        end
+        errors[i] = failure_of(unpack(returned, 1, 3))
+        if errors[i] == nil then
+          winner, results = i, returned
+          scope:cancel "another one has succeeded"
+        end
+      end)
+    end
+  end)
+  if winner then
+    return winner, unpack(results, 2, results.n)
+  end
+  return nil, describe_failures(errors), errors
 end
 
 ---Runs the functions as tasks, until all have returned. The first failure cancels the others and is raised.

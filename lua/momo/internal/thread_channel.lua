@@ -11,7 +11,7 @@ local names = require "momo.internal.names"
 local waitable = require "momo.internal.waitable"
 
 local C, native = core.C, core.native
-local iterate = require("momo.internal.channel").iterate
+local channel = require "momo.internal.channel"
 local channel_recv, channel_send = native.channel_recv, native.channel_send
 local message = core.new "momo_message"
 
@@ -96,12 +96,36 @@ function Receiver:recv(timeout)
   return value
 end
 
+-- A cancellation is raised before anything is taken, and will be again.
+local function try(receiver)
+  local ok, value = pcall(receiver.recv, receiver, 0)
+  if ok then
+    return value
+  elseif getmetatable(value) ~= native.metatables.cancelled then
+    native.rethrow(value)
+  end
+end
+
+---The values that are there, the oldest first, at most `max` of them; waits for the first.
+---
+---Codes: EOF nobody will send; ETIMEDOUT; ECANCELED it was closed or given away meanwhile; EBADF it is closed.
+---@async
+---@param max integer 1 or more
+---@param timeout number? seconds; 0 only tries
+---@return any[]? values one at least
+---@return string? err
+---@return string? code
+function Receiver:recv_many(max, timeout)
+  check.self(self, Receiver, "rx", "recv_many")
+  return channel.recv_many(self, max, timeout, try)
+end
+
 ---Iterates until the end, or until the receiver is closed meanwhile. One that is closed already throws.
 ---@async
 ---@return fun(): any next for the `for` loop
 function Receiver:iter()
   check.self(self, Receiver, "rx", "iter")
-  return iterate(self)
+  return channel.iterate(self)
 end
 
 ---Drops what was not received. Who waits in `send` gets EPIPE, in `recv` ECANCELED. May be repeated.
