@@ -21,8 +21,30 @@ static void set_top(lua_State *L, task *t, int index) {
     t->top = co;
 }
 
-/* enter(co) -> what leave wants, if operations in co may suspend the task; else nothing */
+enum { STACK_SPARE = 256 * 1024 }; /* bytes that what runs in a coroutine may need: C functions, finalizers */
+
+/* Each coroutine that is resumed inside of another one takes some of the thread's stack, and the VM does not see its end. */
+static bool has_stack(runtime *rt) {
+    char here;
+    if (!rt->stack_floor) {
+        pthread_attr_t attributes;
+        void *lowest = NULL;
+        size_t size = 0;
+        if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+            pthread_attr_getstack(&attributes, &lowest, &size);
+            pthread_attr_destroy(&attributes);
+        }
+        rt->stack_floor = (char *)lowest + (size / 2 < STACK_SPARE ? size / 2 : STACK_SPARE);
+    }
+    return &here > rt->stack_floor;
+}
+
+/* enter(co) -> what leave wants, if operations in co may suspend the task; nothing, if not; false: the stack is at its end */
 static int enter(lua_State *L) {
+    if (!has_stack(runtime_of(L))) {
+        lua_pushboolean(L, 0);
+        return 1;
+    }
     task *t = running_task(L);
     if (!t || t->top != L || !lua_isyieldable(L)) {
         return 0;

@@ -48,7 +48,8 @@ typedef struct runtime {
     unsigned failed;               /* entries of UP_FAILURES */
     unsigned unjoined;             /* tasks and threads that failed and that nobody has joined */
     uint32_t random;               /* where select begins; the same in every run */
-    bool stopped;                  /* the run was stopped before main ended */
+    const char *stack_floor; /* of the thread; what is beneath is spared; NULL: nobody has asked yet (coroutine.c) */
+    bool stopped;            /* the run was stopped before main ended */
 
     struct { /* the hook that asks who holds the thread is set; and what was set before it */
         bool hooked;

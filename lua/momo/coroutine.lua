@@ -79,6 +79,8 @@ function M.resume(co, ...)
   local before = enter(co)
   if before then
     return settle(co, before, resume(co, ...))
+  elseif before == false then
+    return false, "C stack overflow: coroutines are resumed inside of each other, too many of them"
   end
   return resume(co, ...)
 end

@@ -60,6 +60,32 @@ describe("a coroutine of momo.coroutine", function()
     assert.same({ 0, "done", "" }, { support.luajit(program) })
   end)
 
+  it("that resumes one without end is an error at last, in a task, outside of one and on a thread", function()
+    local program = [[
+      local momo = require "momo"
+      local function endless()
+        local co, depth = require("momo").coroutine, 0
+        local function deeper()
+          depth = depth + 1
+          return co.wrap(deeper)()
+        end
+        local ok, err = pcall(deeper)
+        assert(not ok and err:find("C stack overflow: coroutines are resumed inside of each other", 1, true), err)
+        local function by_resume() return select(2, co.resume(co.create(by_resume))) end
+        assert(by_resume():find("C stack overflow", 1, true))
+        assert(co.wrap(function() return depth end)() > 1000) -- and all goes on
+        return depth
+      end
+      endless()
+      momo.run(function()
+        endless()
+        assert(select(2, assert(momo.thread.spawn(endless):join())) > 1000)
+      end)
+      io.write "done"
+    ]]
+    assert.same({ 0, "done", "" }, { support.luajit(program) })
+  end)
+
   it("works outside of a run, where nothing suspends", function()
     local generator = co.wrap(function() for i = 1, 3 do co.yield(i) end end)
     assert.same({ 1, 2, 3 }, { generator(), generator(), generator() })
