@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum {
-    DEPTH_MAX = 200, /* tables in tables */
+    DEPTH_MAX = 50,  /* tables in tables, which are packed at once; further ones later */
     WHERE_MAX = 256, /* bytes of "argument 2.handlers[3]" */
     WHY_MAX = 160,   /* and of what is wrong there */
 };
@@ -22,6 +22,7 @@ typedef struct packer {
     size_t size, capacity;
     int buffer, seen; /* indices on the stack; seen: [table or end] = its number */
     uint32_t numbered;
+    int later; /* how many tables are packed later: seen[-1], ...; and where they are: seen[1], ... */
     bool ends;
     const channel_end *except; /* through which the values are sent, or NULL */
     char where[WHERE_MAX];     /* "argument 2.handlers[3]" */
@@ -87,18 +88,9 @@ static bool pack_seen(packer *p, int index) {
 static bool pack(packer *p, int index, int depth);
 static bool is_own(packer *p, int index);
 
-static bool pack_table(packer *p, int index, int depth) {
+/* Of the table at an absolute index. */
+static bool pack_contents(packer *p, int index, int depth) {
     lua_State *L = p->L;
-    if (pack_seen(p, index)) {
-        return true;
-    }
-    if (depth > DEPTH_MAX) {
-        return fail(p, "is nested too deep");
-    }
-    if (is_own(p, index)) {
-        return false;
-    }
-    put_tag(p, VALUE_TABLE);
     lua_pushnil(L);
     while (lua_next(L, index)) {
         int value = lua_gettop(L);
@@ -110,6 +102,43 @@ static bool pack_table(packer *p, int index, int depth) {
         lua_settop(L, value - 1);
     }
     put_tag(p, VALUE_END);
+    return true;
+}
+
+static bool pack_table(packer *p, int index, int depth) {
+    lua_State *L = p->L;
+    if (pack_seen(p, index)) {
+        return true;
+    }
+    if (is_own(p, index)) {
+        return false;
+    }
+    if (depth <= DEPTH_MAX) {
+        put_tag(p, VALUE_TABLE);
+        return pack_contents(p, index, depth);
+    }
+    put_tag(p, VALUE_LATER);
+    p->later++;
+    lua_pushvalue(L, index);
+    lua_rawseti(L, p->seen, -p->later);
+    lua_pushstring(L, p->where);
+    lua_rawseti(L, p->seen, p->later);
+    return true;
+}
+
+/* Further tables may be put off meanwhile. */
+static bool pack_later(packer *p) {
+    put_tag(p, VALUE_END);
+    for (int i = 1; i <= p->later; i++) {
+        lua_rawgeti(p->L, p->seen, i);
+        snprintf(p->where, sizeof p->where, "%s", lua_tostring(p->L, -1));
+        lua_pop(p->L, 1);
+        lua_rawgeti(p->L, p->seen, -i);
+        if (!pack_contents(p, lua_gettop(p->L), 0)) {
+            return false;
+        }
+        lua_pop(p->L, 1);
+    }
     return true;
 }
 
@@ -239,13 +268,15 @@ const char *value_pack(lua_State *L, int n, const char *what, int number, const 
     p.buffer = lua_gettop(L);
     lua_newtable(L);
     p.seen = p.buffer + 1;
-    for (int i = 0; i < n; i++) {
+    bool good = true;
+    for (int i = 0; i < n && good; i++) {
         snprintf(p.where, sizeof p.where, number == VALUE_ALONE ? "%s" : "%s %d", what, number + i);
-        if (!pack(&p, first + i, 0)) {
-            lua_settop(L, first - 1);
-            lua_pushstring(L, p.why);
-            return lua_tostring(L, -1);
-        }
+        good = pack(&p, first + i, 0);
+    }
+    if (!good || (p.later && !pack_later(&p))) {
+        lua_settop(L, first - 1);
+        lua_pushstring(L, p.why);
+        return lua_tostring(L, -1);
     }
     if (p.ends && !resolve_ends(&p)) {
         lua_settop(L, first - 1);

@@ -35,13 +35,30 @@ static void push_integer(lua_State *L, bool is_unsigned, const char *bytes) {
 typedef struct unpacker {
     lua_State *L;
     char *next;
-    int seen; /* stack index of a table: [number + 1] = table or end */
-    int numbered;
+    int seen; /* stack index of a table: [number + 1] = table or end; [-1], ... = tables that are filled later */
+    int numbered, later;
 } unpacker;
 
 static void get(unpacker *u, void *bytes, size_t size) {
     memcpy(bytes, u->next, size);
     u->next += size;
+}
+
+static bool unpack(unpacker *u);
+
+static void push_table(unpacker *u) {
+    luaL_checkstack(u->L, 8, "tables in tables");
+    lua_newtable(u->L);
+    lua_pushvalue(u->L, -1);
+    lua_rawseti(u->L, u->seen, ++u->numbered);
+}
+
+/* The table on top. */
+static void fill_table(unpacker *u) {
+    while (unpack(u)) {
+        unpack(u);
+        lua_rawset(u->L, -3);
+    }
 }
 
 /* Pushes the next value; false, and nothing pushed, for VALUE_END. */
@@ -67,14 +84,13 @@ static bool unpack(unpacker *u) {
         return true;
     }
     case VALUE_TABLE:
-        luaL_checkstack(L, 8, "tables in tables");
-        lua_newtable(L);
+        push_table(u);
+        fill_table(u);
+        return true;
+    case VALUE_LATER:
+        push_table(u);
         lua_pushvalue(L, -1);
-        lua_rawseti(L, u->seen, ++u->numbered);
-        while (unpack(u)) {
-            unpack(u);
-            lua_rawset(L, -3);
-        }
+        lua_rawseti(L, u->seen, -++u->later);
         return true;
     case VALUE_SEEN: {
         uint32_t number;
@@ -106,10 +122,15 @@ int value_unpack(lua_State *L, packed *values) {
     lua_newtable(L);
     u.seen = lua_gettop(L);
     int n = 0;
-    while (u.next < values->bytes + values->size) {
+    const char *limit = values->bytes + values->size;
+    for (bool more = true; more && u.next < limit; n += more) {
         luaL_checkstack(L, 8, "values");
-        unpack(&u);
-        n++;
+        more = unpack(&u);
+    }
+    for (int i = 1; u.next < limit; i++) {
+        lua_rawgeti(L, u.seen, -i);
+        fill_table(&u);
+        lua_pop(L, 1);
     }
     lua_remove(L, u.seen);
     return n;

@@ -18,7 +18,10 @@
 /* How each value's bytes begin. Tables and ends of channels are numbered in the order in which they begin.
  *
  *   value: NIL | FALSE | TRUE | NUMBER double | STRING size bytes | INT64, UINT64 8 bytes | CHANNEL_END pointer
- *        | TABLE (key value)* END | SEEN number: one that was packed before */
+ *        | TABLE (key value)* END | SEEN number: one that was packed before | LATER: a table whose contents come later
+ *
+ * Tables that lie deep are packed later, so that neither side's stack grows with the depth. Behind the values, if there are
+ * such tables: END, and then for each of them, in the order in which they were met, (key value)* END. */
 enum value_tag {
     VALUE_NIL,
     VALUE_FALSE,
@@ -30,6 +33,7 @@ enum value_tag {
     VALUE_SEEN,
     VALUE_INT64,
     VALUE_UINT64,
+    VALUE_LATER,
     VALUE_CHANNEL_END
 };
 

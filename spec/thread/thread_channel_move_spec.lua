@@ -78,6 +78,75 @@ describe("a message between threads", function()
     end)
   end)
 
+  it("may be nested as deep as it likes: a linked list, to and fro", function()
+    run(function()
+      for _, length in ipairs { 49, 50, 51, 52, 101, 1000, 100000 } do
+        local list, shared = nil, { "shared" }
+        for i = length, 1, -1 do
+          list = { value = i, next = list, shared = i % 7 == 0 and shared or nil }
+        end
+        local last, n = echo(list), 0
+        local first, found = last, nil
+        while last do
+          n = n + 1
+          assert(last.value == n)
+          if last.shared then
+            found = found or last.shared
+            assert(last.shared == found and found[1] == "shared")
+          end
+          last = last.next
+        end
+        assert.equal(length, n)
+        local back = first
+        for _ = 1, length - 1 do back = back.next end
+        back.next = first -- a ring
+        local ring = echo(first)
+        for _ = 1, length do ring = ring.next end
+        assert.equal(1, ring.value)
+      end
+    end)
+  end)
+
+  it("may have tables for keys, and ends of channels, however deep", function()
+    run(function()
+      local tx, rx = channel(1)
+      local value = { tx, "the end" }
+      for _ = 1, 300 do
+        value = { [{ value }] = true, 1 }
+      end
+      local copy = echo { value, "behind" }
+      assert.equal("behind", copy[2])
+      copy = copy[1]
+      for _ = 1, 300 do
+        for key in pairs(copy) do
+          if type(key) == "table" then copy = key[1] break end
+        end
+      end
+      assert.equal("the end", copy[2])
+      assert.is_true(copy[1]:send "through")
+      assert.equal("through", rx:recv())
+      copy[1]:close()
+      rx:close()
+    end)
+  end)
+
+  it("that can't be copied is told, however deep it lies, and sends nothing", function()
+    run(function()
+      local tx, rx = channel(2)
+      local value = { x = print }
+      for _ = 1, 120 do
+        value = { a = value }
+      end
+      local ok, err = pcall(tx.send, tx, value)
+      assert.is_false(ok)
+      assert.matches("value.a.a.a", err, 1, true)
+      assert.matches("is a function", err, 1, true)
+      failed("ETIMEDOUT", rx:recv(0))
+      tx:close()
+      rx:close()
+    end)
+  end)
+
   it("that can't be copied throws, and sends nothing", function()
     run(function()
       local tx, rx = channel(2)

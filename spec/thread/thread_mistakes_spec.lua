@@ -46,8 +46,6 @@ local MISTAKES = {
     "thread.spawn: the function's argument 1[1] is the end of a channel that was closed or given away; tx:clone() "
     .. "makes another sender",
   [ [[momo.thread:spawn(function() end)]] ] = "thread.spawn: call it with a dot: thread.spawn(...)",
-  [ [[local t = {} for _ = 1, 1000 do t = {t} end momo.thread.spawn(function() end, t)]] ] =
-    "thread.spawn: the function's argument 1",
   [ [[local x = 5 momo.thread.spawn(function() return x end)]] ] =
     "thread.spawn: the function at app.lua:2 uses the upvalue 'x'; a thread has a Lua state of its own: "
     .. "pass it as an argument",
