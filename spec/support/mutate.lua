@@ -1,0 +1,308 @@
+-- What the specs miss: changes one line of the source, as a slip would, and runs the specs that concern its file. A
+-- change that they pass is shown. `./dev mutate` runs it in a copy of the tree; the same arguments make the same
+-- changes.
+--
+--   mutate.lua TREE SEED COUNT [FILE]...
+--
+-- A change: a condition is negated, a statement dropped, a bound moved, a result turned to nothing. What does not
+-- compile, or compiles to the same, is passed over.
+
+local tree, seed, count = arg[1], tonumber(arg[2]), tonumber(arg[3])
+
+local LIMIT_SECONDS = 120 -- of one spec: a change may make it hang
+
+-- The specs that concern a file, first those of its folder: a pattern of paths, and of the spec's folders.
+local CONCERNS = {
+  { "^core/base/http", "http" },
+  { "^core/base/websocket", "http" },
+  { "^core/base/sha1", "http" },
+  { "^core/base/wheel", "task" },
+  { "^core/base/list", "task" },
+  { "^core/base/slab", "task" },
+  { "^core/base/lane", "thread" },
+  { "^core/base/address", "net" },
+  { "^core/loop/", "loop|task" },
+  { "^core/net/process", "process" },
+  { "^core/net/child", "process" },
+  { "^core/net/path", "fs" },
+  { "^core/net/file", "fs" },
+  { "^core/net/notify", "fs" },
+  { "^core/net/", "net" },
+  { "^core/thread/", "thread" },
+  { "^core/tls/", "tls" },
+  { "^core/net/sealed", "tls" },
+  { "^core/coding/", "http" },
+  { "^core/binding/.*http", "http" },
+  { "^core/binding/websocket", "http" },
+  { "^core/binding/tls", "tls" },
+  { "^core/binding/.*thread", "thread" },
+  { "^core/binding/pack", "thread" },
+  { "^core/binding/value", "thread" },
+  { "^core/binding/channel", "thread" },
+  { "^core/binding/blocking", "thread" },
+  { "^core/binding/fs", "fs" },
+  { "^core/binding/notify", "fs" },
+  { "^core/binding/file", "fs" },
+  { "^core/binding/process", "process" },
+  { "^core/binding/net", "net" },
+  { "^core/binding/stream", "net" },
+  { "^core/binding/write", "net" },
+  { "^core/binding/pieces", "net|http" },
+  { "^core/binding/udp", "net" },
+  { "^core/binding/copy", "net" },
+  { "^core/binding/open", "net" },
+  { "^core/binding/watch", "net" },
+  { "^core/ffi/", "net|task" },
+  { "^core/binding/", "task" },
+  { "^lua/momo/http", "http" },
+  { "^lua/momo/nats", "nats" },
+  { "^lua/momo/tls", "tls" },
+  { "^lua/momo/fs", "fs" },
+  { "^lua/momo/process", "process" },
+  { "^lua/momo/net", "net" },
+  { "^lua/momo/io", "net" },
+  { "^lua/momo/thread", "thread" },
+  { "^lua/momo/internal/thread", "thread" },
+  { "^lua/momo/internal/portable", "thread" },
+  { "^lua/momo/internal/poll", "net" },
+  { "^lua/momo/internal/cli", "command" },
+  { "^lua/", "task" },
+}
+
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+local function write(path, text)
+  local file = assert(io.open(path, "w"))
+  assert(file:write(text))
+  file:close()
+end
+
+local function shell(command)
+  local pipe = assert(io.popen(command .. " 2>&1; echo $?"))
+  local text = pipe:read "*a"
+  pipe:close()
+  local output, status = text:match "^(.-)(%d+)\n$"
+  return tonumber(status) == 0, output
+end
+
+-- Numbers that the seed alone decides (Park and Miller).
+local state = seed % 2147483646 + 1
+local function random(n)
+  state = state * 48271 % 2147483647
+  return state % n + 1
+end
+
+-- What lies in quotes is blanked, so that nothing of it is changed; a comment's line is empty.
+local function code_of(line, is_c)
+  if is_c and (line:find "^%s*/?%*" or line:find "^%s*#") or not is_c and line:find "^%s*%-%-" then
+    return ""
+  end
+  line = line:gsub('(")(.-)(")', function(a, text, b) return a .. ("_"):rep(#text) .. b end)
+  return (line:gsub(is_c and "/%*.*" or "%-%- .*", ""))
+end
+
+local MOVED = { ["<"] = "<=", ["<="] = "<", [">"] = ">=", [">="] = ">" }
+
+-- The changes of a line: texts that stand in its place.
+local function changes_of(line, is_c)
+  local code, found = code_of(line, is_c), {}
+  local function add(changed)
+    if changed ~= line then
+      found[#found + 1] = changed
+    end
+  end
+  local function replace(from, to, text)
+    add(line:sub(1, from - 1) .. text .. line:sub(to + 1))
+  end
+  -- a condition
+  for _, word in ipairs(is_c and { "if", "while" } or { "if", "elseif", "while" }) do
+    local head, begin = code:match("^(.-%f[%w]" .. word .. "%f[%W]%s*)()")
+    local last = begin and code:match(is_c and "^.*()%) {$" or word == "while" and "() do$" or "() then$")
+    if begin and last and not head:find "%f[%w]else%f[%W].*%S.*if" then
+      replace(begin, is_c and last or last - 1, is_c and ("(!%s)"):format(line:sub(begin, last))
+        or ("not (%s)"):format(line:sub(begin, last - 1)))
+    end
+  end
+  -- a statement
+  if is_c and code:find "^%s+[%w_*(&][^{}=]*[=(][^{}]*;$" and not code:find "^%s+[%w_]+ [%w_*]+[ ;=[]"
+    and not code:find "^%s*return" and not code:find "^%s*for" and not code:find "^%s*static" then
+    add(line:match "^%s*" .. ";")
+  elseif not is_c and (code:find "^%s+[%w_.:]+%(.*%)$" or code:find "^%s+[%w_.%[%]]+ = [^{]*[^{(]$") then
+    add(line:match "^%s*" .. "do end")
+  end
+  -- a bound
+  for at, operator in code:gmatch "() ([<>]=?) " do
+    replace(at, at + #operator + 1, " " .. MOVED[operator] .. " ")
+  end
+  for at, term, last in code:gmatch "()( [+-] 1)()%f[^%w.]" do
+    replace(at, last - 1, term:find "+" and " + 2" or " - 2")
+  end
+  for at, number, last in code:gmatch "%f[%w_.]()(%d+)()%f[^%w_.]" do
+    replace(at, last - 1, tostring(tonumber(number) + 1))
+  end
+  -- a result
+  local head, value = line:match "^(%s+return )(.+)$"
+  if head and is_c then
+    add(head .. "0;")
+    add(value:find "^[%w_]+;$" and head .. "!" .. value or line)
+  elseif head and code:find "return [^{(]*$" or head and code:find "return .*%)$" then
+    add(head .. "nil")
+  end
+  return found
+end
+
+local function list_files()
+  local files = {}
+  for i = 4, #arg do
+    files[#files + 1] = arg[i]
+  end
+  if not files[1] then
+    local pipe = assert(io.popen(("cd %s && find core lua -name '*.[ch]' -o -name '*.lua' | LC_ALL=C sort")
+      :format(tree)))
+    for path in pipe:lines() do
+      files[#files + 1] = path
+    end
+    pipe:close()
+  end
+  return files
+end
+
+local function specs_of(path)
+  for _, row in ipairs(CONCERNS) do
+    if path:find(row[1]) then
+      return row[2]
+    end
+  end
+end
+
+-- The names under which ctest knows the specs of some folders, those first that are called like the file.
+local function names_of(folders, path)
+  local base, first, others = path:match "([%w_]+)%.%w+$", {}, {}
+  for folder in folders:gmatch "[^|]+" do
+    local pipe = assert(io.popen(("cd %s/spec/%s && ls | grep -E '_(spec.lua|test.c)$'"):format(tree, folder)))
+    for file in pipe:lines() do
+      local name = file:match "^(.*)%.%w+$"
+      local list = name:find(base, 1, true) and first or others
+      list[#list + 1] = name
+    end
+    pipe:close()
+  end
+  return first, others
+end
+
+local broken = {} -- specs that fail without any change
+
+-- Runs specs: whether they pass, and the name of one that does not.
+local function run(names)
+  local wanted = {}
+  for _, name in ipairs(names) do
+    if not broken[name] then
+      wanted[#wanted + 1] = name
+    end
+  end
+  if not wanted[1] then
+    return true
+  end
+  local ok, output = shell(("ctest --test-dir %s/build/release -j2 --stop-on-failure --timeout %d -R '^(%s)$'")
+    :format(tree, LIMIT_SECONDS, table.concat(wanted, "|")))
+  return ok, output:match "%d+ %- ([%w_]+) %(" or "?"
+end
+
+-- Whether a spec fails without any change.
+local function learn_broken(name)
+  broken[name] = not run { name } or nil
+  return broken[name]
+end
+
+local function passes(path)
+  local first, others = names_of(specs_of(path), path)
+  local good, by = run(first)
+  if good then
+    good, by = run(others)
+  end
+  return good, by
+end
+
+local function build()
+  return shell(("ninja -C %s/build/release all tests"):format(tree))
+end
+
+-- What a file of C has been compiled to.
+local function object_of(path)
+  local _, text = shell(("cd %s/build/release && find . -path '*/%s.o' -exec strip -g -o stripped.o {} ';' && md5sum "
+    .. "<stripped.o"):format(tree, path))
+  return text
+end
+
+local function lines_of(text)
+  local lines = {}
+  for line in text:gmatch "([^\n]*)\n" do
+    lines[#lines + 1] = line
+  end
+  return lines
+end
+
+-- A line of a file and one of its changes.
+local function choose(files)
+  while true do
+    local path = files[random(#files)]
+    local lines, is_c = lines_of(read(tree .. "/" .. path)), not path:find "%.lua$"
+    local at = random(#lines)
+    local changes = changes_of(lines[at], is_c)
+    if changes[1] and specs_of(path) then
+      return path, lines, at, changes[random(#changes)]
+    end
+  end
+end
+
+local files = list_files()
+local seen, caught, missed, passed_over = {}, 0, {}, 0
+while caught + #missed < count and passed_over < 20 * count do
+  local path, lines, at, changed = choose(files)
+  local key = path .. at .. changed
+  local before, file = lines[at], tree .. "/" .. path
+  local text = read(file)
+  if not seen[key] then
+    seen[key] = true
+    local unchanged = object_of(path)
+    lines[at] = changed
+    write(file, table.concat(lines, "\n") .. "\n")
+    if not build() or path:find "%.c$" and object_of(path) == unchanged then
+      passed_over = passed_over + 1
+      write(file, text)
+      build()
+    else
+      local good, by = passes(path)
+      write(file, text)
+      build()
+      if not good and learn_broken(by) then -- the spec fails anyhow
+        write(file, table.concat(lines, "\n") .. "\n")
+        build()
+        good, by = passes(path)
+        write(file, text)
+        build()
+      end
+      if good then
+        missed[#missed + 1] = ("%s:%d\n  -%s\n  +%s"):format(path, at, before, changed)
+        print("missed: " .. missed[#missed])
+      else
+        caught = caught + 1
+        print(("caught by %s: %s:%d"):format(by, path, at))
+      end
+      io.stdout:flush()
+    end
+  else
+    passed_over = passed_over + 1
+  end
+end
+print(("%d of %d changes were caught; %d did not compile, or changed nothing"):format(caught, caught + #missed,
+  passed_over))
+for name in pairs(broken) do
+  print("left out, as it fails without a change: " .. name)
+end
+os.exit(#missed == 0 and 0 or 1)
