@@ -233,7 +233,53 @@ parts.start = {
   } },
 }
 
+-- TLS 1.3 with a certificate of P-256; "epoll in C" is OpenSSL over epoll.
+local TLS = BENCH .. "/load_tls"
+parts.tls = {}
+for _, load in ipairs { { 64, 64, 64000 }, { 1, 65536, 2000 } } do
+  local key, title = ("tls echo %dx%d"):format(load[1], load[2]), ("echo over TLS, %s, %d connection%s"):format(
+    bytes(load[2]), load[1], load[1] > 1 and "s" or "")
+  local prefix = ("%s echo %d:%d:%d "):format(TLS, unpack(load))
+  table.insert(parts.tls, { kind = "tls", prefix = prefix, arguments = "", rows = {
+    { key = key, title = title .. ": server CPU", unit = "us", scale = 1000, chart = load[1] > 1,
+      goal = { { most = load[1] > 1 and 1.3 or 1.1, of = "epoll" } } },
+    { key = key .. " rate", title = "  requests a second", full_title = title .. ": requests a second", unit = "k/s",
+      scale = 1000, more = true },
+  } })
+end
+for _, one in ipairs {
+  { "full", 500, "handshake: server CPU", { most = 1.05, of = "epoll" } },
+  { "resumed", 500, "  the same, resumed", { most = 1.05, of = "epoll" } },
+} do
+  table.insert(parts.tls, { kind = "tls", prefix = ("%s %s %d "):format(TLS, one[1], one[2]), arguments = "", rows = {
+    { key = "tls " .. one[1], title = one[3], full_title = "TLS handshake, " .. one[1] .. ": server CPU", unit = "us",
+      scale = 1000, chart = one[1] == "full", goal = { one[4] } } } })
+end
+table.insert(parts.tls, { kind = "tls", prefix = TLS .. " idle 900 ", arguments = "", rounds = 2, rows = {
+  { key = "tls idle", title = "memory of an idle TLS connection, of 900", unit = "B", goal = { { most = 16384 } } } } })
+
+local FILES = BENCH .. "/load_files "
+parts.files = {}
+for _, one in ipairs {
+  { "read", 8000, "64 KiB of a file in memory", "us", { most = 1.25, row = "file plain" } },
+  { "plain", 8000, "  the same by Lua's io", "us" },
+  { "copy", 200, "a MiB of a file to a socket", "us", { most = 1.12, of = "bare" } },
+  { "small", 10000, "stat and read of a file of 1000 B", "us", { most = 1, of = "go" } },
+} do
+  table.insert(parts.files, { kind = "files", prefix = FILES, arguments = one[1] .. " %d", count = one[2], rows = {
+    { key = "file " .. one[1], title = one[3], full_title = one[1] == "plain" and "64 KiB of a file by Lua's io" or nil,
+      unit = one[4], scale = 1000, chart = one[1] ~= "plain", goal = one[5] and { one[5] } } } })
+end
+
+parts.processes = {}
+for _, at_once in ipairs { 1, 16 } do
+  table.insert(parts.processes, { kind = "processes", arguments = "%d " .. at_once, count = 480, rows = {
+    { key = "process " .. at_once, unit = "us", scale = 1000, chart = at_once == 1,
+      title = ("start and end of /bin/true, %d at once"):format(at_once), goal = { { most = 1.2, of = "bare" } } } } })
+end
+
 return {
   parts = parts,
-  order = { "tasks", "channels", "sleep", "echo", "connections", "network", "http", "threads", "start" },
+  order = { "tasks", "channels", "sleep", "echo", "connections", "network", "http", "tls", "files", "processes",
+    "threads", "start" },
 }

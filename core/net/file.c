@@ -12,9 +12,8 @@
 #include <unistd.h>
 
 enum {
-    FILE_THREADS = 4,     /* of one executor */
-    FILE_JOBS = 4096,     /* that wait for one of them */
-    NOW_MAX = 256 * 1024, /* bytes that are read at once, without the pool */
+    FILE_THREADS = 4, /* of one executor */
+    FILE_JOBS = 4096, /* that wait for one of them */
 };
 
 file *file_new(int fd) {
@@ -135,7 +134,7 @@ static ssize_t run_read(file_call *c) {
 }
 
 static ssize_t now_read(file_call *c) {
-    return c->mode <= NOW_MAX ? read_call(c, file_read_now) : UV_EAGAIN;
+    return c->mode <= FILE_NOW_MAX ? read_call(c, file_read_now) : UV_EAGAIN;
 }
 
 ssize_t file_read_all(file_call *c, int fd, size_t limit) {

@@ -27,6 +27,8 @@ file *file_new(int fd);
 void file_hold(file *);
 void file_drop(file *);
 
+enum { FILE_NOW_MAX = 256 * 1024 /* bytes that are read at once, without the pool */ };
+
 /* What an operation answers. */
 enum file_answer {
     FILE_DONE,    /* nothing more */
@@ -83,5 +85,7 @@ int file_call_reserve(file_call *, size_t);
 ssize_t file_read_all(file_call *, int fd, size_t limit);
 /* What is in memory, without waiting for a disk: n bytes at `offset`, fewer only where the file ends; or UV_EAGAIN. */
 ssize_t file_read_now(int fd, char *into, size_t n, int64_t offset);
+/* c->status of c->path (flags: of a link itself), if that is in the kernel's cache: 0, UV_EAGAIN, or how it fails. */
+ssize_t file_stat_now(file_call *);
 /* All of c->bytes. */
 ssize_t file_write_all(const file_call *, int fd);

@@ -72,7 +72,7 @@ static ssize_t run_stat(file_call *c) {
 }
 
 /* Only where the path is in the kernel's cache. */
-static ssize_t now_stat(file_call *c) {
+ssize_t file_stat_now(file_call *c) {
     int fd = open_how(AT_FDCWD, c->path, (uint64_t)O_PATH | O_CLOEXEC | (c->flags ? O_NOFOLLOW : 0), 0, RESOLVE_CACHED);
     if (fd < 0) {
         return errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == ELOOP ? file_error() : UV_EAGAIN;
@@ -243,7 +243,7 @@ static ssize_t run_utimes(file_call *c) {
 const file_operation path_operations[] = {
     {"open", FILE_OPENED, run_open, NULL},        {"beneath", FILE_OPENED, run_beneath, NULL},
     {"regular", FILE_REGULAR, run_regular, NULL}, {"tempfile", FILE_OPENED, run_temporary, NULL},
-    {"tempdir", FILE_BYTES, run_temporary, NULL}, {"stat", FILE_STATUS, run_stat, now_stat},
+    {"tempdir", FILE_BYTES, run_temporary, NULL}, {"stat", FILE_STATUS, run_stat, file_stat_now},
     {"list", FILE_BYTES, run_list, NULL},         {"readlink", FILE_BYTES, run_readlink, NULL},
     {"realpath", FILE_BYTES, run_realpath, NULL}, {"mkdir", FILE_DONE, run_mkdir, NULL},
     {"remove", FILE_DONE, run_remove, NULL},      {"rename", FILE_DONE, run_rename, NULL},

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "net/beneath.h"
 #include "net/file.h"
 
 /* offset: the most bytes. */
@@ -22,6 +23,26 @@ static ssize_t run_load(file_call *c) {
     ssize_t n = file_read_all(c, fd, (size_t)c->offset);
     close(fd);
     return n;
+}
+
+/* What is no regular file is not even opened: somebody may wait for a pipe's other end, who would take us for a reader. */
+static ssize_t now_load(file_call *c) {
+    ssize_t n = file_stat_now(c);
+    int64_t size = c->status.st_size;
+    if (n < 0 || !S_ISREG(c->status.st_mode) || size == 0 || size > FILE_NOW_MAX || size > c->offset) {
+        return n < 0 ? n : UV_EAGAIN;
+    }
+    int fd = beneath_open(NULL, c->path, true, &c->status);
+    if (fd < 0) {
+        return UV_EAGAIN;
+    }
+    n = file_call_reserve(c, (size_t)size + 1); /* one more: a read that finds the end */
+    if (n == 0) {
+        n = file_read_now(fd, c->bytes, (size_t)size + 1, 0);
+    }
+    close(fd);
+    c->size = n > 0 ? (size_t)n : 0;
+    return n > size ? UV_EAGAIN : n;
 }
 
 static ssize_t sync_folder_of(const char *path) {
@@ -161,7 +182,7 @@ static ssize_t run_copy(file_call *c) {
 }
 
 const file_operation whole_operations[] = {
-    {"load", FILE_BYTES, run_load, NULL},
+    {"load", FILE_BYTES, run_load, now_load},
     {"store", FILE_NUMBER, run_store, NULL},
     {"append", FILE_NUMBER, run_append, NULL},
     {"copy", FILE_NUMBER, run_copy, NULL},

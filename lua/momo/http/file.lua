@@ -6,6 +6,7 @@ local conditional = require "momo.http.conditional"
 local date = require "momo.http.date"
 local native = require("momo.internal.core").native
 local range = require "momo.http.range"
+require "momo.net.stream" -- what its files are read as
 
 local fs_close, fs_read_now, fs_regular = native.fs_close, native.fs_read_now, native.fs_regular
 local SMALL = 64 * 1024 -- bytes that are read as one, and leave together with the head
