@@ -17,8 +17,8 @@ return {
   ["thread channel, number"] = 470.0,
   ["thread channel, string"] = 502.3,
   ["echo"] = 4985.1,
-  ["http, hello"] = 8996.1,
-  ["http, one header"] = 9979.2,
+  ["http, hello"] = 8970.8,
+  ["http, one header"] = 9948.8,
   ["http, 16 pipelined"] = 6122.7,
   ["http, a file"] = 37334.3,
 }

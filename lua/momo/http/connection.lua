@@ -39,6 +39,7 @@ local M = {}
 ---@field websocket momo.http.WebSocket?
 ---@field watch momo.http.Watch? for the client to leave
 ---@field request momo.http.Request the one that is handled
+---@field content momo.http.Body of the request
 ---@field handling momo.http.Response? the answer to it while its handler runs
 ---@field began number? when that was called, where it is logged
 ---@field marks integer its flags: 1 the connection goes on, 2 the client waits for 100 Continue, 4 an Upgrade is asked
@@ -288,7 +289,7 @@ end
 -- What follows the handler of a request. ok: it has not failed.
 ---@async
 local function finish(self, request, response, ok)
-  local server, content = self.server, request.content
+  local server, content = self.server, self.content
   if self.watch then
     self:stop_watching()
   end
@@ -311,8 +312,8 @@ local function serve_requests(self, request)
     if server.access_log then
       self.began = now()
     end
-    if request.content ~= NONE then
-      prepare_body(self, request.content)
+    if self.content ~= NONE then
+      prepare_body(self, self.content)
     end
     self.handling = response
     server.handle(request, response)
@@ -351,7 +352,7 @@ end
 function M.serve(server, stream, peer)
   local self = setmetatable({
     server = server, stream = stream, peer = peer, closing = false, idle = false, marks = 0, waiting = nil,
-    state = false, status = nil, sent = false, bytes = 0, headers = nil, request = nil,
+    state = false, status = nil, sent = false, bytes = 0, headers = nil, request = nil, content = NONE,
   }, Connection)
   C.momo_set_silence(executor, stream, server.write_timeout or -1)
   server.connections[self] = true

@@ -229,10 +229,12 @@ function M.new(connection, head, framing, method, path, query, target, host)
   if target then
     request.target, request.host = target, host
   end
+  local content = NONE
   if framing then
-    request.content = bodies.new(connection.stream, framing)
+    content = bodies.new(connection.stream, framing)
+    request.content = content
   end
-  connection.request = request
+  connection.request, connection.content = request, content
   return request
 end
 

@@ -73,11 +73,11 @@ local function dead()
 end
 
 -- Whether the connection has to end with this answer.
-local function ends(connection, request)
+local function ends(connection)
   if connection.closing or connection.server.draining or connection.marks % 2 == 0 then
     return true
   end
-  local content = request.content
+  local content = connection.content
   if content.done then
     return false
   end
@@ -87,7 +87,7 @@ end
 
 local function flags_of(connection, request)
   local flags = 0
-  if ends(connection, request) then
+  if ends(connection) then
     connection.closing = true
     flags = CLOSE
   elseif connection.marks < 8 then -- HTTP/1.0
