@@ -52,11 +52,9 @@ static int end_write(lua_State *L, io *stream) {
     return 1;
 }
 
-static int write_string(lua_State *L, op *o) {
+static int write_bytes(lua_State *L, op *o, const char *bytes, size_t size) {
     io *stream = o->io;
-    char number[PIECE_NUMBER];
-    size_t size, burst = stream->written + WRITE_BURST;
-    const char *bytes = piece_text(L, 2, number, &size);
+    size_t burst = stream->written + WRITE_BURST;
     while (stream->written < size) {
         if (stream->written >= burst && o->timeout != 0) {
             return OP_GIVE_WAY;
@@ -189,7 +187,19 @@ static int attempt_write(lua_State *L, op *o) {
     if (!writes(o) && !stream_begin_write(o->io, o->task)) {
         return UV_EAGAIN;
     }
-    return lua_type(L, 2) == LUA_TTABLE ? write_pieces(L, o) : write_string(L, o);
+    size_t size;
+    char number[PIECE_NUMBER];
+    switch (lua_type(L, 2)) {
+    case LUA_TSTRING: {
+        const char *bytes = lua_tolstring(L, 2, &size);
+        return write_bytes(L, o, bytes, size);
+    }
+    case LUA_TTABLE: return write_pieces(L, o);
+    default: {
+        const char *text = piece_text(L, 2, number, &size);
+        return write_bytes(L, o, text, size);
+    }
+    }
 }
 
 static int park_writer(lua_State *L, op *o) {
