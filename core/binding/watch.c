@@ -28,8 +28,10 @@ static int check_events(lua_State *L, int index, const char *function) {
             return events;
         }
     }
-    return throw(L, "%s: the events must be \"r\", \"w\" or \"rw\", got %s", function,
-                 lua_type(L, index) == LUA_TSTRING ? name : luaL_typename(L, index));
+    const char *got = lua_type(L, index) != LUA_TSTRING      ? luaL_typename(L, index)
+                      : strlen(name) == lua_objlen(L, index) ? name
+                                                             : "a text with a zero byte";
+    return throw(L, "%s: the events must be \"r\", \"w\" or \"rw\", got %s", function, got);
 }
 
 static int push_ready(lua_State *L, int events) {

@@ -22,6 +22,7 @@ local ERRNOS = {
   bind = [[EACCES EADDRINUSE EBADF EINVAL ENOTSOCK EADDRNOTAVAIL EFAULT ELOOP ENAMETOOLONG ENOENT ENOMEM ENOTDIR
     EROFS]],
   brk = "ENOMEM",
+  clone3 = "EAGAIN EINVAL ENOMEM EPERM",
   close = "EBADF EINTR EIO ENOSPC EDQUOT",
   connect = [[EACCES EPERM EADDRINUSE EADDRNOTAVAIL EAFNOSUPPORT EAGAIN EALREADY EBADF ECONNREFUSED EFAULT EINPROGRESS
     EINTR EISCONN ENETUNREACH ENOTSOCK EPROTOTYPE ETIMEDOUT]],
@@ -44,6 +45,7 @@ local ERRNOS = {
   pipe2 = "EFAULT EINVAL EMFILE ENFILE ENOPKG",
   poll = "EFAULT EINTR EINVAL ENOMEM",
   pread64 = "EAGAIN EBADF EFAULT EINTR EINVAL EIO EISDIR ENXIO EOVERFLOW ESPIPE",
+  prctl = "EFAULT EINVAL",
   prlimit64 = "EFAULT EINVAL EPERM ESRCH",
   read = "EAGAIN EBADF EFAULT EINTR EINVAL EIO EISDIR",
   readlink = "EACCES EFAULT EINVAL EIO ELOOP ENAMETOOLONG ENOENT ENOMEM ENOTDIR",
@@ -61,13 +63,16 @@ local ERRNOS = {
 }
 
 -- What can't fail, by its manual page.
-local NEVER_FAIL = { execve = true, exit_group = true, getppid = true, set_tid_address = true }
+local NEVER_FAIL = {
+  execve = true, exit_group = true, getpid = true, getppid = true, gettid = true, set_tid_address = true,
+}
 
 -- Where others end the process without saying why, or at all: the status, and the reason.
 local EXCEPTIONS = {
   ["start epoll_wait"] = { 134, "libuv aborts" },
   ["start futex"] = { 134, "glibc aborts" },
   ["start mmap"] = { 139, "the dynamic loader crashes" },
+  ["start read"] = { 134, "libuv aborts, since it can't lock its table of signals" },
   ["start rt_sigprocmask"] = { 134, "libuv aborts" },
   ["start write"] = { 134, "libuv aborts, since it can't lock its table of signals" },
   ["session mprotect"] = { 1, "LuaJIT ends the process when it may not make code executable" },
