@@ -59,8 +59,9 @@ describe("a text with a zero byte", function()
   end)
 
   it("is no direction of a poll", function()
-    assert.matches([[^io.poll: the events must be "r", "w" or "rw", got a text with a zero byte$]], told(function() momo.io.poll(0, "w\0x") end))
-    assert.matches([[^io.poll: the events must be "r", "w" or "rw", got a text with a zero byte$]], told(function() momo.io.poll(0, "rw\0") end))
+    local expected = [[io.poll: the events must be "r", "w" or "rw", got a text with a zero byte]]
+    assert.equal(expected, told(function() momo.io.poll(0, "w\0x") end))
+    assert.equal(expected, told(function() momo.io.poll(0, "rw\0") end))
   end)
 
   it("names no task and no thread", function()
