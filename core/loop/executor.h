@@ -161,6 +161,7 @@ struct momo_executor {
         uint64_t kept;                          /* that came and that no task has taken yet: bit number - 1 */
         uint64_t watched;                       /* for which there is a watcher */
         uv_signal_t watchers[EXECUTOR_SIGNALS]; /* each at number - 1 */
+        bool pipe_expected;                     /* SIGPIPE is of a stream's write, which fails (net/transport.h) */
         uv_signal_t stop[2];                    /* SIGINT, SIGTERM (signals_stop) */
     } signals;
 };

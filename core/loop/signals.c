@@ -65,6 +65,26 @@ void signals_outlive(const executor *ex) {
     }
 }
 
+/* ---- broken pipes ---- */
+
+static void on_broken_pipe(int number) {
+    const executor *ex = executor_running;
+    if (!ex ||
+        !ex->signals
+             .pipe_expected) { /* as it would be without a handler, which programs that it starts don't inherit */
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+}
+
+static void keep_broken_pipes_deadly(void) {
+    struct sigaction now, action = {.sa_handler = on_broken_pipe, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL) {
+        sigaction(SIGPIPE, &action, NULL);
+    }
+}
+
 /* ---- what stops an executor ---- */
 
 static void on_stop_signal(uv_signal_t *watcher, int number) {
@@ -76,6 +96,7 @@ static void on_stop_signal(uv_signal_t *watcher, int number) {
 
 int signals_stop(executor *ex, double grace_seconds) {
     static const int both[] = {SIGINT, SIGTERM};
+    keep_broken_pipes_deadly();
     int numbers[2], count = 0;
     for (int i = 0; i < 2; i++) {
         uv_signal_t *watcher = &ex->signals.stop[i];

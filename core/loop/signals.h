@@ -22,6 +22,6 @@ void signals_wait(task *, uint64_t set);
 void signals_outlive(const executor *);
 /* Whether a task of any thread has ever taken it over. */
 bool signals_are_taken(int number);
-/* The first SIGINT or SIGTERM stops the executor, and the process if a thread does not hear of it in time (grace.h); the second
- * one kills. 0, or negative. */
+/* For a process that is nothing but a program of Momo's. The first SIGINT or SIGTERM stops the executor, and the process if a thread does not hear of it in time (grace.h); the second
+ * one kills. SIGPIPE keeps its default action but for what streams write, unless to stdout or stderr. 0, or negative. */
 int signals_stop(executor *, double grace_seconds);

@@ -94,7 +94,7 @@ ssize_t copy_give(copy *c, io *from, io *to) {
         }
         return n;
     }
-    n = transport_keep_failure(to, io_try(to, UV_WRITABLE, move(c->pipe[0], to->fd, c->piped)));
+    n = transport_keep_failure(to, layer_write_try(to->layer, to, move(c->pipe[0], to->fd, c->piped)));
     if (n > 0) {
         c->piped -= (size_t)n;
         given(c, (size_t)n);

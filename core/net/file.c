@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/uio.h>
@@ -169,7 +170,12 @@ ssize_t file_read_all(file_call *c, int fd, size_t limit) {
 
 /* ---- writing ---- */
 
+/* A pipe that nobody reads is an error of this call alone. (SIGPIPE stays blocked on the pool's thread: no Lua runs there.) */
 ssize_t file_write_all(const file_call *c, int fd) {
+    sigset_t broken;
+    sigemptyset(&broken);
+    sigaddset(&broken, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &broken, NULL);
     for (size_t done = 0; done < c->size;) {
         ssize_t n = write(fd, c->bytes + done, c->size - done);
         if (n < 0 && errno != EINTR) {

@@ -42,7 +42,7 @@ int pipe_open_standard(executor *ex, int number, io **out) {
     }
     int fd = reopen(number, status.st_mode, flags);
     if (fd >= 0) {
-        return stream_open(ex, fd, &layer_file, out);
+        return stream_open(ex, fd, &layer_standard, out);
     }
     fd = fcntl(number, F_DUPFD_CLOEXEC, 3);
     if (fd < 0) {

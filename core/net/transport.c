@@ -90,8 +90,7 @@ static ssize_t file_read(const layer *l, io *o, char *into, size_t room) {
 }
 
 static ssize_t file_writev(const layer *l, io *o, const struct iovec *pieces, int count) {
-    (void)l;
-    return io_try(o, UV_WRITABLE, writev(o->fd, pieces, count));
+    return layer_write_try(l, o, writev(o->fd, pieces, count));
 }
 
 /* A pipe has no other end to keep. */
@@ -140,9 +139,9 @@ static ssize_t shared_read(const layer *l, io *o, char *into, size_t room) {
 
 /* A pipe that poll(2) calls writable takes PIPE_BUF bytes without blocking. */
 static ssize_t shared_writev(const layer *l, io *o, const struct iovec *pieces, int count) {
-    (void)l, (void)count;
+    (void)count;
     size_t size = pieces->iov_len < PIPE_BUF ? pieces->iov_len : PIPE_BUF;
-    return io_try(o, UV_WRITABLE, look(o, POLLOUT) < 0 ? -1 : write(o->fd, pieces->iov_base, size));
+    return layer_write_try(l, o, look(o, POLLOUT) < 0 ? -1 : write(o->fd, pieces->iov_base, size));
 }
 
 static const transport socket_transport = {
@@ -153,10 +152,14 @@ static const transport file_transport = {
     .read = file_read, .writev = file_writev, .shutdown = file_shutdown, .raw = file_raw};
 static const transport terminal_transport = {
     .read = terminal_read, .writev = file_writev, .shutdown = terminal_shutdown};
-static const transport shared_transport = {.read = shared_read, .writev = shared_writev, .shutdown = file_shutdown};
+static const transport standard_transport = {
+    .read = file_read, .writev = file_writev, .shutdown = file_shutdown, .raw = file_raw, .standard = true};
+static const transport shared_transport = {
+    .read = shared_read, .writev = shared_writev, .shutdown = file_shutdown, .standard = true};
 
 const layer layer_socket = {&socket_transport, NULL};
 const layer layer_local = {&local_transport, NULL};
 const layer layer_file = {&file_transport, NULL};
 const layer layer_terminal = {&terminal_transport, NULL};
+const layer layer_standard = {&standard_transport, NULL};
 const layer layer_shared = {&shared_transport, NULL};

@@ -42,6 +42,7 @@ typedef struct transport {
     bool (*raw)(const io *);
     /* As read, into a pipe; of those that are raw. NULL: by splice(2), where the descriptor stands. */
     ssize_t (*splice)(const layer *, io *, int pipe, size_t room);
+    bool standard; /* a broken pipe is the process's to hear of, as of any write to stdout and stderr */
 } transport;
 
 struct layer {
@@ -53,12 +54,23 @@ extern const layer layer_socket;   /* recv(2) and send(2) */
 extern const layer layer_local;    /* the same, of a Unix socket: where messages may end a read */
 extern const layer layer_file;     /* read(2) and writev(2): a pipe, a terminal; or what never waits, as /dev/null */
 extern const layer layer_terminal; /* the same, of a pseudo-terminal's master */
+extern const layer layer_standard; /* the same, of a standard stream */
 extern const layer
-    layer_shared; /* the same, where the descriptor has to block, as other processes have it: poll(2) comes first */
+    layer_shared; /* the same, where that has to block, as other processes have it: poll(2) comes first */
 
 /* The system tells what has ended a connection once, to whoever asks first: it is kept for those who read, who are told it in
  * place of an end, behind the bytes that came before. n: what a system call on the socket has returned, passed through. */
 ssize_t transport_keep_failure(io *, ssize_t n);
+
+/* io_try of a write by a call that knows no MSG_NOSIGNAL, by the layer that is the descriptor's (signals.h). */
+#define layer_write_try(l, o, call)                              \
+    ({                                                           \
+        bool *expected_ = &(o)->executor->signals.pipe_expected; \
+        *expected_ = !(l)->transport->standard;                  \
+        ssize_t written_ = io_try(o, UV_WRITABLE, call);         \
+        *expected_ = false;                                      \
+        written_;                                                \
+    })
 
 static inline ssize_t layer_read(const layer *l, io *o, char *into, size_t room) {
     return l->transport->read(l, o, into, room);

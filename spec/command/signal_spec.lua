@@ -104,18 +104,95 @@ describe("the second", function()
 end)
 
 describe("SIGPIPE", function()
-  it("does not kill a program whose stdout is closed: the write fails", function()
-    local status, stdout = support.shell(([[
+  ---The status of a program whose stdout or stderr has lost its reader, and its other stream.
+  local function unread(code, broken, through)
+    return support.shell(([[
       exec 3>&1
-      { %s -e '
-        local ok, err
-        repeat
-          ok, err = io.stdout:write(("x"):rep(100000))
-        until not ok
-        io.stderr:write(err)
-      ' 2>&3; echo ", status $?" >&3; } | head -c 1 >/dev/null
-    ]]):format(support.quote(os.getenv "MOMO_BIN")))
-    assert.same({ 0, "Broken pipe, status 0\n" }, { status, stdout })
+      { timeout 20 %s %s -e %s %s; echo "status $?" >&3; } | head -n 1 >/dev/null
+    ]]):format(through or "", support.quote(os.getenv "MOMO_BIN"), support.quote('local momo = require "momo"\n' .. code),
+      broken == "stderr" and "2>&1 >&3" or "2>&3"))
+  end
+
+  local writes = {
+    print = { "stdout", "while true do print 'hello' end" },
+    ["io.stderr:write"] = { "stderr", "while true do io.stderr:write 'hello\\n' end" },
+    ["momo.io.stdout"] = { "stdout", "while momo.io.stdout:write 'hello\\n' do end momo.time.sleep(60)" },
+    ["momo.io.copy"] = { "stdout", [[
+      local reader, writer = momo.io.pipe()
+      momo.spawn(function() while writer:write(("hello\n"):rep(10000)) do end end)
+      momo.io.copy(reader, momo.io.stdout)
+      momo.time.sleep(60)]] },
+    ["print on another thread"] = { "stdout", [[
+      momo.thread.spawn(function() while true do print "hello" end end)
+      momo.time.sleep(60)]] },
+    ["print on a thread of the pool"] = { "stdout", [[
+      momo.spawn_blocking(function() while true do print "hello" end end):join()]] },
+  }
+  for what, case in pairs(writes) do
+    it(("ends a program whose %s is broken, at a write by %s"):format(case[1], what), function()
+      for _, through in ipairs { "", "setsid -w", "timeout --preserve-status 15" } do
+        local _, stdout, stderr = unread(case[2], case[1], through)
+        assert.equal("status 141\n", stdout)
+        assert.equal("", stderr)
+      end
+    end)
+  end
+
+  it("does not end it at a write to another pipe, of which it is an error", function()
+    assert.same({ 0, "EPIPE\nEPIPE\nEPIPE\nEPIPE\n", "" }, { support.momo("-e", [[
+      local momo = require "momo"
+      local ffi = require "ffi"
+      ffi.cdef "int open(const char *path, int flags, ...); int close(int fd);"
+      local function show(_, _, code) print(code) end
+
+      local reader, writer = momo.io.pipe()
+      reader:close()
+      show(writer:write "x")
+
+      local child = assert(momo.process.spawn { "true", stdin = "pipe" })
+      child:wait()
+      show(child.stdin:write "x")
+
+      local from, source = momo.io.pipe() -- copied by splice(2)
+      reader, writer = momo.io.pipe()
+      momo.spawn(function() while source:write(("x"):rep(100000)) do end end)
+      local copier = momo.spawn(function() show(momo.io.copy(from, writer)) end)
+      repeat until #reader:read() == 65536
+      reader:close()
+      copier:join()
+      source:close()
+
+      local path = os.tmpname()
+      os.remove(path)
+      os.execute("mkfifo " .. path)
+      local fd = ffi.C.open(path, 2048) -- O_NONBLOCK: does not wait for a writer
+      momo.spawn(function()
+        local fifo = io.open(path)
+        fifo:read(1)
+        ffi.C.close(fd)
+        fifo:close()
+      end)
+      show(momo.fs.write(path, ("x"):rep(1000000)))
+      os.remove(path)
+    ]]) })
+  end)
+
+  it("is a task's to hear of, if it wants to", function()
+    local _, stdout = unread([[
+      momo.spawn(function()
+        momo.signal.recv "SIGPIPE"
+        io.stderr:write "told\n"
+        os.exit(0)
+      end)
+      while true do print "hello" momo.yield_now() end]], "stdout")
+    assert.equal("told\nstatus 0\n", stdout)
+  end)
+
+  it("stays ignored where it was at the start", function()
+    local _, stdout = unread([[
+      while io.stdout:write(("hello\n"):rep(20000)) do end
+      io.stderr:write "goes on\n"]], "stdout", "env --ignore-signal=PIPE")
+    assert.equal("goes on\nstatus 0\n", stdout)
   end)
 end)
 

@@ -267,16 +267,14 @@ describe("hundreds of tasks that spawn, join, sleep, cancel and fail at random",
 end)
 
 describe("SIGPIPE", function()
-  it("does not kill a program whose output nobody reads", function()
+  it("does not kill a host whose output nobody reads", function()
     local code = [[
       for _ = 1, 2000 do io.stdout:write(("x"):rep(1000), "\n") end
       io.stderr:write "survived"
     ]]
-    local run = ("require 'momo'.run(function() %s end)"):format(code)
-    for command, program in pairs { [os.getenv "MOMO_LUAJIT"] = run, [support.quote(os.getenv "MOMO_BIN")] = code } do
-      local _, _, stderr = support.shell(("%s -e %s | head -n 1"):format(command, support.quote(program)))
-      assert.equal("survived", stderr)
-    end
+    local program = ("require 'momo'.run(function() %s end)"):format(code)
+    local _, _, stderr = support.shell(("%s -e %s | head -n 1"):format(os.getenv "MOMO_LUAJIT", support.quote(program)))
+    assert.equal("survived", stderr)
   end)
 
   it("has its usual action in the programs that it starts, also after a pipe was made", function()

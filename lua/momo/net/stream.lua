@@ -14,7 +14,7 @@ local peek, write_some, take_back = native.peek, native.write_some, native.take_
 ---A stream of bytes: a TCP or Unix connection, a pipe, a standard stream. One task may read it while another writes it.
 ---
 ---It is closed by `close`, or by the garbage collector once it is dropped. A peer that has gone never kills the process
----by SIGPIPE.
+---by SIGPIPE; only under the momo command does a write to a stdout or stderr that nobody reads, as with any program.
 ---@class momo.Stream: momo.Socket
 local Stream = native.metatables.stream
 Stream.__name = "momo.Stream"
