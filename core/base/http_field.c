@@ -80,6 +80,20 @@ bool http_field_next(const char *bytes, uint32_t end, uint32_t *at, http_field *
     return true;
 }
 
+uint32_t http_bare_size(const char *bytes, const http_field *field) {
+    const char *value = bytes + field->value.at, *p = bytes + field->name.at + field->name.length + 1;
+    while (p < value && *p == ' ') {
+        p++;
+    }
+    if (p == value) {
+        p += field->value.length;
+        while (*p == ' ') {
+            p++;
+        }
+    }
+    return *p == '\t' ? 0 : field->value.length;
+}
+
 bool http_field_find(const char *bytes, uint32_t end, uint32_t *at, const char *name, size_t length,
                      http_field *field) {
     while (*at < end) {

@@ -80,6 +80,10 @@ bool http_field_next(const char *bytes, uint32_t end, uint32_t *at, http_field *
 /* The same, but only those of this name, in any case. */
 bool http_field_find(const char *bytes, uint32_t end, uint32_t *at, const char *name, size_t length, http_field *);
 
+/* The length of a value that says how a message is framed: 0 where a tab stands beside it, as that is a blank to some readers,
+ * and a part of the value to others, who see another length or coding. The field ends in CR or LF. */
+uint32_t http_bare_size(const char *bytes, const http_field *);
+
 /* Whether these bytes may be a field's name; its value; a name or an address of a host, and maybe a port. */
 bool http_is_token(const char *bytes, size_t n);
 bool http_is_value(const char *bytes, size_t n);

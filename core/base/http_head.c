@@ -111,8 +111,8 @@ static inline __attribute__((always_inline)) int see_field(void *context, const 
     case 6: return request && is_name(name, "expect", 6) ? see_expectation(parse, value, n) : 1;
     case 7: parse->seen.upgrade |= is_name(name, "upgrade", 7); return 1;
     case 10: return is_name(name, "connection", 10) ? see_connection(parse, value, n) : 1;
-    case 14: return is_name(name, "content-length", 14) ? see_length(parse, value, n) : 1;
-    case 17: return is_name(name, "transfer-encoding", 17) ? see_coding(parse, value, n) : 1;
+    case 14: return is_name(name, "content-length", 14) ? see_length(parse, value, http_bare_size(bytes, field)) : 1;
+    case 17: return is_name(name, "transfer-encoding", 17) ? see_coding(parse, value, http_bare_size(bytes, field)) : 1;
     }
     return 1;
 }

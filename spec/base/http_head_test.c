@@ -299,6 +299,7 @@ static void oracle_field(struct oracle *o, char *line, bool old) {
         return;
     }
     *colon = 0;
+    bool tabs = strchr(colon + 1, '\t');
     char *value = trimmed(colon + 1);
     o->fields++;
     o->bad |= !all_of(line, "!#$%&'*+-.^_`|~");
@@ -311,10 +312,10 @@ static void oracle_field(struct oracle *o, char *line, bool old) {
         o->bad |= port && (strspn(port, "0123456789") != strlen(port) || atoll(port) > 65535);
     } else if (!strcasecmp(line, "content-length")) {
         o->lengths++;
-        o->bad |= !*value || strlen(value) > 18 || strspn(value, "0123456789") != strlen(value);
+        o->bad |= tabs || !*value || strlen(value) > 18 || strspn(value, "0123456789") != strlen(value);
     } else if (!strcasecmp(line, "transfer-encoding")) {
         o->codings++;
-        o->bad |= old || strcasecmp(value, "chunked") != 0;
+        o->bad |= tabs || old || strcasecmp(value, "chunked") != 0;
     } else if (!strcasecmp(line, "expect")) {
         o->bad |= strcasecmp(value, "100-continue") != 0;
     }

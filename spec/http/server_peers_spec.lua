@@ -4,6 +4,7 @@ local folder = require "spec.support.folder"
 local http = require "spec.support.http"
 local momo = require "momo"
 local support = require "spec.support"
+local support_beside = require "spec.support.beside"
 local tcp = require "spec.support.tcp"
 
 local LARGE = {}
@@ -72,37 +73,9 @@ local function lacks(...)
   end
 end
 
--- A port that is free now, and none of those that the system gives to connections: one that asks whether somebody
--- listens yet could be given the very port, and would be connected with itself.
-local function free_port()
-  local port = math.floor(momo.time.wall() * 1000) % 10000 + 20000
-  while true do
-    local listener = momo.net.TcpListener.bind("127.0.0.1:" .. port)
-    if listener then
-      listener:close()
-      return tostring(port)
-    end
-    port = port + 1
-  end
-end
-
--- Runs fn() beside a program, once something listens on the port.
 local function beside(words, port, fn)
-  words.cwd, words.stdout = root, "null"
-  local child = assert(momo.process.spawn(words))
-  local ended = momo.spawn(child.wait, child)
-  tcp.wait_for(function()
-    assert(ended:status() == "waiting" or ended:status() == "ready", words[1] .. " has ended")
-    local stream = momo.net.TcpStream.connect("127.0.0.1:" .. port)
-    return stream and (stream:close() or true)
-  end)
-  momo.scope(function(scope)
-    scope:defer(function()
-      child:kill()
-      ended:join()
-    end)
-    fn()
-  end)
+  words.cwd = root
+  support_beside.run(words, port, fn)
 end
 
 describe("the server", function()
@@ -253,7 +226,7 @@ asyncio.run(main())
 ]==])
     serve(function(sh, url)
       sh("/usr/bin/python3 client.py " .. url:gsub("http", "ws") .. " 2>&1")
-      local port = free_port()
+      local port = support_beside.free_port()
       beside({ "/usr/bin/python3", "server.py", port }, port, function()
         local ws = assert(momo.http.websocket("ws://127.0.0.1:" .. port, { protocols = { "echo" } }))
         assert.equal("echo", ws.protocol)
@@ -321,7 +294,7 @@ func main() {
     serve(function(sh, url)
       sh "go build -o peer peer.go 2>&1"
       sh("./peer ask " .. url .. " 2>&1")
-      local port = free_port()
+      local port = support_beside.free_port()
       beside({ "./peer", "serve", port }, port, function()
         local go = "http://127.0.0.1:" .. port
         local client = momo.http.Client { timeout = 20 }
@@ -402,7 +375,7 @@ listen momo
 
   local function through(text, name, words, fn)
     serve(function(_, _, address)
-      local port = free_port()
+      local port = support_beside.free_port()
       text = text:gsub("ROOT", (root:gsub("%%", "%%%%"))):gsub("PORT", port):gsub("ADDRESS", address)
       folder.write(root, name, text)
       beside(words, port, function()
