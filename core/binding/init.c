@@ -8,6 +8,7 @@
 
 #include "binding/embedded.h"
 #include "binding/holder.h"
+#include "binding/inside.h"
 #include "binding/runtime.h"
 #include "ffi/header.h"
 #include "loop/signals.h"
@@ -18,6 +19,7 @@
     _(spawn)          \
     _(run)            \
     _(live)           \
+    _(inside)         \
     _(handle)         \
     _(join)           \
     _(traceback)      \
@@ -149,6 +151,7 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     }
     ex->user = rt;
     holder_init(rt);
+    inside_init(rt);
     list_init(&rt->reports.link);
     for (int up = UP_RUNTIME + 1; up <= UP_COUNT; up++) {
         lua_newtable(L);

@@ -84,6 +84,7 @@ static int task_run(lua_State *L) {
     int main_handle = lua_gettop(L);
     luaL_checkstack(L, 16, "run");
     io_survive(SIGPIPE); /* writing to a closed pipe is an error, not a death */
+    stall_begin(ex);
     bool ended = executor_run(ex);
     if (ended) {
         lua_pushnil(L);
@@ -93,6 +94,7 @@ static int task_run(lua_State *L) {
         lua_pcall(L, 1, 1, 0); /* what it raises is told in place of the tasks */
         end_deadlock(rt, ex);
     }
+    stall_end(ex);
     rt->L = NULL;
     if (rt->stopped && ended) {
         lua_pushnil(L);

@@ -111,6 +111,7 @@ int executor_init(executor *ex) {
     list_init(&ex->threads.driver.link);
     list_init(&ex->signals.waiters);
     list_init(&ex->holder.link);
+    dump_init(&ex->dump);
     slab_init(&ex->tasks, sizeof(task));
     slab_init(&ex->ios, sizeof(io));
     wheel_init(&ex->wheel, executor_now_ms(ex));
@@ -153,6 +154,8 @@ void executor_deinit(executor *ex) {
     if (ex->running) { /* os.exit(code, true) in a task */
         holder_leave(ex);
     }
+    stall_end(ex);
+    dump_deinit(&ex->dump);
     ex->running = false;
     ex->closed = true;
 }

@@ -19,9 +19,11 @@
 #include <uv.h>
 
 #include "include/momo.h"
+#include "loop/dump.h"
 #include "loop/holder.h"
 #include "loop/inbox.h"
 #include "loop/poller.h"
+#include "loop/stall.h"
 #include "base/list.h"
 #include "base/slab.h"
 #include "base/wheel.h"
@@ -138,6 +140,8 @@ struct momo_executor {
     poller poller;
     inbox inbox;        /* what other threads tell this one */
     holder holder;      /* what they can learn of it while it is in a task */
+    dump dump;          /* what somebody outside asks of it */
+    stall stall;        /* who holds its thread for long */
     list dirty;         /* dirty_entry: what its tasks have written for other threads since the last flush */
     list ends;          /* of channels between threads */
     cpu_set_t cpus;     /* that the process may use; a pinned thread's own set is smaller */

@@ -2,10 +2,13 @@
 
 local USAGE = [[
 usage: momo [options] FILE.lua [ARGS]
+       momo dump PID
   FILE.lua is run as the first task; `-` reads it from stdin
+  dump PID        has the process say on its stderr what its tasks do, as `kill -QUIT` does
   -e CODE         runs CODE instead of a file
   --threads N     N threads run the file, each in a Lua state of its own; auto: one a CPU
   --pin           pins thread i to the i-th CPU that the process may use
+  --stall MS      a task that computes for so long while others wait is told on stderr; 25, or MOMO_STALL_MS; 0: none is
   --grace S       seconds that a thread has to hear of SIGINT or SIGTERM before it is said who holds it, and the
                   process ends; 3 where nothing is said
   --virtual       time moves only when every task waits, straight to the next deadline
@@ -14,6 +17,7 @@ usage: momo [options] FILE.lua [ARGS]
 ]]
 
 local OK, FAILED, USAGE_ERROR = 0, 1, 2
+local STALL, STALL_MAX = 25, 1e6 -- milliseconds
 
 local function complain(text)
   io.stderr:write("momo: ", text, "\n")
@@ -39,6 +43,12 @@ local function parse(words)
         return nil, "--threads wants a number from 1 to 1024, or auto"
       end
       options.threads = n
+    elseif word == "--stall" then
+      i = i + 1
+      options.stall = tonumber(words[i])
+      if not (options.stall and options.stall >= 0 and options.stall <= STALL_MAX) then
+        return nil, "--stall wants a number of milliseconds, 0 or more"
+      end
     elseif word == "--grace" then
       i = i + 1
       options.grace = tonumber(words[i])
@@ -95,6 +105,32 @@ local function read_source(options)
   return (source:gsub("^#[^\n]*", "")), "@" .. options.file
 end
 
+local function stall_of_environment()
+  local ms = tonumber(os.getenv "MOMO_STALL_MS")
+  return ms and ms >= 0 and ms <= STALL_MAX and ms or STALL
+end
+
+---momo dump PID
+local function dump(pid)
+  local status, err = io.open("/proc/" .. pid .. "/status")
+  if not status then
+    complain(err)
+    return FAILED
+  end
+  local name, caught = status:read "*a":match "^Name:%s*([^\n]*).*SigCgt:%s*%x-(%x)\n"
+  status:close()
+  if not caught or tonumber(caught, 16) % 8 < 4 then -- SIGQUIT is number 3; who does not catch it is ended by it
+    complain(("process %s (%s) is not run by momo, or takes no SIGQUIT"):format(pid, name or "?"))
+    return FAILED
+  end
+  local ok, problem = require("momo.internal.core").native.dump_process(tonumber(pid))
+  if not ok then
+    complain(problem)
+    return FAILED
+  end
+  return OK
+end
+
 local function run(options)
   local source, name = read_source(options)
   if not source then
@@ -126,6 +162,9 @@ local function run(options)
   end
   core.C.momo_stop_on_signals(core.executor, options.grace)
   require "momo.internal.compiled"()
+  require "momo.internal.tree" -- while there are descriptors to read it
+  core.native.dump_on_quit()
+  core.native.set_usual_stall((options.stall or stall_of_environment()) / 1e3)
 
   local failed = false
   local ok, err, traceback = task.start({ clock = options.clock, grace = options.grace }, function()
@@ -155,6 +194,10 @@ local function run(options)
 end
 
 return function(...)
+  local first, pid = ...
+  if first == "dump" and select("#", ...) == 2 and pid:find "^%d+$" then
+    return dump(pid)
+  end
   local options, err = parse { ... }
   if not options then
     complain(err)

@@ -213,6 +213,7 @@ end
 ---@class momo.RunOptions
 ---@field on_error fun(err: any, task: momo.Task)? is called for each failed task that nobody joins, in place of stderr
 ---@field measure boolean? see `momo.measure`; until the run ends
+---@field stall number? seconds: a task of this thread that computes for so long while others wait is told on stderr
 ---@field grace number? seconds that a thread has to hear of a stop, then it is left behind; 3, or what its parent has
 ---@field clock "virtual"? time begins at 0 and moves only when every task waits, straight to the next deadline
 
@@ -234,6 +235,7 @@ function M.start(options, main, ...)
   end
   native.set_grace(options.grace)
   local measured = options.measure and M.measure(true)
+  native.set_stall(options.stall)
   local handle, deadlock = native.run(report, describe_deadlock, main, ...)
   if options.clock == "virtual" then
     native.set_virtual(false)
@@ -278,13 +280,18 @@ function M.run(options, ...)
   elseif type(main) ~= "function" then
     check.fail("run: argument 2 must be a function, got " .. type(main))
   end
-  check.options(options, { on_error = "function", clock = "string", grace = "number", measure = "boolean" }, "run")
+  check.options(options, { on_error = "function", clock = "string", grace = "number", measure = "boolean",
+    stall = "number" }, "run")
   if options.clock and options.clock ~= "virtual" then
     check.fail(("run: option clock must be \"virtual\", got %q"):format(options.clock))
   end
   local grace = options.grace
   if grace and (grace <= 0 or grace ~= grace) then
     check.fail(("run: option grace must be a number of seconds, more than 0, got %s"):format(grace))
+  end
+  local stall = options.stall
+  if stall and not (stall >= 0 and stall < 1e6) then
+    check.fail(("run: option stall must be a number of seconds, 0 or more, got %s"):format(stall))
   end
   return results(M.start(options, ...))
 end

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is told from outside of a state: its tasks in a dump, and its stalls.
+ */
+#include "binding/inside.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "loop/watchdog.h"
+
+/* -> the tasks of the state as text. Called protected. */
+static int make_text(lua_State *L) {
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "momo.internal.tree");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "text");
+    lua_call(L, 0, 1);
+    return 1;
+}
+
+/* Between two resumes, on run's own stack. */
+static char *make_dump(executor *ex) {
+    lua_State *L = ((runtime *)ex->user)->L;
+    if (!L || !lua_checkstack(L, LUA_MINSTACK)) {
+        return NULL;
+    }
+    lua_pushcfunction(L, make_text);
+    bool ok = lua_pcall(L, 0, 1, 0) == 0;
+    const char *text = error_text(L);
+    size_t size = strlen(text);
+    char *copy = malloc(size + 64);
+    if (copy) {
+        static const char failed[] = "momo: a thread's tasks can't be told: ";
+        size_t at = 0;
+        if (!ok) {
+            memcpy(copy, failed, at = sizeof failed - 1);
+        }
+        memcpy(copy + at, text, size);
+        memcpy(copy + at + size, "\n", 2);
+    }
+    lua_pop(L, 1);
+    return copy;
+}
+
+void inside_init(runtime *rt) {
+    rt->executor.dump.make = make_dump;
+}
+
+static uint64_t usual_limit_ns; /* of executors that have none of their own; set before there are threads */
+
+/* set_stall(seconds, or nil for the usual): from the next run on; 0: nothing is told */
+static int set_stall(lua_State *L) {
+    open_executor(L)->stall.limit_ns = lua_isnil(L, 1) ? usual_limit_ns : (uint64_t)(lua_tonumber(L, 1) * 1e9);
+    return 0;
+}
+
+/* set_usual_stall(seconds) */
+static int set_usual_stall(lua_State *L) {
+    usual_limit_ns = (uint64_t)(lua_tonumber(L, 1) * 1e9);
+    return 0;
+}
+
+/* dump_on_quit() -> true | nil, err, code */
+static int dump_on_quit(lua_State *L) {
+    int status = watchdog_dump_on_quit();
+    if (status < 0) {
+        return push_failure(L, status);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* dump_process(pid) -> true | nil, err, code: as dump_on_quit has made that process ready for */
+static int dump_process(lua_State *L) {
+    if (kill((pid_t)lua_tointeger(L, 1), SIGQUIT) < 0) {
+        return push_failure(L, uv_translate_sys_error(errno));
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* pid(): of this process */
+static int own_pid(lua_State *L) {
+    lua_pushinteger(L, getpid());
+    return 1;
+}
+
+static const function functions[] = {
+    {"set_stall", set_stall},
+    {"set_usual_stall", set_usual_stall},
+    {"dump_on_quit", dump_on_quit},
+    {"dump_process", dump_process},
+    {"pid", own_pid},
+    {NULL, NULL},
+};
+const module inside_module = {.functions = functions};
