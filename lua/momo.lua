@@ -94,6 +94,7 @@ return names.module(M, "momo", {
     return M.thread
   end,
   http = function() return require "momo.http" end,
+  log = function() return require "momo.log" end,
   tls = function() return require "momo.tls" end,
   fs = function() return require "momo.fs" end,
   process = function() return require "momo.process" end,

@@ -20,6 +20,7 @@
     _(run)            \
     _(live)           \
     _(inside)         \
+    _(log)            \
     _(handle)         \
     _(join)           \
     _(traceback)      \

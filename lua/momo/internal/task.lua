@@ -167,6 +167,11 @@ function M.describe(err, traceback)
 end
 
 local function report_on_stderr(err, traceback, task)
+  local log = package.loaded["momo.log"] or os.getenv "MOMO_LOG_FORMAT" == "json" and require "momo.log"
+  if log and log.takes_reports() then
+    log.add("error", "a task failed", { error = err, traceback = traceback }, task)
+    return
+  end
   if native.fields(task).name then
     traceback = "in " .. native.task_name(task) .. "\n" .. traceback
   end
