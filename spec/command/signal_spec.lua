@@ -109,7 +109,8 @@ describe("SIGPIPE", function()
     return support.shell(([[
       exec 3>&1
       { timeout 20 %s %s -e %s %s; echo "status $?" >&3; } | head -n 1 >/dev/null
-    ]]):format(through or "", support.quote(os.getenv "MOMO_BIN"), support.quote('local momo = require "momo"\n' .. code),
+    ]]):format(through or "", support.quote(os.getenv "MOMO_BIN"),
+      support.quote('local momo = require "momo"\n' .. code),
       broken == "stderr" and "2>&1 >&3" or "2>&3"))
   end
 

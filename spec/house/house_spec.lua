@@ -322,7 +322,7 @@ describe("the object files", function()
   end
 
   -- What the process itself has, beside what each of its threads has.
-  it("hold no variables but a thread-local pointer and the process's own: signals, who serves, runs and watches", function()
+  it("hold no variables but a thread-local pointer and the process's own: signals, who serves and watches", function()
     local found = {}
     for _, path in ipairs(lines_of(output_of(("find %s/CMakeFiles/core.dir %s/CMakeFiles/native.dir -name '*.o'")
       :format(support.quote(BUILD), support.quote(BUILD))))) do
