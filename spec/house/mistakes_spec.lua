@@ -57,9 +57,9 @@ describe("run", function()
   end)
 
   it("with options that there are not", function()
-    assert.equal('run: there is no option "onerror", but clock, grace, measure, on_error',
+    assert.equal('run: there is no option "onerror", but clock, grace, measure, on_error, stall',
       told_outside(function() momo.run({ onerror = f }, f) end))
-    assert.equal("run: there is no option 1, but clock, grace, measure, on_error",
+    assert.equal("run: there is no option 1, but clock, grace, measure, on_error, stall",
       told_outside(function() momo.run({ f }, f) end))
     assert.equal("run: option on_error must be a function, got true",
       told_outside(function() momo.run({ on_error = true }, f) end))
