@@ -132,6 +132,9 @@ static void end_tasks(executor *ex) {
 }
 
 void executor_deinit(executor *ex) {
+    if (ex->running) { /* os.exit(code, true) in a task: other threads must not ask what is being taken down */
+        holder_leave(ex);
+    }
     end_tasks(ex);
     while (!list_empty(&ex->io_open)) {
         io_close(list_entry(list_first(&ex->io_open), io, open));
@@ -151,9 +154,6 @@ void executor_deinit(executor *ex) {
     drain_reset(ex);
     list_init(&ex->ready);
     ex->current = NULL;
-    if (ex->running) { /* os.exit(code, true) in a task */
-        holder_leave(ex);
-    }
     stall_end(ex);
     dump_deinit(&ex->dump);
     ex->running = false;
