@@ -183,7 +183,7 @@ describe("SIGPIPE", function()
       momo.spawn(function()
         momo.signal.recv "SIGPIPE"
         io.stderr:write "told\n"
-        os.exit(0)
+        momo.stop()
       end)
       while true do print "hello" momo.yield_now() end]], "stdout")
     assert.equal("told\nstatus 0\n", stdout)

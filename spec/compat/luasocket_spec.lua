@@ -348,7 +348,7 @@ asyncore.loop()]])
         print(stream:read())
         stream:close()
       end
-      os.exit(0, false)]])
+      momo.stop()]])
     assert.same({ 0, "echo 1\n\necho 2\n\necho 3\n\n", "" }, { status, stdout, stderr })
   end)
 end)
