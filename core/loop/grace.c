@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "loop/background.h"
 #include "loop/executor.h"
 #include "loop/holder.h"
 #include "loop/signals.h"
@@ -111,28 +112,10 @@ static void *watch(void *unused) {
     return NULL;
 }
 
-/* No signal is to be handled on it. */
-static int start_thread(void) {
-    sigset_t all, before;
-    pthread_attr_t attributes;
-    pthread_t thread;
-    sigfillset(&all);
-    int error = pthread_attr_init(&attributes);
-    if (error == 0) {
-        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-        pthread_attr_setstacksize(&attributes, STACK_BYTES);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        error = pthread_create(&thread, &attributes, watch, NULL);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        pthread_attr_destroy(&attributes);
-    }
-    return uv_translate_sys_error(error);
-}
-
 int grace_watch(const int *numbers, int count, double seconds) {
     grace.seconds = seconds;
     sem_init(&grace.came, 0, 0);
-    int status = seconds < EXECUTOR_NEVER_SECONDS ? start_thread() : 0;
+    int status = seconds < EXECUTOR_NEVER_SECONDS ? background_start(watch, STACK_BYTES) : 0;
     for (int i = 0; i < count && status == 0; i++) {
         struct sigaction action;
         sigaction(numbers[i], NULL, &action);

@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "loop/background.h"
+
 enum { QUEUE_BYTES = 1024 * 1024, FLUSH_SECONDS = 1, STACK_BYTES = 128 * 1024 };
 
 typedef struct line {
@@ -89,25 +91,12 @@ static void *write_lines(void *unused) {
     return NULL;
 }
 
-/* No signal is to be handled on it. */
 static bool start(void) {
-    sigset_t all, before;
-    pthread_attr_t attributes;
-    pthread_t thread;
-    if (pthread_attr_init(&attributes) != 0) {
-        return false;
-    }
-    sigfillset(&all);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&thread, &attributes, write_lines, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    if (error == 0) {
+    bool started = background_start(write_lines, STACK_BYTES) == 0;
+    if (started) {
         atexit(log_flush);
     }
-    return error == 0;
+    return started;
 }
 
 bool log_push(const char *bytes, size_t size, bool json) {

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "loop/background.h"
 #include "loop/dump.h"
 #include "loop/stall.h"
 
@@ -38,30 +39,12 @@ static void *watch(void *unused) {
     return NULL;
 }
 
-/* No signal is to be handled on it. */
-static int start(void) {
-    sigset_t all, before;
-    pthread_attr_t attributes;
-    pthread_t thread;
-    sigfillset(&all);
-    int error = pthread_attr_init(&attributes);
-    if (error == 0) {
-        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-        pthread_attr_setstacksize(&attributes, STACK_BYTES);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        error = pthread_create(&thread, &attributes, watch, NULL);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        pthread_attr_destroy(&attributes);
-    }
-    return uv_translate_sys_error(error);
-}
-
 int watchdog_start(void) {
     int status = 0;
     pthread_mutex_lock(&watchdog.lock);
     if (!watchdog.started) {
         sem_init(&watchdog.woken, 0, 0);
-        status = start();
+        status = background_start(watch, STACK_BYTES);
         watchdog.started = status == 0;
     }
     pthread_mutex_unlock(&watchdog.lock);
