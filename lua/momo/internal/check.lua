@@ -77,6 +77,7 @@ function M.array(value, what)
   end
   return n
 end
+jit.off(M.array) -- LuaJIT's compiled code of `pairs` has been seen to bring a key that the table does not have
 
 ---@param options any
 ---@param allowed table<string, string> the type of each option; also "array"; "any": the caller checks it
