@@ -1,11 +1,10 @@
 ---Private: one connection to one server, from its first line to its end.
 
 local base64 = require "momo.http.base64"
+local core = require "momo.internal.core"
 local json = require "momo.http.json"
 local nkey = require "momo.nats.nkey"
 local tcp = require "momo.net.tcp"
-local native = require("momo.internal.core").native
-local version = require("momo.internal.core")
 
 local M = {}
 
@@ -110,7 +109,7 @@ end
 local function introduction(self, options)
   local server, info = self.server, self.info
   local words = {
-    verbose = false, pedantic = false, lang = "lua", version = version.string(version.C.momo_version()), protocol = 1,
+    verbose = false, pedantic = false, lang = "lua", version = core.string(core.C.momo_version()), protocol = 1,
     headers = true, no_responders = true, echo = not options.no_echo, name = options.name, jwt = options.jwt,
     tls_required = options.tls ~= nil or server.secure or info.tls_required == true,
     user = options.user, pass = options.password, auth_token = options.token,
@@ -182,13 +181,13 @@ function M.open(server, options)
   end
   local self = setmetatable({ stream = stream, server = server, bytes = "", at = 1 }, Link)
   local ok, begun
-  ok, begun, err, code = xpcall(begin, native.traceback_capture, self, options)
+  ok, begun, err, code = xpcall(begin, core.native.traceback_capture, self, options)
   if ok and begun then
     return self
   end
   stream:close()
   if not ok then
-    native.rethrow(begun)
+    core.native.rethrow(begun)
   elseif code == "EOF" then
     err = ("EOF: %s has closed the connection at its beginning: end of file"):format(server.address)
   end
