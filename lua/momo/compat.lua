@@ -5,6 +5,7 @@
 ---    local redis = require "redis"
 
 local check = require "momo.internal.check"
+local each = require "momo.internal.each"
 local names = require "momo.internal.names"
 
 local M = {}
@@ -28,7 +29,7 @@ function M.install(name)
   end
   require(module).install()
   local theirs = _G.coroutine
-  for key, value in pairs(require "momo.coroutine") do
+  for key, value in each(require "momo.coroutine") do
     rawset(theirs, key, value)
   end
 end

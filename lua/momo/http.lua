@@ -2,6 +2,7 @@
 ---
 ---What fails returns nil, "CODE: text", "CODE" with libuv's names; a wrong argument throws. A timeout is in seconds.
 
+local each = require "momo.internal.each"
 local names = require "momo.internal.names"
 
 -- Name -> the module that has it.
@@ -20,7 +21,7 @@ local PLACES = {
 }
 
 local later = {}
-for name, place in pairs(PLACES) do
+for name, place in each(PLACES) do
   later[name] = function() return require("momo.http." .. place)[name] end
 end
 

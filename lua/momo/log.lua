@@ -3,6 +3,7 @@
 
 local check = require "momo.internal.check"
 local native = require("momo.internal.core").native
+local each = require "momo.internal.each"
 local names = require "momo.internal.names"
 local show = require "momo.internal.show"
 local wall = require("momo.time").wall
@@ -54,7 +55,7 @@ end
 
 local function sorted_keys(fields)
   local keys = {}
-  for key in pairs(fields) do
+  for key in each(fields) do
     keys[#keys + 1] = key
   end
   table.sort(keys)
@@ -133,12 +134,12 @@ end
 ---The fields of the call, and beneath them the locals of the task whose names are text.
 local function all_fields(fields, locals)
   local all = {}
-  for key, value in pairs(locals or NONE) do
+  for key, value in each(locals or NONE) do
     if type(key) == "string" then
       all[key] = value
     end
   end
-  for key, value in pairs(fields or NONE) do
+  for key, value in each(fields or NONE) do
     all[type(key) == "string" and key or tostring(key)] = value
   end
   return all

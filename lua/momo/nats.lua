@@ -12,6 +12,7 @@
 ---without spaces. It needs lua-cjson.
 
 local check = require "momo.internal.check"
+local each = require "momo.internal.each"
 local connections = require "momo.nats.connection"
 local headers = require "momo.nats.headers"
 local names = require "momo.internal.names"
@@ -109,10 +110,10 @@ end
 
 local function check_options(given)
   local options = {}
-  for key, value in pairs(check.options(given, OPTIONS, "nats.connect")) do
+  for key, value in each(check.options(given, OPTIONS, "nats.connect")) do
     options[key] = value
   end
-  for key, value in pairs(DEFAULTS) do
+  for key, value in each(DEFAULTS) do
     if options[key] == nil then
       options[key] = value
     end

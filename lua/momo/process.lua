@@ -1,6 +1,7 @@
 ---Child processes: started without a shell, with streams in place of their standard descriptors, and ended with the
 ---task that waits for them.
 
+local each = require "momo.internal.each"
 local Child = require "momo.process.child"
 local Stream = require "momo.net.stream"
 local check = require "momo.internal.check"
@@ -48,7 +49,7 @@ local function check_options(options, name, allowed, more)
     end
   end
   local n = #options
-  for key, value in pairs(options) do
+  for key, value in each(options) do
     if type(key) == "number" then
       if not (key >= 1 and key <= n and key % 1 == 0) then
         check.fail(("%s: the words of the command must be an array without holes"):format(name))
@@ -84,7 +85,7 @@ local function strings_of(env, name)
     return nil
   end
   local strings = {}
-  for key, value in pairs(env) do
+  for key, value in each(env) do
     local good = check.is_text(key) and key ~= "" and not key:find("=", 1, true)
       and (type(value) == "number" or check.is_text(value))
     if not good then
@@ -266,7 +267,7 @@ local function run(options, name)
   end
   native.check_cancelled()
   local own = {}
-  for key, value in pairs(options) do
+  for key, value in each(options) do
     own[key] = value
   end
   own.stdin = options.input and "pipe" or options.stdin or "null"
@@ -308,7 +309,7 @@ end
 function M.shell(text, options)
   check.argument(check.is_text(text), "shell: argument 1 must be a string without zero bytes", text)
   local own = { "/bin/sh", "-c", text, "sh" }
-  for key, value in pairs(options or {}) do
+  for key, value in each(options or {}) do
     own[type(key) == "number" and key + 4 or key] = value
   end
   check_options(own, "shell", OPTIONS, RUN_OPTIONS)

@@ -5,6 +5,7 @@
 ---It needs libssl 3, and is loaded when it is used first. What fails returns `nil, "ETLS: kind: words", "ETLS"`.
 
 local check = require "momo.internal.check"
+local each = require "momo.internal.each"
 local dns = require "momo.net.dns"
 local facts = require "momo.tls.facts"
 local names = require "momo.internal.names"
@@ -339,7 +340,7 @@ function M.connect(address, options, timeout)
   if options and rawget(options, "name") ~= nil then
     name = options.name
     local rest = {}
-    for key, value in pairs(options) do
+    for key, value in each(options) do
       rest[key] = key ~= "name" and value or nil
     end
     options = rest

@@ -229,6 +229,41 @@ describe("every Lua file", function()
   end
 end)
 
+describe("Momo's own loops", function()
+  local function has_loop(code)
+    return code:find "%f[%w_]in%s+pairs%f[^%w_]" or code:find "%f[%w_]in%s+next%f[^%w_]"
+  end
+
+  it("call pairs by another name, which keeps LuaJIT's own instruction out of them: momo.internal.each", function()
+    local found = {}
+    for _, path in ipairs(files("lua", "*.lua")) do
+      found[#found + 1] = has_loop(read(SOURCE .. "/" .. path)) and path
+    end
+    assert.same({}, found)
+    assert.truthy(has_loop "for key in pairs(fields) do" and has_loop "for key in next, fields do")
+  end)
+
+  it("visit all of a table, where LuaJIT of before April 2022 ends a loop of pairs too early", function()
+    local status, stdout, stderr = support.shell("luajit -e " .. support.quote [[
+      local each = dofile(os.getenv "MOMO_SOURCE_DIR" .. "/lua/momo/internal/each.lua")
+      local inner = { 1, 2, 3, 4, 5 }
+      local outer = { a = inner, b = inner, c = inner, d = inner, e = inner }
+      local function interpreted()
+        for _ = 1, 100 do end
+      end
+      for round = 1, 100000 do
+        interpreted()
+        local n = 0
+        for _, one in each(outer) do
+          for _ in each(one) do end
+          n = n + 1
+        end
+        assert(n == 5, round)
+      end]])
+    assert.same({ 0, "", "" }, { status, stdout, stderr })
+  end)
+end)
+
 describe("no file", function()
   it(("of core/ and lua/ is longer than %d lines"):format(LINES_MAX), function()
     local long = {}

@@ -2,6 +2,7 @@
 
 local calls = require "momo.fs.call"
 local check = require "momo.internal.check"
+local each = require "momo.internal.each"
 
 local call = calls.call
 
@@ -126,7 +127,7 @@ end
 local function check_options(options, name, allowed)
   if options ~= nil then
     check.argument(type(options) == "table", name .. ": options must be a table", options)
-    for key in pairs(options) do
+    for key in each(options) do
       if not allowed[key] then
         check.fail(("%s: there is no option %s"):format(name, check.show(key)))
       end

@@ -1,6 +1,7 @@
 ---Changes of files and folders, as they happen.
 
 local check = require "momo.internal.check"
+local each = require "momo.internal.each"
 local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 local waitable = require "momo.internal.waitable"
@@ -55,7 +56,7 @@ end
 function M.watch(path, options)
   check.argument(check.is_text(path) and path ~= "", "watch: argument 1 must be a path without zero bytes", path)
   check.argument(options == nil or type(options) == "table", "watch: options must be a table", options)
-  for key in pairs(options or {}) do
+  for key in each(options or {}) do
     if key ~= "recursive" then
       check.fail(("watch: there is no option %s"):format(check.show(key)))
     end

@@ -2,6 +2,7 @@
 
 local check = require "momo.internal.check"
 local core = require "momo.internal.core"
+local each = require "momo.internal.each"
 local now = require("momo.time").now
 
 local C, executor, native = core.C, core.executor, core.native
@@ -290,7 +291,7 @@ function M.trailers(body)
     return nil
   end
   local trailers = native.http_headers(body.fields, 0)
-  for name in pairs(trailers) do
+  for name in each(trailers) do
     if FORBIDDEN[name] then
       trailers[name] = nil
     end

@@ -8,6 +8,7 @@ local exchanges = require "momo.http.exchange"
 local native = require("momo.internal.core").native
 local outgoings = require "momo.http.outgoing"
 local pools = require "momo.http.pool"
+local each = require "momo.internal.each"
 local timeout = require("momo.time").timeout
 
 local rethrow, traceback_capture = native.rethrow, native.traceback_capture
@@ -40,7 +41,7 @@ local OF_CLIENT = { max_per_host = "number" }
 local DEFAULTS = {
   timeout = 30, connect_timeout = 10, max_body = 8 * 1024 * 1024, redirects = 10, retries = 1, max_per_host = 64,
 }
-for name, kind in pairs(TYPES) do
+for name, kind in each(TYPES) do
   if name ~= "body" and name ~= "form" and name ~= "query" then
     OF_CLIENT[name] = kind
   end
@@ -71,10 +72,10 @@ local function merge(options, types, defaults)
     check_number(options, name, true)
   end
   local merged = {}
-  for name, value in pairs(defaults) do
+  for name, value in each(defaults) do
     merged[name] = value
   end
-  for name, value in pairs(options) do
+  for name, value in each(options) do
     merged[name] = value
   end
   if options.proxy then
@@ -267,7 +268,7 @@ function Client:post(url, body, options)
   if body ~= nil then
     check.argument(not (options and options.body), "post: the body is argument 2", options and options.body)
     local with_body = { body = body }
-    for name, value in pairs(options or {}) do
+    for name, value in each(options or {}) do
       with_body[name] = value
     end
     options = with_body

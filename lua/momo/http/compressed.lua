@@ -9,6 +9,7 @@ local check = require "momo.internal.check"
 local coding = require "momo.http.coding"
 local media = require "momo.http.media"
 local native = require("momo.internal.core").native
+local each = require "momo.internal.each"
 local pieces = require "momo.internal.pieces"
 local yield_now = require("momo.internal.task").yield_now
 
@@ -25,7 +26,7 @@ local PIECE = 64 * 1024 -- bytes that are compressed in one turn
 -- A header of the answer, whoever has set it.
 local function find(self, headers, name)
   for _, fields in ipairs { headers or {}, self.headers } do
-    for key, value in pairs(fields) do
+    for key, value in each(fields) do
       if type(key) == "string" and key:lower() == name then
         return value
       end
@@ -36,10 +37,10 @@ end
 -- The headers without those of some names; they go from response.headers as well.
 local function without(self, headers, names)
   local kept = {}
-  for key, value in pairs(headers or {}) do
+  for key, value in each(headers or {}) do
     kept[key] = not names[key:lower()] and value or nil
   end
-  for key in pairs(self.headers) do
+  for key in each(self.headers) do
     if names[key:lower()] then
       self.headers[key] = nil
     end
@@ -221,7 +222,7 @@ function M.compressed(handler, options)
   local min_size = options.min_size or SIZE_LEAST
   return function(request, response)
     response.compression = { codings = codings, min_size = min_size, encoder = nil }
-    for name, method in pairs(methods) do
+    for name, method in each(methods) do
       response[name] = method
     end
     return after(response, xpcall(handler, native.traceback_capture, request, response))

@@ -5,6 +5,7 @@ local check = require "momo.internal.check"
 local file = require "momo.http.file"
 local media = require "momo.http.media"
 local percent = require "momo.http.percent"
+local each = require "momo.internal.each"
 
 local M = {}
 
@@ -69,7 +70,7 @@ end
 
 local function headers_of(options)
   local headers = { ["X-Content-Type-Options"] = "nosniff" }
-  for name, value in pairs(options.headers or {}) do
+  for name, value in each(options.headers or {}) do
     headers[name] = value
   end
   return headers

@@ -2,6 +2,7 @@
 
 local check = require "momo.internal.check"
 local percent = require "momo.http.percent"
+local each = require "momo.internal.each"
 
 local M = {}
 
@@ -54,7 +55,7 @@ end
 ---@return string text in the order of the names
 function M.encode(args)
   local names, pairs_ = {}, {}
-  for name in pairs(args) do
+  for name in each(args) do
     names[#names + 1] = name
   end
   table.sort(names)

@@ -1,6 +1,7 @@
 ---Media types: of files by their names, and fields such as Content-Type with their parameters.
 
 local percent = require "momo.http.percent"
+local each = require "momo.internal.each"
 
 local M = {}
 
@@ -128,11 +129,11 @@ end
 -- RFC 8187: filename*=UTF-8''na%C3%AFve.txt comes before filename, which stays where the former can't be read.
 local function take_extended(parameters)
   local found = {}
-  for key, value in pairs(parameters) do
+  for key, value in each(parameters) do
     found[key:match "^(.+)%*$" or ""] = value
   end
   found[""] = nil
-  for key, value in pairs(found) do
+  for key, value in each(found) do
     local code = value:match "^[uU][tT][fF]%-8'[^']*'([^']*)$"
     parameters[key], parameters[key .. "*"] = code and percent.decode(code) or parameters[key], nil
   end

@@ -5,6 +5,7 @@ local coding = require "momo.http.coding"
 local connect = require "momo.http.connect"
 local core = require "momo.internal.core"
 local form = require "momo.http.form"
+local each = require "momo.internal.each"
 local pieces = require "momo.internal.pieces"
 local urls = require "momo.http.url"
 
@@ -30,7 +31,7 @@ local REDIRECTS = { [301] = true, [302] = true, [303] = true, [307] = true, [308
 ---@field is_sent boolean? it may have reached a server
 
 local function add_fields(fields, headers)
-  for name, value in pairs(headers or {}) do
+  for name, value in each(headers or {}) do
     check.argument(type(name) == "string", "request: the name of a header must be a string", name)
     local lower = name:lower()
     if lower == "transfer-encoding" then
@@ -71,7 +72,7 @@ end
 local function build(self)
   local url, fields, proxy = self.url, self.fields, self.options.proxy
   local given, own = {}, {}
-  for lower, field in pairs(fields) do
+  for lower, field in each(fields) do
     if lower ~= "host" then
       given[field.name] = field.value
     end
@@ -147,7 +148,7 @@ end
 
 local function drop_body(self)
   self.body, self.length = nil, nil
-  for lower in pairs(self.fields) do
+  for lower in each(self.fields) do
     if lower:find "^content%-" then
       self.fields[lower] = nil
     end

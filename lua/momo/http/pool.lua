@@ -5,6 +5,7 @@
 ---    give: idle from now on, or closed
 
 local core = require "momo.internal.core"
+local each = require "momo.internal.each"
 local sync = require "momo.sync"
 
 local C, executor, native = core.C, core.executor, core.native
@@ -41,7 +42,7 @@ end
 -- Forgets those that the loop has closed, and places that nobody has to do with.
 local function sweep(pool)
   pool.stored = 0
-  for key, place in pairs(pool.places) do
+  for key, place in each(pool.places) do
     local alive = {}
     for _, connection in ipairs(place.idle) do
       if C.momo_is_idle(executor, connection.stream) == 1 then
@@ -114,7 +115,7 @@ end
 ---Closes those that are idle, now and from now on.
 function Pool:close()
   self.closed = true
-  for _, place in pairs(self.places) do
+  for _, place in each(self.places) do
     for _, connection in ipairs(place.idle) do
       connection.stream:close()
     end

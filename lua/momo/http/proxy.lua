@@ -8,6 +8,7 @@
 local answers = require "momo.http.answer"
 local check = require "momo.internal.check"
 local clients = require "momo.http.client"
+local each = require "momo.internal.each"
 local now = require("momo.time").now
 local outgoings = require "momo.http.outgoing"
 local pipe_both = require("momo.io").pipe_both
@@ -74,8 +75,8 @@ local function headers_of(request, options)
   headers["X-Forwarded-Proto"] = request.connection.stream:tls() and "https" or "http"
   headers.Via = join(request:header "via", ("1.%d momo"):format(request.minor))
   headers.Host = options.keep_host and request.host or nil
-  for name, value in pairs(options.headers or {}) do
-    for sent in pairs(headers) do
+  for name, value in each(options.headers or {}) do
+    for sent in each(headers) do
       headers[sent] = sent:lower() ~= name:lower() and headers[sent] or nil
     end
     headers[name] = value
@@ -273,7 +274,7 @@ function M.proxy(url, options)
   end
   check.argument(upstreams[1], "proxy: argument 1 must be a URL, or an array of URLs", url)
   local merged = { timeout = 60, connect_timeout = 10 }
-  for name, value in pairs(options) do
+  for name, value in each(options) do
     merged[name] = value
   end
   for _, name in ipairs { "timeout", "connect_timeout" } do

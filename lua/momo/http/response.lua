@@ -5,6 +5,7 @@
 ---      '---start--> started --write, flush--> open --finish--> done        dead: the exchange is over
 
 local check = require "momo.internal.check"
+local each = require "momo.internal.each"
 local copy = require("momo.io").copy
 local native = require("momo.internal.core").native
 local pieces = require "momo.internal.pieces"
@@ -372,7 +373,7 @@ function Response:websocket(request, options)
   return require("momo.http.handshake").accept(request, self, options)
 end
 
-for name, method in pairs(require "momo.http.shorthands") do
+for name, method in each(require "momo.http.shorthands") do
   Response[name] = method
 end
 

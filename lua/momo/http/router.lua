@@ -8,6 +8,7 @@
 local check = require "momo.internal.check"
 local pattern = require "momo.http.pattern"
 local percent = require "momo.http.percent"
+local each = require "momo.internal.each"
 
 local find, sub = string.find, string.sub
 
@@ -194,7 +195,7 @@ local function allowed(router, host, path)
   local found, list = {}, {}
   local slashed = setmetatable({ has_slash = true }, { __index = path })
   for _, methods in ipairs { host and router.hosts[host] or {}, router.hosts[""] or {} } do
-    for method, root in pairs(methods) do
+    for method, root in each(methods) do
       if not path or walk(root, path, 1, {}, 0) or walk(root, slashed, 1, {}, 0) then
         found[method] = true
       end
@@ -203,7 +204,7 @@ local function allowed(router, host, path)
   found[""] = nil
   found.HEAD = found.HEAD or found.GET
   found.OPTIONS = next(found) and true
-  for method in pairs(found) do
+  for method in each(found) do
     list[#list + 1] = method
   end
   table.sort(list)

@@ -3,6 +3,7 @@
 local check = require "momo.internal.check"
 local connection = require "momo.http.connection"
 local core = require "momo.internal.core"
+local each = require "momo.internal.each"
 local net = require "momo.net"
 local presence = require "momo.http.presence"
 local time = require "momo.time"
@@ -41,7 +42,7 @@ local MOST = 2 ^ 31 - 1 -- of the limits that the parser of heads has
 
 local TYPES = { drain = "number", on_error = "function", access_log = "function", cancel_on_close = "boolean",
   server = "string", tls = "any", proxy_protocol = "any", max_connections = "any" }
-for name in pairs(DEFAULTS) do
+for name in each(DEFAULTS) do
   TYPES[name] = "any"
 end
 
@@ -77,7 +78,7 @@ local function server_of(handler, options)
     handle = options.cancel_on_close and presence.cancelling(handler) or handler,
     on_error = options.on_error, access_log = options.access_log, name = options.server,
   }
-  for name in pairs(DEFAULTS) do
+  for name in each(DEFAULTS) do
     server[name] = limit_of(options, name)
   end
   local function patience(idle, is_first)
@@ -95,11 +96,11 @@ local unread = core.new "size_t[1]"
 -- there is none.
 local function expire_idle(server, grace, began)
   local left, waited = math.huge, time.now() - began
-  for each in pairs(server.connections) do
-    if each.idle and C.momo_unread(executor, each.stream, unread) == nil then
-      local quiet = C.momo_quiet(executor, each.stream)
+  for one in each(server.connections) do
+    if one.idle and C.momo_unread(executor, one.stream, unread) == nil then
+      local quiet = C.momo_quiet(executor, one.stream)
       if math.max(quiet, waited) >= grace then
-        C.momo_expire_read(executor, each.stream)
+        C.momo_expire_read(executor, one.stream)
       else
         left = math.min(left, grace - math.max(quiet, waited))
       end
@@ -115,9 +116,9 @@ local function on_drain(server, seconds)
   if server.listener then
     server.listener:close()
   end
-  for each in pairs(server.connections) do
-    if each.websocket then
-      each.websocket:leave()
+  for one in each(server.connections) do
+    if one.websocket then
+      one.websocket:leave()
     end
   end
   local grace, began = math.min(GRACE_SECONDS, seconds), time.now()

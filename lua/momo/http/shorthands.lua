@@ -1,6 +1,7 @@
 ---Methods of a response that say in a word what send and start could be told.
 
 local check = require "momo.internal.check"
+local each = require "momo.internal.each"
 
 ---@class momo.http.Response
 local M = {}
@@ -69,7 +70,7 @@ function M:file(path, headers)
     return nil, err, code
   end
   local own = {}
-  for name, value in pairs(headers or {}) do
+  for name, value in each(headers or {}) do
     own[name] = value
   end
   if type(path) == "string" and not own["Content-Type"] then

@@ -4,6 +4,7 @@ local check = require "momo.internal.check"
 local connect = require "momo.http.connect"
 local heads = require "momo.http.heads"
 local native = require("momo.internal.core").native
+local each = require "momo.internal.each"
 local timeout = require("momo.time").timeout
 local tokens = require "momo.http.tokens"
 local urls = require "momo.http.url"
@@ -31,7 +32,7 @@ local SECONDS = { timeout = 30, connect_timeout = 10, write_timeout = 60 }
 local OWN = { host = true, connection = true, upgrade = true, ["content-length"] = true, ["transfer-encoding"] = true }
 
 local function check_headers(headers)
-  for name in pairs(headers or {}) do
+  for name in each(headers or {}) do
     local lower = type(name) == "string" and name:lower() or ""
     if OWN[lower] or lower:find "^sec%-websocket%-" then
       check.fail(("websocket: the field %s is Momo's own affair"):format(name))
@@ -49,7 +50,7 @@ end
 local function check_options(options)
   options = websocket.check_options(options, TYPES, "websocket")
   local merged = setmetatable({}, { __index = options })
-  for name, seconds in pairs(SECONDS) do
+  for name, seconds in each(SECONDS) do
     local value = options[name]
     check.argument(not value or (type(value) == "number" and value > 0),
       ("websocket: option %s must be a number of seconds, or false"):format(name), value)
@@ -78,8 +79,8 @@ local function ask(stream, url, options, key)
 end
 
 local function contains(list, value)
-  for _, each in ipairs(list or {}) do
-    if each == value then
+  for _, one in ipairs(list or {}) do
+    if one == value then
       return true
     end
   end

@@ -2,6 +2,7 @@
 
 local check = require "momo.internal.check"
 local core = require "momo.internal.core"
+local each = require "momo.internal.each"
 local now = require("momo.time").now
 
 local C, executor, native = core.C, core.executor, core.native
@@ -45,7 +46,7 @@ local OPTIONS = { max_message = "number", ping_interval = "any" }
 ---@param name string of the function
 ---@return table
 function M.check_options(options, more, name)
-  for option, kind in pairs(OPTIONS) do
+  for option, kind in each(OPTIONS) do
     more[option] = kind
   end
   options = check.options(options, more, name)

@@ -1,6 +1,7 @@
 ---What a wrong argument is told: errors at the line where the user's code called Momo.
 
 local native = require("momo.internal.core").native
+local each = require "momo.internal.each"
 
 local M = {}
 
@@ -64,7 +65,7 @@ end
 function M.array(value, what)
   M.argument(type(value) == "table", what, value)
   local n, last = 0, 0
-  for key in pairs(value) do
+  for key in each(value) do
     if not (M.is_whole(key) and key >= 1) then
       M.fail(("%s, got a table with the key %s"):format(what, M.show(key)))
     end
@@ -77,7 +78,6 @@ function M.array(value, what)
   end
   return n
 end
-jit.off(M.array) -- LuaJIT's compiled code of `pairs` has been seen to bring a key that the table does not have
 
 ---@param options any
 ---@param allowed table<string, string> the type of each option; also "array"; "any": the caller checks it
@@ -88,11 +88,11 @@ function M.options(options, allowed, name)
   elseif type(options) ~= "table" then
     M.fail(name .. ": options must be a table, got " .. M.show(options))
   end
-  for key, value in pairs(options) do
+  for key, value in each(options) do
     local wanted = allowed[key]
     if not wanted then
       local known = {}
-      for option in pairs(allowed) do
+      for option in each(allowed) do
         known[#known + 1] = option
       end
       table.sort(known)

@@ -12,6 +12,7 @@ if not path then
   error("momo: its library is not on package.cpath:" .. problem, 0)
 end
 local native = require "momo.native" -- from here on, Momo's other modules are embedded ones
+local each = require "momo.internal.each"
 local names = require "momo.internal.names"
 if not pcall(ffi.typeof, "momo_token") then -- declared once, however often this is required
   ffi.cdef(native.header)
@@ -28,7 +29,7 @@ end, function(is_unsigned)
 end)
 native.set_own((debug.getinfo(1, "S").source:gsub("internal/core%.lua$", "")))
 
-for _, metatable in pairs(native.metatables) do
+for _, metatable in each(native.metatables) do
   metatable.__tostring = names.tell_name
 end
 

@@ -1,6 +1,7 @@
 ---Which name was meant by one that there is not: see names.lua. Loaded when somebody asks for such a name.
 
 local check = require "momo.internal.check"
+local each = require "momo.internal.each"
 
 local M = {}
 
@@ -39,10 +40,10 @@ end
 
 for _, names in ipairs { of_modules, of_objects } do
   local spelled = {}
-  for name, place in pairs(names) do
+  for name, place in each(names) do
     spelled[plain(name)] = place
   end
-  for name, place in pairs(spelled) do
+  for name, place in each(spelled) do
     names[name] = place
   end
 end
@@ -74,7 +75,7 @@ end
 local function sorted(names, more, kind)
   local list = {}
   for _, some in ipairs { names, more } do
-    for name, value in pairs(some) do
+    for name, value in each(some) do
       if type(name) == "string" and name:find "^%a" and (not kind or type(value) == kind) then
         list[#list + 1] = name
       end

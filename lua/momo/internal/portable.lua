@@ -4,9 +4,11 @@
 
 local M = {}
 
+local each = pairs -- as momo.internal.each, which says why
+
 local function module_of(value)
   if type(value) == "table" or type(value) == "function" then
-    for name, module in pairs(package.loaded) do
+    for name, module in each(package.loaded) do
       if module == value and type(name) == "string" then
         return name
       end

@@ -2,6 +2,7 @@
 
 local check = require "momo.internal.check"
 local core = require "momo.internal.core"
+local each = require "momo.internal.each"
 local time = require "momo.time"
 local waitable = require "momo.internal.waitable"
 
@@ -87,7 +88,7 @@ function M.select(entries)
     check.fail "select: argument 1 must be an array of waitables: write select{rx}, not select(rx)"
   end
   local n = 0
-  for i in pairs(entries) do
+  for i in each(entries) do
     if not (check.is_whole(i) and i >= 1) then
       check.fail(("select: there is no option %s; a limit is an entry, momo.time.after(seconds)"):format(check.show(i)))
     end

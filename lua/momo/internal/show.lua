@@ -3,6 +3,7 @@
 local M = {}
 
 local FIELDS_MAX = 16
+local after = next -- by another name, as in momo.internal.each
 
 local function plain(value)
   local kind = type(value)
@@ -17,7 +18,7 @@ end
 ---{ 1, 2, code = "EIO", name = table }: names in alphabetical order.
 local function fields(value)
   local n, names, texts = #value, {}, {}
-  for name in next, value do
+  for name in after, value do
     if type(name) == "string" then
       names[#names + 1] = name
     end

@@ -1,6 +1,7 @@
 ---Private: what a client is behind its face: what it has subscribed to, what it waits for, what is to be written. The
 ---task of keeper.lua connects it to a server.
 
+local each = require "momo.internal.each"
 local Outbox = require "momo.nats.outbox"
 local keeper = require "momo.nats.keeper"
 local native = require("momo.internal.core").native
@@ -77,12 +78,12 @@ function Connection:finish(err, code)
   self.failure = err and { err, code } or { CLOSED, "EBADF" }
   self.link.stream:close()
   self.outbox:close()
-  for _, subscription in pairs(self.subscriptions) do
+  for _, subscription in each(self.subscriptions) do
     subscriptions.finish(subscription, err, code)
   end
   self.pongs[#self.pongs + 1], self.flushing = self.flushing, nil
   self:fail_flushes()
-  for _, tx in pairs(self.requests) do
+  for _, tx in each(self.requests) do
     tx:close()
   end
   self.requests = {}
@@ -195,17 +196,17 @@ end
 ---@async
 function Connection:drain()
   local open = {}
-  for sid, subscription in pairs(self.subscriptions) do
+  for sid, subscription in each(self.subscriptions) do
     if subscription.handler == subscriptions.deliver then
       self:unsubscribe(subscription)
       open[sid] = subscription
     end
   end
   local ok, err, code = self:flush()
-  for _, subscription in pairs(open) do
+  for _, subscription in each(open) do
     subscriptions.finish(subscription)
   end
-  for _, subscription in pairs(open) do
+  for _, subscription in each(open) do
     while not subscriptions.is_done(subscription) do
       self.ended:notified(LOOK_AGAIN)
     end

@@ -2,6 +2,7 @@
 ---status.
 
 local check = require "momo.internal.check"
+local each = require "momo.internal.each"
 
 local M = {}
 
@@ -25,7 +26,7 @@ end
 ---@return string text with the empty line at its end
 function M.encode(headers, who)
   local lines = {}
-  for name, value in pairs(headers) do
+  for name, value in each(headers) do
     for _, one in ipairs(type(value) == "table" and value or { value }) do
       lines[#lines + 1] = line(name, one, who)
     end

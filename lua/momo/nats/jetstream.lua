@@ -1,6 +1,7 @@
 ---JetStream: streams that keep messages until they are acknowledged, or as long as their settings say.
 
 local check = require "momo.internal.check"
+local each = require "momo.internal.each"
 local consumers = require "momo.nats.consumer"
 local json = require "momo.http.json"
 local names = require "momo.internal.names"
@@ -146,13 +147,13 @@ function JetStream:publish(subject, data, options)
   check.self(self, JetStream, "jetstream", "publish")
   options = check.options(options, PUBLISH_OPTIONS, "publish")
   local fields
-  for option, name in pairs(FIELDS) do
+  for option, name in each(FIELDS) do
     if options[option] then
       fields = fields or {}
       fields[name] = options[option]
     end
   end
-  for name, value in pairs(options.headers or {}) do
+  for name, value in each(options.headers or {}) do
     fields = fields or {}
     fields[name] = value
   end
@@ -226,7 +227,7 @@ function JetStream:consumer(stream, name, settings)
   check_name(stream, "consumer")
   check_name(name, "consumer")
   local config = { durable_name = name, ack_policy = "explicit", deliver_policy = "all" }
-  for key, value in pairs(settings or {}) do
+  for key, value in each(settings or {}) do
     config[key] = value
   end
   local info, err, code = self:api(("CONSUMER.DURABLE.CREATE.%s.%s"):format(stream, name),
@@ -250,7 +251,7 @@ function JetStream:ephemeral(stream, settings)
   check.self(self, JetStream, "jetstream", "ephemeral")
   check_name(stream, "ephemeral")
   local config = { ack_policy = "explicit", deliver_policy = "all" }
-  for key, value in pairs(settings or {}) do
+  for key, value in each(settings or {}) do
     config[key] = value
   end
   local info, err, code = self:api("CONSUMER.CREATE." .. stream, { stream_name = stream, config = config })

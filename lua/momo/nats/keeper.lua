@@ -1,6 +1,7 @@
 ---Private: the task of a client. It keeps a link to a server, and makes another one when it breaks; in it one task
 ---reads, one writes, one asks whether the server still lives.
 
+local each = require "momo.internal.each"
 local links = require "momo.nats.link"
 local native = require("momo.internal.core").native
 local receive = require "momo.nats.receive"
@@ -32,7 +33,7 @@ end
 ---@async
 local function write(self)
   local stream, blocks = self.link.stream, {}
-  for _, subscription in pairs(self.subscriptions) do -- which a new server has to be told
+  for _, subscription in each(self.subscriptions) do -- which a new server has to be told
     blocks[#blocks + 1] = M.subscribe_line(subscription) .. M.limit_line(subscription)
   end
   self.introduced = true

@@ -1,6 +1,7 @@
 ---Options of clients and servers, checked, as the settings that the core takes: arrays of a name and its values.
 
 local check = require "momo.internal.check"
+local each = require "momo.internal.each"
 
 local M = {}
 
@@ -13,7 +14,7 @@ local SERVER = {
   hosts = "table", client_ca = "any", client_auth = "string", on_hello = "function", tickets = "number",
   ocsp = "string",
 }
-for name, kind in pairs(COMMON) do
+for name, kind in each(COMMON) do
   CLIENT[name], SERVER[name] = kind, kind
 end
 
@@ -129,7 +130,7 @@ function M.client(options, name)
 end
 
 local function add_hosts(settings, options, what)
-  for host, pair in pairs(options.hosts or {}) do
+  for host, pair in each(options.hosts or {}) do
     check.argument(check.is_text(host) and #host < 256 and host:find "^%*?[%w%.%-_:]+$",
       what .. "hosts: a key must be a name in ASCII, such as \"a.example\" or \"*.b.example\"", host)
     local its = ("%shosts[%q]."):format(what, host)

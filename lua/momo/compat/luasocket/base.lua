@@ -1,5 +1,6 @@
 ---What LuaSocket's streams and datagram sockets share. A timeout of mode "b" is for a wait, of "t" for a whole call.
 
+local each = require "momo.internal.each"
 local now = require("momo.time").now
 local words = require "momo.compat.luasocket.words"
 
@@ -41,7 +42,7 @@ end
 function Base.class(name, ...)
   local class = { __name = name }
   for _, methods in ipairs { Base, ... } do
-    for key, method in pairs(methods) do
+    for key, method in each(methods) do
       class[key] = method
     end
   end
@@ -79,7 +80,7 @@ function Base:take(object, err, code)
     return nil, words.error(err, code)
   end
   self.object = object
-  for name, value in pairs(self.options) do
+  for name, value in each(self.options) do
     local ok, problem = words.set_option(object, name, value)
     if not ok then
       return nil, problem
@@ -122,7 +123,7 @@ function Base:getpeername()
 end
 
 function Base:close()
-  for _, watch in pairs(self.watches) do
+  for _, watch in each(self.watches) do
     watch:close()
   end
   self.watches = {}

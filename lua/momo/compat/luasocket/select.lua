@@ -1,5 +1,6 @@
 ---LuaSocket's select: each descriptor has a watch, which it keeps, and momo.select waits for all of them.
 
+local each = require "momo.internal.each"
 local io = require "momo.io"
 local select_first = require("momo.internal.select").select
 local time = require "momo.time"
@@ -79,7 +80,7 @@ end
 return function(receivers, senders, timeout)
   local deadline = timeout and timeout >= 0 and time.now() + timeout or nil
   local entries, own = {}, {}
-  for events, list in pairs { r = receivers or {}, w = senders or {} } do
+  for events, list in each { r = receivers or {}, w = senders or {} } do
     for _, object in ipairs(list) do
       entries[#entries + 1] = { object = object, events = events, watch = watch_of(object, events, own) }
     end

@@ -2,6 +2,7 @@
 
 local Base = require "momo.compat.luasocket.base"
 local words = require "momo.compat.luasocket.words"
+local each = require "momo.internal.each"
 
 local M = { _VERSION = "1.0.2 (momo)", config = { protocols = {}, options = {}, algorithms = {}, curves = {} } }
 
@@ -143,7 +144,7 @@ function M.wrap(socket, params)
     return nil, err
   end
   local wrapped = {}
-  for key, value in pairs(socket) do
+  for key, value in each(socket) do
     wrapped[key] = value
   end
   wrapped.context, wrapped.watches = context, {}
