@@ -46,7 +46,7 @@ void dismiss_daemons(executor *ex) {
     }
     uint32_t cursor = 0;
     for (task *t; (t = slab_next(&ex->tasks, &cursor));) {
-        if (t->daemon) {
+        if (t->daemon && !t->parent) { /* a child's parent is one, and cancels it */
             task_cancel(t);
         }
     }

@@ -132,6 +132,9 @@ void scope_add(scope *s, task *t) {
     t->parent = s;
     t->cancel_requested = s->cancelled || s->reached || (s->task && is_cancelled(s, s->task));
     list_push(&s->children, &t->sibling);
+    if (s->task && s->task->daemon) {
+        task_become_daemon(t);
+    }
 }
 
 void scope_limit(scope *s, unsigned places) {

@@ -43,7 +43,8 @@ void scope_cancel(scope *, const char *why);
 void scope_reach_children(task *);
 /* Cancellations reach through every shield of every task from now on. */
 void scope_break_shields(executor *);
-/* A task that is about to be started becomes a child; of a cancelled scope, it is cancelled from birth. */
+/* A task that is about to be started becomes a child; of a cancelled scope, it is cancelled from birth, and of a
+ * daemon's scope, it is a daemon. */
 void scope_add(scope *, task *);
 /* From now on the scope has so many places for children at once, of which each is taken before. */
 void scope_limit(scope *, unsigned places);

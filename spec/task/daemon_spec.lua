@@ -83,6 +83,38 @@ describe("a daemon", function()
     assert.same({ "main", "cleaned" }, log)
   end)
 
+  it("has children that keep no run alive either, and end with it", function()
+    local log = {}
+    momo.run(function()
+      spawn_daemon(function()
+        local ok, err = pcall(momo.race, {
+          function() sleep(0.02) momo.scope(function(scope) scope:spawn(sleep, 60) end) end,
+          function()
+            local scoped, why = pcall(sleep, 60)
+            log.child = scoped or tostring(why)
+            error(why, 0)
+          end,
+        })
+        log.daemon = ok or tostring(err)
+        error(err, 0)
+      end)
+      sleep(0.005)
+    end)
+    assert.matches("^cancelled", log.child)
+    assert.matches("^cancelled", log.daemon)
+  end)
+
+  it("goes on while a child of somebody else's scope does", function()
+    local log = {}
+    momo.run(function()
+      momo.scope(function(scope)
+        spawn_daemon(function() scope:spawn(function() sleep(0.02) log.child = "ended" end) sleep(60) end)
+        sleep(0.005)
+      end)
+    end)
+    assert.equal("ended", log.child)
+  end)
+
   it("and one that waits for a signal keep no run alive, whichever is first", function()
     for _, first in ipairs { true, false } do
       local log = {}

@@ -67,7 +67,8 @@ local M = { Cancelled = Cancelled }
 M.spawn = native.spawn
 
 ---As `spawn`, but the task keeps no process alive: it is cancelled when all other tasks have ended, or wait for
----signals, and the threads too. For what serves others: reapers of pools, timers, writers of logs.
+---signals, and the threads too. The children of its scopes are daemons as well. For what serves others: reapers of
+---pools, timers, writers of logs.
 ---@type fun(fn: function, ...: any): task: momo.Task
 M.spawn_daemon = native.spawn_daemon
 
