@@ -61,6 +61,7 @@ local DEFAULTS = {
 local PUBLISH_OPTIONS = { reply = "string", headers = "table", timeout = "number" }
 
 ---A client: a connection to one of several servers, as long as it is not closed.
+---It keeps no program alive: what waits for a message does.
 ---@class momo.nats.Client
 ---@field private connection momo.nats.Connection
 ---@field private heads table<string, string> what a message to a subject begins with

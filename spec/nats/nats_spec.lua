@@ -480,6 +480,20 @@ describe("momo.nats:", function()
     assert.equal("words", heard)
   end)
 
+  it("keeps no program alive that does not close it, and what was published goes out", function()
+    local heard
+    run(function()
+      local listener = assert(momo.nats.connect(server.url))
+      local rx = listener:subscribe "left"
+      listener:flush(5)
+      momo.spawn(function()
+        heard = assert(rx:recv(5)).data
+      end)
+      assert(momo.nats.connect(server.url)):publish("left", "open")
+    end)
+    assert.equal("open", heard)
+  end)
+
   it("takes bytes from the server however they are cut", function()
     local bytes = "INFO {\"max_payload\":100}\r\n+OK\r\nPONG\r\n"
     local rest = "MSG a 1 5\r\nhello\r\nHMSG a 1 back 20 22\r\nNATS/1.0\r\nA: b  \r\n\r\nxy\r\nPING\r\n"

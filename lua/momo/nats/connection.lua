@@ -235,7 +235,7 @@ function M.open(client, given, options)
   if not self.link then
     return nil, err, code
   end
-  self.task = tasks.spawn(keeper.work, self)
+  self.task = tasks.spawn_daemon(keeper.work, self)
   self.task:set_name "nats"
   tasks.yield_now() -- it begins: a cancellation finds it where it writes what waits
   return self
