@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum {
     ANSWERS_MAX = 64 * 1024,  /* what the engine may say in reads while the peer does not take it */
@@ -290,14 +291,37 @@ void sealed_free(sealed *s) {
     free(s);
 }
 
+/* Sends what is pending, and close_notify behind it. */
+static int say_goodbye(const layer *l, io *o) {
+    sealed *s = sealed_from(l);
+    int status = sealed_flush(l, o);
+    if (status == 0 && !o->cut) {
+        library_of(s)->finish(s->engine);
+        status = sealed_send(s, o, l->below);
+    }
+    return status;
+}
+
+/* Gives a full socket room for a few bytes more: the system takes twice the size that it is asked for. What is no socket stays. */
+static void widen(io *o) {
+    int size;
+    socklen_t length = sizeof size;
+    if (getsockopt(o->fd, SOL_SOCKET, SO_SNDBUF, &size, &length) == 0 &&
+        setsockopt(o->fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) <
+            0) { /* it has no limit, and takes a privilege */
+        setsockopt(o->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    }
+    o->ready |= UV_WRITABLE;
+}
+
 /* Says good-bye if that is taken at once, and takes what has come: what is unread when a TCP socket is closed makes it forget
  * what it has still to send. */
 static void sealed_close(const layer *l, io *o) {
     sealed *s = sealed_from(l);
     char bytes[4096];
-    if (sealed_flush(l, o) == 0 && !o->cut) {
-        library_of(s)->finish(s->engine);
-        sealed_send(s, o, l->below);
+    if (say_goodbye(l, o) == UV_EAGAIN) {
+        widen(o);
+        say_goodbye(l, o);
     }
     if (o->layer == l) {
         o->ready |= UV_READABLE;

@@ -1,0 +1,47 @@
+-- The last bytes of a stream that speaks TLS, and its close_notify, where the socket is full.
+
+local momo = require "momo"
+local tcp = require "spec.support.tcp"
+local tls = require "spec.support.tls"
+
+local RECORD = ("0123456789"):rep(50)
+
+local function narrow(one, other)
+  assert(one:set_option("so_sndbuf", 4096) and other:set_option("so_rcvbuf", 4096))
+  return one, other
+end
+
+local pairs_of = {
+  TCP = function() return narrow(tcp.pair()) end,
+  Unix = function() return narrow(momo.net.UnixStream.pair()) end,
+}
+
+for kind, pair in pairs(pairs_of) do
+  for _, version in ipairs { "1.2", "1.3" } do
+    describe(("close of a full %s socket that speaks TLS %s"):format(kind, version), function()
+      after_each(tcp.check_nothing_left)
+
+      -- As many records as the kernel takes without waiting, one more with each round: in one of them it is just full.
+      it("sends close_notify behind what was written", function()
+        tcp.run(function()
+          local records, full = 0, false
+          while not full do
+            local one, other = tls.pair { pair = pair, server = { max_version = version, tickets = 0 } }
+            for i = 1, records do
+              full = not one:write(RECORD, i < records and 10 or 0)
+            end
+            if not full then
+              one:close()
+              assert.is_true(records == 0 or other:read_exact(records * #RECORD) == RECORD:rep(records))
+              tcp.assert_failed("EOF", other:read())
+            end
+            one:close()
+            other:close()
+            records = records + 1
+          end
+          assert.is_true(records > 4)
+        end)
+      end)
+    end)
+  end
+end
