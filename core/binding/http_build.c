@@ -37,7 +37,7 @@ http_build *http_build_begin(lua_State *L, const char *operation) {
 
 /* Whether a write can be tried here and now. */
 static bool is_writable(const io *o) {
-    return !o->broken && !o->writer && !o->pending && !o->executor->current->cancelled;
+    return !o->broken && !o->writer && !o->executor->current->cancelled;
 }
 
 int http_build_send(lua_State *L, http_build *b, io *o) {

@@ -1,11 +1,17 @@
 -- HTTP over TLS, where an answer does not go out at once.
 
+local ffi = require "ffi"
+
 local certs = require "spec.support.certs"
 local momo = require "momo"
 local tcp = require "spec.support.tcp"
 local tls = require "spec.support.tls"
 
 local ANSWER = 50000 -- bytes; several fill what the kernel holds
+local SMALL = 16000 -- bytes of an answer that is one write with its head
+local FIONREAD = 0x541B
+
+ffi.cdef "int ioctl(int, unsigned long, ...);"
 
 describe("HTTP over TLS", function()
   after_each(tcp.check_nothing_left)
@@ -48,6 +54,40 @@ describe("HTTP over TLS", function()
       end)
     end)
   end
+
+  -- What a Unix socket holds is counted at its other end.
+  it("has sent what the kernel has all of", function()
+    tcp.run(function()
+      local path = os.tmpname()
+      os.remove(path)
+      local begun, sent = 0, 0
+      local listener = assert(momo.net.UnixListener.bind(path))
+      local server = tcp.waiting(momo.http.serve, listener, function(_, response)
+        begun = begun + 1
+        response:send(200, ("x"):rep(SMALL))
+        sent = sent + 1
+      end, { tls = tls.server() })
+      local plain = assert(momo.net.UnixStream.connect(path))
+      local stream = assert(tls.client():wrap(plain, "localhost", 10))
+      stream:set_timeout(10)
+      while sent == begun do
+        stream:write "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+        local before = begun
+        tcp.wait_for(function() return begun > before end)
+      end
+      local held = ffi.new "int[1]"
+      assert.equal(0, ffi.C.ioctl(stream:fd(), FIONREAD, held))
+      assert.is_true(held[0] >= sent * SMALL, ("%d answers are sent, and %d bytes"):format(sent, held[0]))
+      for _ = 1, begun do
+        stream:read_until "\r\n\r\n"
+        assert.equal(SMALL, #stream:read_exact(SMALL))
+      end
+      tcp.wait_for(function() return sent == begun end)
+      stream:close()
+      listener:close()
+      assert(server:join())
+    end)
+  end)
 
   it("staples what an authority has said of the certificate, anew after a reload", function()
     tcp.run(function()
