@@ -1,5 +1,6 @@
 -- Peers that stop, go or say little, at every byte of a handshake; much in both directions; and what a request costs.
 
+local certs = require "spec.support.certs"
 local momo = require "momo"
 local support = require "spec.support"
 local tcp = require "spec.support.tcp"
@@ -249,6 +250,36 @@ describe("both directions at once", function()
         for _, task in ipairs(tasks) do assert(task:join()) end
         one:close()
         other:close()
+      end)
+    end)
+  end
+
+  for _, role in ipairs { "server", "client" } do
+    it(("carry %d MiB each, while a %s asks for new keys after each MiB"):format(AMOUNT, role), function()
+      run(function()
+        local own, its = momo.net.UnixStream.pair()
+        for _, stream in ipairs { own, its } do
+          assert(stream:set_option("so_sndbuf", 4096) and stream:set_option("so_rcvbuf", 4096))
+        end
+        local host = certs.localhost()
+        local child = assert(momo.process.spawn { "luajit", "spec/support/tls_keys.lua", role, host.cert_path,
+          host.key_path, tostring(AMOUNT), stdin = its, stderr = "pipe" })
+        its:close()
+        local stream = role == "client" and assert(tls.server():wrap(own, 20))
+          or assert(tls.client():wrap(own, "localhost", 20))
+        local chunk = ("0123456789abcdef"):rep(MIB / 16)
+        local writer = momo.spawn(function()
+          for _ = 1, AMOUNT do assert(stream:write(chunk)) end
+          stream:shutdown()
+        end)
+        for _ = 1, AMOUNT do
+          assert.is_true(chunk == stream:read_exact(MIB))
+        end
+        assert_failed("EOF", stream:read())
+        assert(writer:join())
+        assert.is_true(tonumber(child.stderr:read_until("\n"):match "^(%d+) updates") >= AMOUNT)
+        assert.same({ status = 0 }, child:wait())
+        stream:close()
       end)
     end)
   end
