@@ -143,6 +143,7 @@ static ssize_t sealed_writev(const layer *l, io *o, const struct iovec *pieces, 
     if (status < 0) {
         return status;
     }
+    s->warm = true;
     ssize_t n = library_of(s)->seal(s->engine, pieces, count);
     if (n < 0) {
         s->shared->output.size = 0;
@@ -203,8 +204,10 @@ static ssize_t read_once(sealed *s, io *o, char *into, size_t room) {
     ssize_t n = layer_read(s->layer.below, o, in, room - s->engine->held);
     if (n == UV_EAGAIN) {
         library->rest(s->engine);
+        s->warm = false;
         return n;
     }
+    s->warm = true;
     if (n == UV_EOF) {
         sealed_note(s, o, library->end(s->engine));
     } else if (n < 0) {
@@ -262,7 +265,7 @@ static ssize_t sealed_read(const layer *l, io *o, char *into, size_t room) {
 
 static bool sealed_holds(const layer *l) {
     const sealed *s = sealed_from(l);
-    return s->aside || s->end || layer_holds(l->below);
+    return s->aside || s->end || s->warm || layer_holds(l->below);
 }
 
 /* ---- ending ---- */
@@ -350,6 +353,7 @@ sealed *sealed_new(sealed_shared *shared, tls_engine *engine) {
     s->layer.transport = &sealed_transport;
     s->shared = shared;
     s->engine = engine;
+    s->warm = true;
     shared->holders++;
     return s;
 }

@@ -46,6 +46,7 @@ typedef struct sealed {
     size_t silent;    /* bytes of ciphertext without any of plaintext */
     int end;          /* what reads are told once all plaintext is taken; 0: more may come */
     bool flooded;     /* it ended since the peer has sent too much without data */
+    bool warm;        /* the engine has buffers, which a read that has to wait gives back */
     bool ending;      /* once nothing is pending, the layer below is shut down */
     bool wants_input; /* the handshake needs more input */
     bool done;        /* it is made */

@@ -32,8 +32,8 @@ typedef struct transport {
     /* Gives the descriptor what lies in the layers below, and then in this one: 0, nothing is left; UV_EAGAIN, or how writing
      * failed. Called by the event when the descriptor is writable, and at the end of a write. NULL: nothing is ever left. */
     int (*flush)(const layer *, io *);
-    /* Whether a read has something to tell without the descriptor. Who makes it so while a reader waits wakes that one
-     * (io_wake_first). NULL: never. */
+    /* Whether a read has something to tell without the descriptor, or to do before it waits for that. Who makes it so while a
+     * reader waits wakes that one (io_wake_first). NULL: never. */
     bool (*holds)(const layer *);
     /* The descriptor is about to be closed: says good-bye, if it takes that at once; frees the layer, and tells those below.
      * NULL: there is nothing to do. */
