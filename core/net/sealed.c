@@ -137,6 +137,11 @@ static int sealed_flush(const layer *l, io *o) {
     return status > 0 ? UV_EAGAIN : status;
 }
 
+static void rest(sealed *s) {
+    library_of(s)->rest(s->engine);
+    s->warm = false;
+}
+
 static ssize_t sealed_writev(const layer *l, io *o, const struct iovec *pieces, int count) {
     sealed *s = sealed_from(l);
     int status = s->pending ? sealed_flush(l, o) : 0;
@@ -150,6 +155,10 @@ static ssize_t sealed_writev(const layer *l, io *o, const struct iovec *pieces, 
         return n == TLS_FAILURE ? sealed_fail(s, o) : n;
     }
     status = send_all(s, o);
+    bool more = n >= TLS_RECORD;             /* probably */
+    if (!more && !list_empty(&o->readers)) { /* no read that has to wait will do it for long */
+        rest(s);
+    }
     return status < 0 ? status : n;
 }
 
@@ -203,8 +212,7 @@ static ssize_t read_once(sealed *s, io *o, char *into, size_t room) {
     size_t got = 0;
     ssize_t n = layer_read(s->layer.below, o, in, room - s->engine->held);
     if (n == UV_EAGAIN) {
-        library->rest(s->engine);
-        s->warm = false;
+        rest(s);
         return n;
     }
     s->warm = true;

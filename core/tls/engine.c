@@ -39,10 +39,6 @@ static SSL *ssl_new(engine *e) {
         return NULL;
     }
     SSL_set_bio(ssl, bio, bio);
-    if (!SSL_set_app_data(ssl, e)) {
-        SSL_free(ssl);
-        return NULL;
-    }
     if (e->config->server) {
         SSL_set_accept_state(ssl);
         return ssl;

@@ -159,7 +159,7 @@ typedef struct engine {
 } engine;
 
 static inline engine *engine_of(const SSL *ssl) {
-    return SSL_get_app_data(ssl);
+    return BIO_get_data(SSL_get_rbio(ssl));
 }
 extern tls_problem problem_no_memory; /* never written to: it is set */
 /* The engine's problem, to be filled in; or problem_no_memory. */
