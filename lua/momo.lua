@@ -95,6 +95,7 @@ return names.module(M, "momo", {
   end,
   http = function() return require "momo.http" end,
   log = function() return require "momo.log" end,
+  profile = function() return require "momo.profile" end,
   tls = function() return require "momo.tls" end,
   fs = function() return require "momo.fs" end,
   process = function() return require "momo.process" end,

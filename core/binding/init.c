@@ -21,6 +21,7 @@
     _(live)           \
     _(inside)         \
     _(log)            \
+    _(profile)        \
     _(handle)         \
     _(join)           \
     _(traceback)      \

@@ -351,6 +351,7 @@ describe("the object files", function()
       { name = "executor_running", section = ".tbss" },
       { name = "grace", section = ".bss" },
       { name = "lock", section = ".bss" },
+      { name = "profiler", section = ".bss" },
       { name = "question", section = ".bss" },
       { name = "queue", section = ".data.rel.local" },
       { name = "serving", section = ".bss" },

@@ -9,6 +9,8 @@ usage: momo [options] FILE.lua [ARGS]
   --threads N     N threads run the file, each in a Lua state of its own; auto: one a CPU
   --pin           pins thread i to the i-th CPU that the process may use
   --stall MS      a task that computes for so long while others wait is told on stderr; 25, or MOMO_STALL_MS; 0: none is
+  --profile[=FILE]  tells on stderr, at the end, which tasks and lines the first thread has computed in; FILE: and draws
+                  a flame graph (SVG)
   --grace S       seconds that a thread has to hear of SIGINT or SIGTERM before it is said who holds it, and the
                   process ends; 3 where nothing is said
   --virtual       time moves only when every task waits, straight to the next deadline
@@ -55,6 +57,8 @@ local function parse(words)
       if not (options.grace and options.grace > 0) then
         return nil, "--grace wants a number of seconds, more than 0"
       end
+    elseif word == "--profile" or word:find "^%-%-profile=." then
+      options.profile = word:match "=(.*)" or true
     elseif word == "--pin" then
       options.pin = true
     elseif word == "--virtual" then
@@ -131,6 +135,25 @@ local function dump(pid)
   return OK
 end
 
+---Ends the profile: its table goes to stderr, and its graph to the file, if there is one.
+local function tell_profile(path)
+  local profile = require("momo.profile").stop()
+  if not profile then -- the program has ended it
+    return true
+  end
+  io.stderr:write(profile:text(), "\n")
+  if path == true then
+    return true
+  end
+  local file, err = io.open(path, "w")
+  local ok = file and file:write(profile:flame_graph())
+  if not file or not file:close() or not ok then
+    complain("cannot write the flame graph: " .. (err or path))
+    return false
+  end
+  return true
+end
+
 local function run(options)
   local source, name = read_source(options)
   if not source then
@@ -166,6 +189,9 @@ local function run(options)
   core.native.dump_on_quit()
   core.native.set_usual_stall((options.stall or stall_of_environment()) / 1e3)
 
+  if options.profile then
+    assert(require("momo.profile").start())
+  end
   local failed = false
   local ok, err, traceback = task.start({ clock = options.clock, grace = options.grace }, function()
     for i = 2, threads do
@@ -189,6 +215,9 @@ local function run(options)
   end)
   if ok == false then
     complain(task.describe(err, traceback))
+  end
+  if options.profile then
+    failed = not tell_profile(options.profile) or failed
   end
   return (ok == false or failed or core.native.unjoined() > 0) and FAILED or OK
 end
