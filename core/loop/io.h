@@ -57,7 +57,10 @@ struct io {
     list open;    /* in executor.io_open; once closed, in executor.io_closed until no task runs */
     list readers; /* tasks that wait, first come first */
     list writers; /* the task whose write is under way, then those whose turn comes after it */
-    uint64_t reader; /* id of the task whose read is parked or about to go on, or 0 */
+    union {
+        uint64_t reader; /* id of the task whose read is parked or about to go on, or 0 */
+        uint64_t told;   /* a datagram socket's: of the task that heard of a failure which is kept for others, or 0 */
+    };
     uint64_t writer; /* id of the task whose write is under way, or 0 */
     /* Of the read and the write under way, for those who make them: */
     uint32_t searched; /* unread bytes in which nothing begins that is looked for */
@@ -73,6 +76,7 @@ struct io {
     union {
         const struct layer *layer; /* what a stream stands on */
         uint64_t accepted;         /* a listener's: id of a connection that it has taken and nobody has got yet, or 0 */
+        int send_code;             /* a datagram socket's: the failure that is kept for who sends, or 0 */
     };
     io_idle *idle; /* owned; or NULL */
     executor *executor;

@@ -4,6 +4,7 @@
  */
 #include "net/udp.h"
 
+#include "loop/task.h"
 #include "net/socket.h"
 
 #include <errno.h>
@@ -44,6 +45,7 @@ static void spill(io *o) {
     io_drop_data(o);
     if (total && !data) {
         o->end_code = UV_ENOMEM;
+        o->told = 0;
     }
     o->data = data;
     o->end = o->capacity = end;
@@ -89,7 +91,32 @@ int udp_open(executor *ex, const address *a, io **out) {
 }
 
 int udp_connect(io *o, const address *a) {
+    o->end_code = o->send_code = 0; /* of another peer */
     return connect_to(o->fd, a);
+}
+
+static uint64_t who_runs(const io *o) {
+    const task *t = o->executor->current;
+    return t ? slab_id(&t->head) : 0;
+}
+
+/* The failure that is kept, unless it was this task that heard of it; it is told once. */
+static int take_code(const io *o, int *code) {
+    int kept = o->told && o->told == who_runs(o) ? 0 : *code;
+    *code = 0;
+    return kept;
+}
+
+/* Whether it is the socket's, an earlier datagram's, and not that of the one that is being sent. */
+static bool is_earlier(int code, const address *to) {
+    switch (code) {
+    case UV_ECONNREFUSED:
+    case UV_EHOSTDOWN:
+    case UV_ENOPROTOOPT: return !to || to->storage.ss_family != AF_UNIX;
+    case UV_EHOSTUNREACH:
+    case UV_ENETUNREACH: return !to;
+    default: return false;
+    }
 }
 
 static int receive_some(io *o) {
@@ -107,6 +134,10 @@ static int receive_some(io *o) {
     int n = (int)io_try(o, UV_READABLE, recvmmsg(o->fd, messages, EXECUTOR_BATCH, 0, NULL));
     if (n < 0) {
         io_drop_data(o);
+        if (n != UV_EAGAIN && n != UV_ENOMEM) {
+            o->send_code = n;
+            o->told = who_runs(o);
+        }
         return n;
     }
     if (n < EXECUTOR_BATCH) {
@@ -125,8 +156,7 @@ static int receive_some(io *o) {
 
 int udp_receive(io *o, const datagram **out) {
     if (!udp_has_more(o)) {
-        int code = o->end_code;
-        o->end_code = 0;
+        int code = take_code(o, &o->end_code);
         if (code == 0) {
             code = o->ready & UV_READABLE ? receive_some(o) : UV_EAGAIN;
         }
@@ -146,7 +176,16 @@ void udp_consume(io *o) {
 }
 
 int udp_send(io *o, const void *bytes, size_t size, const address *to) {
+    int code = take_code(o, &o->send_code);
+    if (code < 0) {
+        return code;
+    }
     const struct sockaddr *name = to ? (const struct sockaddr *)&to->storage : NULL;
     ssize_t n = io_try(o, UV_WRITABLE, sendto(o->fd, bytes, size, MSG_NOSIGNAL, name, to ? to->length : 0));
+    if (n < 0 && is_earlier((int)n, to)) {
+        o->end_code = (int)n;
+        o->told = who_runs(o);
+        io_wake_first(o, UV_READABLE);
+    }
     return n < 0 ? (int)n : 0;
 }

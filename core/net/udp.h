@@ -6,6 +6,9 @@
  *                                  |
  *                                  +--spill: some are left--> data of its own: [head, bytes][head, bytes]...
  *
+ * The system tells once that a datagram was refused, to whoever makes the next call. So that is kept for the other direction,
+ * where another task may wait for what will never come.
+ *
  * One call takes a burst, and tells whether the socket is drained. Room that no byte lands in costs no memory.
  */
 #pragma once

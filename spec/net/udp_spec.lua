@@ -116,6 +116,79 @@ describe("a UDP socket", function()
     end)
   end)
 
+  describe("that was refused", function()
+    -- A socket whose peer is gone, and which the system has told so. Nothing has been asked since.
+    local function refused()
+      local server = bind()
+      local client = assert(UdpSocket.connect(server:local_addr()))
+      server:close()
+      return client
+    end
+
+    it("is told to who waits for an answer, though a send heard of it first", function()
+      run(function()
+        local client = refused()
+        for _, recv in ipairs { client.recv, client.recv_from } do
+          local reader = waiting(recv, client, 10)
+          client:send "anybody?"
+          assert_failed("ECONNREFUSED", client:send "nobody?") -- before the loop has looked
+          local ok, data, _, code = reader:join()
+          assert.same({ true, nil, "ECONNREFUSED" }, { ok, data, code })
+        end
+        client:close()
+      end)
+    end)
+
+    it("is told to who receives later", function()
+      run(function()
+        local client = refused()
+        momo.scope(function(scope)
+          scope:spawn(function()
+            client:send "anybody?"
+            assert_failed("ECONNREFUSED", client:send "nobody?")
+          end)
+        end)
+        assert_failed("ECONNREFUSED", client:recv(0))
+        assert_failed("ETIMEDOUT", client:recv(0))
+        client:close()
+      end)
+    end)
+
+    it("is told to who sends, though a recv heard of it first", function()
+      run(function()
+        local client = refused()
+        local reader = waiting(function() return client:recv() end)
+        client:send "anybody?"
+        assert.equal("ECONNREFUSED", select(4, reader:join()))
+        assert_failed("ECONNREFUSED", client:send "nobody?")
+        assert.equal(7, client:send "nobody?")
+        client:close()
+      end)
+    end)
+
+    it("is told once to a task that does both, and not of a peer before", function()
+      run(function()
+        local client = refused()
+        for _ = 1, 3 do
+          client:send "anybody?"
+          assert_failed("ECONNREFUSED", client:recv())
+        end
+        client:send "anybody?"
+        assert_failed("ECONNREFUSED", client:send "nobody?")
+        assert_failed("ETIMEDOUT", client:recv(0))
+        local reader = waiting(function() return client:recv() end)
+        client:send "anybody?"
+        reader:join()
+        local again = bind()
+        client:connect(again:local_addr())
+        assert.equal(5, client:send "again")
+        assert.equal("again", again:recv())
+        client:close()
+        again:close()
+      end)
+    end)
+  end)
+
   it("takes host names, of the family that it speaks", function()
     run(function()
       local one, other = assert(UdpSocket.bind "localhost:0"), bind()
