@@ -27,9 +27,7 @@ local function tunnel(stream, peer)
     return refuse(stream, code == "ETIMEDOUT" and "504 Gateway Timeout" or "502 Bad Gateway")
   end
   stream:write "HTTP/1.1 200 OK\r\n\r\n"
-  stream:set_timeout(IDLE_SECONDS)
-  server:set_timeout(IDLE_SECONDS)
-  local there, back = momo.io.pipe_both(stream, server)
+  local there, back = momo.io.pipe_both(stream, server, { idle = IDLE_SECONDS })
   server:close()
   print(("%s: %s: %s"):format(peer, target, there and ("%d bytes there, %d back"):format(there, back) or back))
 end

@@ -23,6 +23,14 @@ static int copy_new(lua_State *L) {
     copy *c = push_object(L, sizeof *c, &copy_metatable);
     bool all = lua_isnoneornil(L, 1) || lua_tonumber(L, 1) >= 0x1p64;
     copy_init(c, all ? UINT64_MAX : (uint64_t)lua_tonumber(L, 1));
+    c->moved_ms = executor_now_ms(&runtime_of(L)->executor);
+    return 1;
+}
+
+/* copy_silence(copy) -> seconds since it moved a byte, or was made */
+static int copy_silence(lua_State *L) {
+    const copy *c = lua_touserdata(L, 1);
+    lua_pushnumber(L, (lua_Number)(executor_now_ms(&runtime_of(L)->executor) - c->moved_ms) / 1000);
     return 1;
 }
 
@@ -46,6 +54,7 @@ static void leave(lua_State *L, op *o) {
     if (to && writes(o, to)) {
         stream_end_write(to);
     }
+    c->waits = 0;
     if (!from || !to) {
         c->side = from ? UV_WRITABLE : UV_READABLE;
     }
@@ -115,7 +124,11 @@ static int attempt(lua_State *L, op *o) {
     if (!from || !to) {
         return o->woken ? UV_ECANCELED : UV_EBADF;
     }
+    uint64_t before = c->done;
     int status = begin_read(o, from) ? move_all(c, o, from, to) : UV_EBUSY;
+    if (c->done != before) {
+        c->moved_ms = executor_now_ms(o->task->executor);
+    }
     if (status < 0) {
         return status;
     }
@@ -124,11 +137,15 @@ static int attempt(lua_State *L, op *o) {
     return 1;
 }
 
-/* Each side has its own limit, which begins anew with each byte. */
+static double limit_of(const io *side, uint8_t direction) {
+    return direction == UV_WRITABLE && side->silence >= 0 ? side->silence : side->timeout;
+}
+
+/* Each side has its own limit, unless the call has one for both; it begins anew with each byte. */
 static int park(lua_State *L, op *o) {
     copy *c = lua_touserdata(L, 1);
     io *side = stream_at(L, c->side == UV_WRITABLE ? 3 : 2, o);
-    double seconds = c->side == UV_WRITABLE && side->silence >= 0 ? side->silence : side->timeout;
+    double seconds = lua_isnoneornil(L, 4) ? limit_of(side, c->side) : lua_tonumber(L, 4);
     if (seconds == 0) {
         return UV_ETIMEDOUT;
     }
@@ -152,7 +169,7 @@ static int push_side(lua_State *L, int code) {
     return 4;
 }
 
-/* copy(copy, from, to) -> bytes | nil, err, code, side */
+/* copy(copy, from, to, limit) -> bytes | nil, err, code, side */
 static int stream_copy(lua_State *L) {
     static const op_kind kind = {.name = "copy", .attempt = attempt, .park = park, .leave = leave, .fail = push_side};
     return op_run(L, &kind);
@@ -161,6 +178,7 @@ static int stream_copy(lua_State *L) {
 static const metatable *const metatables[] = {&copy_metatable, NULL};
 static const function functions[] = {
     {"copy_new", copy_new},
+    {"copy_silence", copy_silence},
     {"copy", stream_copy},
     {NULL, NULL},
 };

@@ -12,13 +12,14 @@
 #include "net/stream.h"
 
 typedef struct copy {
-    uint64_t done; /* bytes that were given */
-    uint64_t left; /* that are still to be given; UINT64_MAX: all until the end */
-    size_t piped;  /* bytes in the pipe; they come before the unread ones of `from` */
-    int pipe[2];   /* if has_pipe */
-    bool has_pipe; /* only while it is of use */
-    bool much;     /* the last read was as large as can be */
-    bool plain;    /* these two can't be spliced */
+    uint64_t done;     /* bytes that were given */
+    uint64_t left;     /* that are still to be given; UINT64_MAX: all until the end */
+    size_t piped;      /* bytes in the pipe; they come before the unread ones of `from` */
+    int pipe[2];       /* if has_pipe */
+    bool has_pipe;     /* only while it is of use */
+    bool much;         /* the last read was as large as can be */
+    bool plain;        /* these two can't be spliced */
+    uint64_t moved_ms; /* for those who limit its silence: when it moved bytes last */
     /* For those who park, each a direction: */
     uint8_t side;  /* which of the streams the last step was for: the readable, or the writable one */
     uint8_t waits; /* the side that the task has waited for without having moved a byte since, or 0 */

@@ -7,7 +7,7 @@ local native = require("momo.internal.core").native
 local poll = require "momo.internal.poll"
 local scope = require("momo.internal.scope").scope
 
-local copy = native.copy
+local copy, copy_new, copy_silence = native.copy, native.copy_new, native.copy_silence
 
 ---@class momo.io
 ---@field stdin momo.Stream opened when it is first asked for; closing it leaves the process's own descriptor as it is
@@ -81,6 +81,7 @@ local function copy_files(from, to, n)
 end
 
 local PIECE = 64 * 1024
+local PIPE_OPTIONS = { idle = "number" }
 
 local function has(value, method)
   return type(value) == "table" and type(value[method]) == "function"
@@ -140,32 +141,56 @@ function M.copy(from, to, n)
   if getmetatable(from) ~= Stream or getmetatable(to) ~= Stream then
     return copy_pieces(from, to, n)
   end
-  local state = native.copy_new(n)
+  local state = copy_new(n)
   local again, bytes, err, code, side
-  repeat again, bytes, err, code, side = copy(state, from, to) until not again
+  repeat again, bytes, err, code, side = copy(state, from, to, nil) until not again
   if bytes then
     return bytes
   end
   return nil, err, code, side
 end
 
+-- One way of two. With a limit, it waits for as long as either way has moved something within it.
+---@async
+local function copy_one_way(state, from, to, idle, other)
+  local limit = idle
+  while true do
+    local again, bytes, err, code
+    repeat again, bytes, err, code = copy(state, from, to, limit) until not again
+    if bytes then
+      return bytes
+    end
+    limit = idle and idle - math.min(copy_silence(state), copy_silence(other))
+    if code ~= "ETIMEDOUT" or not idle or limit <= 0 then
+      return nil, err, code
+    end
+  end
+end
+
 ---Copies both ways at once, and returns when both have ended. The end of what one side says shuts down the outgoing
 ---side of the other, which may still answer. The first failure ends both ways. Neither stream is closed.
 ---
----Codes: ECONNRESET; ETIMEDOUT; EPIPE; EBUSY another task reads one; ECANCELED one was closed meanwhile; EBADF one is
----closed.
+---`idle` limits the silence of both together: as long as something moves, whichever way, both live. The timeouts of the
+---streams, each of which knows its own side only, don't count then.
+---
+---Codes: ECONNRESET; ETIMEDOUT also: nothing has moved for `idle` seconds; EPIPE; EBUSY another task reads one; ECANCELED
+---one was closed meanwhile; EBADF one is closed.
 ---@async
 ---@param a momo.Stream
 ---@param b momo.Stream
+---@param options {idle: number?}? idle: seconds in which nothing moves either way (none)
 ---@return integer? bytes that went from a to b
 ---@return integer|string bytes that went from b to a, or the error
 ---@return string? code
-function M.pipe_both(a, b)
+function M.pipe_both(a, b, options)
   check_stream(a, "pipe_both", 1)
   check_stream(b, "pipe_both", 2)
+  local idle = check.options(options, PIPE_OPTIONS, "pipe_both").idle
+  check.argument(idle == nil or idle > 0, "pipe_both: option idle must be a number of seconds, more than 0", idle)
+  local to_b, to_a = copy_new(nil), copy_new(nil)
   local failed, failure, failure_code
-  local function one_way(both, from, to)
-    local bytes, err, code = M.copy(from, to)
+  local function one_way(both, state, from, to, other)
+    local bytes, err, code = copy_one_way(state, from, to, idle, other)
     local ok = bytes
     if bytes then
       ok, err, code = to:shutdown()
@@ -178,8 +203,8 @@ function M.pipe_both(a, b)
   end
   local there, back
   scope(function(both)
-    both:spawn(function() back = one_way(both, b, a) end)
-    there = one_way(both, a, b)
+    both:spawn(function() back = one_way(both, to_a, b, a, to_b) end)
+    there = one_way(both, to_b, a, b, to_a)
   end)
   if failed then
     return nil, failure, failure_code

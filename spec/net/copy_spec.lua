@@ -3,9 +3,10 @@
 local momo = require "momo"
 local support = require "spec.support"
 local tcp = require "spec.support.tcp"
+local virtual = require "spec.support.virtual"
 
 local run, pair, waiting, assert_failed = tcp.run, tcp.pair, tcp.waiting, tcp.assert_failed
-local io = momo.io
+local io, time = momo.io, momo.time
 
 -- Bytes of which each stretch is told from the others.
 local function sample(size)
@@ -333,6 +334,86 @@ describe("pipe_both", function()
       local _, bytes, _, code = proxy:join()
       assert.is_nil(bytes)
       assert.equal("ECANCELED", code)
+    end)
+  end)
+
+  describe("with a limit to its silence", function()
+    -- Of each it is known when it ended, on the virtual clock: client <-> a, b <-> server, with a and b joined.
+    local function idle(fn)
+      virtual.run(function()
+        local client, a = pair()
+        local b, server = pair()
+        a:set_timeout(1) -- which alone would end it
+        local begun = time.now()
+        local proxy = momo.spawn(function()
+          local there, back, code = io.pipe_both(a, b, { idle = 3 })
+          return { there, back, code, time.now() - begun }
+        end)
+        fn(client, server)
+        local _, result = assert(proxy:join())
+        for _, stream in ipairs { client, a, b, server } do
+          stream:close()
+        end
+        result[4] = math.floor(result[4] * 10 + 0.5) / 10
+        return assert.same(fn(), result)
+      end)
+    end
+
+    local function silence(at)
+      return { nil, "ETIMEDOUT: operation timed out", "ETIMEDOUT", at }
+    end
+
+    it("ends when neither way moves anything", function()
+      idle(function() return silence(3) end)
+    end)
+
+    for name, way in pairs { there = function(client, server) return client, server end,
+      back = function(client, server) return server, client end } do
+      it("lives as long as there is something to move, " .. name, function()
+        idle(function(client, server)
+          if client then
+            local from, to = way(client, server)
+            for _ = 1, 5 do
+              time.sleep(2)
+              from:write "piece"
+              assert.equal("piece", to:read())
+            end
+          end
+          return silence(13)
+        end)
+      end)
+    end
+
+    it("begins anew when one way has ended, and ends the other", function()
+      idle(function(client, server)
+        if client then
+          time.sleep(2)
+          client:write "question"
+          client:shutdown()
+          assert.equal("question", server:read())
+          time.sleep(2)
+          server:write "answer"
+        end
+        return silence(7)
+      end)
+    end)
+
+    it("ends when what comes is not taken", function()
+      idle(function(client)
+        if client then
+          client:set_timeout(0)
+          local written
+          repeat written = client:write_some(MUCH) until not written
+        end
+        return silence(3)
+      end)
+    end)
+
+    it("must be a time that can pass", function()
+      assert.matches("app.lua:2: pipe_both: option idle must be a number of seconds, more than 0, got 0",
+        tcp.mistake("momo.io.pipe_both(stream, stream, { idle = 0 })", 1, true))
+      assert.matches('app.lua:2: pipe_both: there is no option "idel", but idle',
+        tcp.mistake("momo.io.pipe_both(stream, stream, { idel = 1 })", 1, true))
     end)
   end)
 end)
