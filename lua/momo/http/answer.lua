@@ -2,6 +2,7 @@
 
 local bodies = require "momo.http.body"
 local check = require "momo.internal.check"
+local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 
 local header, headers, next_field = native.http_header, native.http_headers, native.http_field
@@ -19,6 +20,7 @@ local header, headers, next_field = native.http_header, native.http_headers, nat
 ---@field private content momo.http.Body as it comes
 ---@field private source momo.http.Body|momo.http.Decoder the same, decoded
 local Answer = { __name = "momo.http.Answer" }
+local missing = names.own_index(Answer, "answer")
 
 local M = {}
 
@@ -42,6 +44,7 @@ function Answer.__index(self, key)
     self[key] = value
     return value
   end
+  return missing(key)
 end
 
 ---The value of a field; several of its name are joined by ", ".

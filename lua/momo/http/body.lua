@@ -3,6 +3,7 @@
 local check = require "momo.internal.check"
 local core = require "momo.internal.core"
 local each = require "momo.internal.each"
+local names = require "momo.internal.names"
 local now = require("momo.time").now
 
 local C, executor, native = core.C, core.executor, core.native
@@ -31,6 +32,7 @@ local M = {}
 ---@field failure {err: string, code: string}? why it can't be read any more
 local Body = { __name = "momo.http.Body" }
 Body.__index = Body
+Body.__tostring = names.tell_name
 
 ---@param stream momo.Stream
 ---@param framing number|boolean|nil its length; true: chunked; false: until the close; nil: there is none

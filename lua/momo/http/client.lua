@@ -5,6 +5,7 @@
 local check = require "momo.internal.check"
 local connect = require "momo.http.connect"
 local exchanges = require "momo.http.exchange"
+local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 local outgoings = require "momo.http.outgoing"
 local pools = require "momo.http.pool"
@@ -54,6 +55,7 @@ end
 ---@field private pool momo.http.Pool
 local Client = { __name = "momo.http.Client" }
 Client.__index = Client
+names.objects(Client, "client")
 
 local function check_number(options, name, is_whole)
   local value = options[name]

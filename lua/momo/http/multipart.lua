@@ -5,6 +5,7 @@
 
 local check = require "momo.internal.check"
 local media = require "momo.http.media"
+local names = require "momo.internal.names"
 
 local M = {}
 
@@ -26,6 +27,7 @@ local BODY_MAX = 1024 * 1024
 ---@field max_head integer
 local Parts = { __name = "momo.http.Parts" }
 Parts.__index = Parts
+Parts.__tostring = names.tell_name
 
 ---A part of a multipart body, such as a field of a form, or a file; see `request:parts`.
 ---@class momo.http.Part
@@ -35,6 +37,7 @@ Parts.__index = Parts
 ---@field private parts momo.http.Parts
 local Part = { __name = "momo.http.Part" }
 Part.__index = Part
+names.objects(Part, "part")
 
 local function malformed(text)
   return nil, "EPROTO: " .. text, "EPROTO"

@@ -2,6 +2,7 @@
 
 local bodies = require "momo.http.body"
 local check = require "momo.internal.check"
+local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 
 local NONE = bodies.NONE
@@ -26,6 +27,7 @@ local header, headers, next_field = native.http_header, native.http_headers, nat
 ---@field private failure string? the code of a failure that is not the content's
 ---@field private max_body number
 local Request = { __name = "momo.http.Request", content = NONE }
+local missing = names.own_index(Request, "request")
 
 -- What each request has lies in its array, which is one piece of memory with the table; a table with names is two, and
 -- takes twice as long to be made and collected.
@@ -78,6 +80,7 @@ function Request.__index(self, key)
     self[key] = value
     return value
   end
+  return missing(key)
 end
 
 ---The value of a field; several of its name are joined by ", ", those of Cookie by "; ".

@@ -7,6 +7,7 @@
 local check = require "momo.internal.check"
 local each = require "momo.internal.each"
 local copy = require("momo.io").copy
+local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 local pieces = require "momo.internal.pieces"
 
@@ -26,6 +27,7 @@ local DISCARD = 256 * 1024 -- bytes of a request's body that are read for the sa
 ---@field private request momo.http.Request
 ---@field private [1] momo.http.Connection? which keeps the state of the answer; nil: the exchange is over
 local Response = { __name = "momo.http.Response" }
+local missing = names.own_index(Response, "response")
 local CONNECTION = 1 -- in the array, which is one piece of memory with the table
 
 -- What is kept in the connection, which serves again, while each request has a response of its own.
@@ -43,9 +45,10 @@ function Response.__index(self, key)
       connection.headers = headers
     end
     return headers
-  elseif connection and KEPT[key] then
-    return connection[key]
+  elseif KEPT[key] then
+    return connection and connection[key]
   end
+  return missing(key)
 end
 
 function Response.__newindex(self, key, value)

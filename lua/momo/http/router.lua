@@ -6,6 +6,7 @@
 ---As no two patterns conflict, the first match of a walk in that order is the most specific one.
 
 local check = require "momo.internal.check"
+local names = require "momo.internal.names"
 local pattern = require "momo.http.pattern"
 local percent = require "momo.http.percent"
 local each = require "momo.internal.each"
@@ -35,6 +36,7 @@ local M = {}
 ---@field private has_hosts boolean
 local Router = { __name = "momo.http.Router" }
 Router.__index = Router
+names.objects(Router, "router")
 
 local function node()
   return { literals = {}, wild = nil, rest = nil, leaf = nil, slash = nil }

@@ -3,6 +3,7 @@
 local check = require "momo.internal.check"
 local core = require "momo.internal.core"
 local each = require "momo.internal.each"
+local names = require "momo.internal.names"
 local now = require("momo.time").now
 
 local C, executor, native = core.C, core.executor, core.native
@@ -22,7 +23,7 @@ local CONTROL_MAX = 125
 ---@field stream momo.Stream private, as are the following ones
 ---@field state userdata
 ---@field ping_interval number?
----@field pinged boolean? a ping is unanswered
+---@field pinged boolean a ping is unanswered
 ---@field closed_at number? of momo.time.now: when a close frame was sent
 ---@field leaving boolean? the server is about to end
 ---@field waits boolean? a task waits for bytes
@@ -32,6 +33,7 @@ local CONTROL_MAX = 125
 ---@field kind "text"|"binary" of that message
 local WebSocket = { __name = "momo.http.WebSocket" }
 WebSocket.__index = WebSocket
+names.objects(WebSocket, "websocket")
 
 local M = {}
 
@@ -73,6 +75,7 @@ function M.new(stream, is_client, options, write_timeout)
     stream = stream,
     state = native.websocket_new(is_client, options.max_message or 1024 * 1024),
     ping_interval = interval or nil,
+    pinged = false,
   }, WebSocket)
 end
 
@@ -220,7 +223,7 @@ local function next_frame(self, deadline)
   while not self.failure do
     local opcode, payload, final = take(self.stream, self.state)
     if opcode then
-      self.pinged = nil
+      self.pinged = false
       return opcode, payload, final
     elseif opcode == nil then
       return refuse(self, payload, final)

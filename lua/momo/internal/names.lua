@@ -36,11 +36,40 @@ function M.module(module, name, later)
   end })
 end
 
+local HARMLESS_MAX = 64 -- names that are kept of a class
+
+---What an object answers for a name that it does not have, such as a field that is not set: those that are no mistake are
+---kept, so that to ask for one again and again costs little.
+---@param class table where the methods are found
+---@param object string such as "stream"
+---@return fun(key: any)
+local function asker(class, object)
+  local harmless, left = {}, HARMLESS_MAX
+  return function(key)
+    if type(key) == "string" and not harmless[key] then
+      M.missing(class, object, key)
+      if left > 0 then
+        harmless[key], left = true, left - 1
+      end
+    end
+  end
+end
+
 ---@param class table the metatable of objects, where their methods are found
 ---@param object string such as "stream"
 function M.objects(class, object)
   class.__tostring = class.__tostring or M.tell_name
-  setmetatable(class, { __index = function(_, key) M.missing(class, object, key) end })
+  local ask = asker(class, object)
+  setmetatable(class, { __index = function(_, key) ask(key) end })
+end
+
+---As `objects`, for a class whose __index is a function of its own, which ends in the one that is returned.
+---@param class table
+---@param object string such as "request"
+---@return fun(key: any)
+function M.own_index(class, object)
+  class.__tostring = class.__tostring or M.tell_name
+  return asker(class, object)
 end
 
 ---A table of constructors of objects whose methods it has, too.
