@@ -18,6 +18,7 @@ local M = {
   tasks = live.tasks,
   measure = task.measure,
   stop = task.stop,
+  on_error = task.on_error,
   draining = drain.draining,
   until_draining = drain.until_draining,
   pcall = task.pcall,

@@ -173,8 +173,8 @@ end
 ---`idle` limits the silence of both together: as long as something moves, whichever way, both live. The timeouts of the
 ---streams, each of which knows its own side only, don't count then.
 ---
----Codes: ECONNRESET; ETIMEDOUT also: nothing has moved for `idle` seconds; EPIPE; EBUSY another task reads one; ECANCELED
----one was closed meanwhile; EBADF one is closed.
+---Codes: ECONNRESET; ETIMEDOUT also: nothing has moved for `idle` seconds; EPIPE; EBUSY another task reads one;
+---ECANCELED one was closed meanwhile; EBADF one is closed.
 ---@async
 ---@param a momo.Stream
 ---@param b momo.Stream

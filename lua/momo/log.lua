@@ -5,6 +5,7 @@ local check = require "momo.internal.check"
 local native = require("momo.internal.core").native
 local each = require "momo.internal.each"
 local names = require "momo.internal.names"
+local report = require "momo.internal.report"
 local show = require "momo.internal.show"
 local wall = require("momo.time").wall
 
@@ -162,8 +163,8 @@ local function give_to_sink(record)
   end
 end
 
----Private: for Momo's own reports, of a task that may have ended.
-function M.add(level, message, fields, task)
+---For Momo's own reports, too, of a task that may have ended.
+local function add(level, message, fields, task)
   if LEVELS[level] < from then
     return
   end
@@ -184,10 +185,12 @@ function M.add(level, message, fields, task)
   end
 end
 
----Private: whether reports are to come as records, since somebody reads them who is no person.
-function M.takes_reports()
+---Whether reports are to come as records, since somebody reads them who is no person.
+local function takes_reports()
   return sink ~= nil or format == "json"
 end
+
+report.log = { add = add, takes_reports = takes_reports }
 
 local function log(level, message, fields)
   if LEVELS[level] < from then
@@ -196,7 +199,7 @@ local function log(level, message, fields)
   check.argument(type(message) == "string", ("log.%s: argument 1 must be a string"):format(level), message)
   check.argument(fields == nil or type(fields) == "table",
     ("log.%s: argument 2 must be a table of fields"):format(level), fields)
-  M.add(level, message, fields, native.current())
+  add(level, message, fields, native.current())
 end
 
 ---Logs at the lowest level, which is not written unless one asks for it.

@@ -148,11 +148,88 @@ describe("an object", function()
   end)
 end)
 
+describe("what an object is", function()
+  local http = require "momo.http"
+
+  ---What tostring makes of each object that a program can get hold of, by the class that it has to name.
+  local function objects()
+    local net, sync, thread, time = momo.net, momo.sync, momo.thread, momo.time
+    local listener = assert(net.TcpListener.bind "127.0.0.1:0")
+    local stream = assert(net.TcpStream.connect(listener:local_addr()))
+    local tx, rx = sync.channel()
+    local far_tx, far_rx = thread.channel(1)
+    local made = {
+      ["momo.Listener"] = listener, ["momo.Stream"] = stream, ["momo.net.UdpSocket"] = net.UdpSocket.bind "127.0.0.1:0",
+      ["momo.net.UnixDatagram"] = net.UnixDatagram.pair(), ["momo.Task"] = momo.current(), ["momo.Sender"] = tx,
+      ["momo.Receiver"] = rx, ["momo.thread.Sender"] = far_tx, ["momo.thread.Receiver"] = far_rx,
+      ["momo.Notify"] = sync.Notify(), ["momo.Mutex"] = sync.Mutex(), ["momo.Semaphore"] = sync.Semaphore(1),
+      ["momo.time.Interval"] = time.interval(1), ["momo.time.After"] = time.after(1),
+      ["momo.Thread"] = assert(thread.spawn(function() end)), ["momo.Watch"] = assert(momo.io.watch(stream:fd(), "r")),
+      ["momo.Draining"] = momo.until_draining(), ["momo.File"] = assert(momo.fs.open "/dev/null"),
+      ["momo.Watcher"] = assert(momo.fs.watch "/tmp"), ["momo.Child"] = assert(momo.process.spawn { "true" }),
+      ["momo.tls.Client"] = assert(momo.tls.client()),
+      ["momo.tls.Server"] = assert(momo.tls.server(momo.tls.self_signed())),
+      ["momo.http.Router"] = http.Router(), ["momo.http.Client"] = http.Client(),
+    }
+    momo.scope(function(scope) made["momo.Scope"] = scope end)
+    return made, listener
+  end
+
+  ---Those of HTTP: what handlers get, and what clients do.
+  local function exchange(listener)
+    local made = {}
+    local server = momo.spawn(http.serve, listener, function(request, response)
+      made["momo.http.Request"], made["momo.http.Response"] = tostring(request), tostring(response)
+      assert.equal("request has no headr; did you mean header?", told(function() return request:headr "host" end))
+      assert.equal("response has no sned; did you mean send?", told(function() return response:sned() end))
+      assert.is_nil(request.user)
+      request.user = "whatever a program keeps there"
+      if request.path == "/form" then
+        for part in request:parts() do made["momo.http.Part"] = tostring(part) end
+      elseif request.path == "/socket" then
+        local socket = assert(response:websocket(request))
+        made["momo.http.WebSocket"] = tostring(socket)
+        assert.equal("websocket has no receive; did you mean recv?", told(function() return socket:receive() end))
+        return socket:close()
+      end
+      return response:send(200, "hello")
+    end, { on_error = function(err) made.failure = err end })
+    local base = "http://" .. listener:local_addr()
+    local answer = assert(http.get(base .. "/"))
+    made["momo.http.Answer"] = tostring(answer)
+    assert.equal("answer has no jsn; did you mean json?", told(function() return answer:jsn() end))
+    http.post(base .. "/form", "--x\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n--x--\r\n",
+      { headers = { ["Content-Type"] = "multipart/form-data; boundary=x" } })
+    assert(http.websocket("ws" .. base:sub(5) .. "/socket")):close()
+    server:cancel()
+    server:join()
+    assert.is_nil(made.failure)
+    return made
+  end
+
+  it("is told by each of them", function()
+    momo.run(function()
+      local made, listener = objects()
+      for class, object in pairs(made) do
+        assert.matches("^" .. class:gsub("%.", "%%.") .. "[: ]", tostring(object))
+      end
+      local n = 0
+      for class, text in pairs(exchange(listener)) do
+        assert.matches("^" .. class:gsub("%.", "%%.") .. ": 0x", text)
+        n = n + 1
+      end
+      assert.equal(5, n)
+      momo.stop()
+    end)
+  end)
+end)
+
 describe("what is public", function()
   it("has no names that are nobody's to call", function()
     local own = { time = { "after", "interval", "now", "sleep", "sleep_until", "timeout", "wall" },
       sync = { "Mutex", "Notify", "Semaphore", "channel", "oneshot" },
-      thread = { "available_parallelism", "channel", "current", "pin", "spawn" } }
+      thread = { "available_parallelism", "channel", "current", "pin", "spawn" },
+      log = { "configure", "debug", "dropped", "error", "info", "warn" } }
     for module, wanted in pairs(own) do
       local names = {}
       for name in pairs(momo[module]) do

@@ -193,7 +193,47 @@ describe("an error in on_error", function()
     ]]
     assert.same({ 0, "3\tfailure 3\nmain goes on\n" }, { status, stdout })
     assert.matches("app.lua:5: reporter broke", stderr, 1, true)
-    assert.equal(2, select(2, stderr:gsub("momo: ", "")))
+    assert.matches("momo: failure 1\n", stderr, 1, true) -- nothing is lost with it
+    assert.matches("momo: failure 2\n", stderr, 1, true)
+    assert.equal(4, select(2, stderr:gsub("momo: ", "")))
     assert.not_matches("(null)", stderr, 1, true)
+  end)
+end)
+
+describe("momo.on_error", function()
+  it("is told of failures that nobody joins, which don't count then, under the momo command", function()
+    local status, stdout, stderr = support.momo(support.tmpfile [[
+      local momo = require "momo"
+      assert(momo.on_error(function(err, task) print(err, task) end) == nil)
+      momo.spawn(error, "no luck"):set_name "gambler"
+      momo.spawn(error, "joined"):join()
+      momo.yield_now()
+    ]])
+    assert.same({ 0, "no luck\tmomo.Task 2 'gambler' (failed)\n", "" }, { status, stdout, stderr })
+  end)
+
+  it("counts what comes when it is taken back, or fails itself", function()
+    local status, _, stderr = support.momo(support.tmpfile [[
+      local momo = require "momo"
+      local function own() error "own" end
+      momo.on_error(own)
+      momo.spawn(error, "first")
+      momo.time.sleep(0.001)
+      assert(momo.on_error() == own)
+      momo.spawn(error, "second")
+    ]])
+    assert.equal(1, status)
+    assert.matches("momo: while a failed task was reported: .-:2: own\nmomo: first\n.*momo: second\n", stderr)
+  end)
+
+  it("is for its thread, and what a run has is for the run", function()
+    local told = {}
+    local function before(err) told[#told + 1] = "before: " .. err end
+    assert.is_nil(momo.on_error(before))
+    momo.run({ on_error = function(err) told[#told + 1] = "run's: " .. err end }, function() momo.spawn(error, "a") end)
+    momo.run(function() momo.spawn(error, "b") end)
+    assert.equal(before, momo.on_error(nil))
+    assert.same({ "run's: a", "before: b" }, told)
+    assert.error_matches(function() momo.on_error(1) end, "on_error: argument 1 must be a function, got 1", 1, true)
   end)
 end)

@@ -119,7 +119,7 @@ describe("momo.tasks", function()
         ["send results"] = function() tx:send(2) end,
         ["recv"] = function() unnamed:recv() end,
         ["lock held by task " .. me:id()] = function() mutex:lock() end,
-        ["acquire 0 permits"] = function() semaphore:acquire() end,
+        ["acquire while no permit is left"] = function() semaphore:acquire() end,
         ["notified"] = function() notify:notified() end,
         ["join task " .. me:id()] = function() me:join() end,
         ["read " .. client:peer_addr()] = function() client:read() end,
@@ -135,6 +135,31 @@ describe("momo.tasks", function()
       local rows = by_name()
       for operation in pairs(waits) do
         assert.equal(operation, (rows[operation].operation:gsub("4%.9 s", "5.0 s")))
+      end
+      momo.stop()
+    end)
+  end)
+
+  it("names who held a lock that is never given back, and how that task has ended", function()
+    momo.run(function()
+      local ends = {
+        ["returned (which has returned)"] = function() end,
+        ["failed (which has failed: spec/task/tasks_spec.lua:0: no luck)"] = function() error "no luck" end,
+        ["fields (which has failed: { code = \"E1\" })"] = function() error { code = "E1" } end,
+        ["cancelled (which was cancelled)"] = function() momo.current():cancel() momo.yield_now() end,
+        ["sleeps"] = momo.time.sleep,
+      }
+      for text, fn in pairs(ends) do
+        local name, mutex = text:match "^%a+", momo.sync.Mutex()
+        local holder = spawn(name, function()
+          mutex:lock()
+          fn(99)
+        end)
+        if name ~= "sleeps" then holder:join() end
+        spawn("waits for " .. name, mutex.lock, mutex)
+        momo.yield_now()
+        local expected = ("lock held by task %d '%s'"):format(holder:id(), name) .. text:sub(#name + 1)
+        assert.equal(expected, (by_name()["waits for " .. name].operation:gsub("spec.lua:%d+", "spec.lua:0")))
       end
       momo.stop()
     end)
@@ -158,6 +183,35 @@ describe("momo.tasks", function()
       assert.equal("recv " .. ("x"):rep(80) .. "...", by_name().liar.operation)
       task:cancel()
     end)
+  end)
+end)
+
+describe("the error of a run in which nothing can happen any more", function()
+  local function told(options, fn)
+    local ok, err = pcall(momo.run, options, fn)
+    assert.is_false(ok)
+    return (err:gsub("tasks_spec.lua:%d+", "tasks_spec.lua:0"):gsub("task %d+", "task N"))
+  end
+
+  it("names who held a lock, and how that task has ended", function()
+    local err = told({}, function()
+      local mutex = momo.sync.Mutex()
+      spawn("greedy", function() mutex:lock() end):join()
+      mutex:lock()
+    end)
+    assert.matches("  task N in lock held by task N 'greedy' (which has returned) at spec/task/tasks_spec.lua:0", err,
+      1, true)
+  end)
+
+  it("says where a task was spawned that runs a function of Momo's alone", function()
+    local function all_wait()
+      local notify = momo.sync.Notify()
+      momo.spawn(notify.notified, notify)
+    end
+    assert.matches("  task N in notified at ?\n  (?: in a function of Momo's that was spawned by itself; "
+      .. "momo.measure(true) notes where)", told({}, all_wait), 1, true)
+    assert.matches("  task N in notified at spec/task/tasks_spec.lua:0 (where it was spawned)",
+      told({ measure = true }, all_wait), 1, true)
   end)
 end)
 

@@ -2,6 +2,7 @@
 
 local native = require("momo.internal.core").native
 local portable = require "momo.internal.portable"
+local report = require "momo.internal.report"
 local task = require "momo.internal.task"
 require "momo.thread" -- the classes of what it may be given
 
@@ -11,7 +12,7 @@ local function results(ok, ...)
     return ...
   elseif ok == false then
     local err, traceback = ...
-    local text = task.describe(err, traceback)
+    local text = report.describe(err, traceback)
     if type(err) == "string" then
       error(text, 0)
     end

@@ -214,7 +214,7 @@ local function run(options)
     return run_program(source, name, options.words)
   end)
   if ok == false then
-    complain(task.describe(err, traceback))
+    complain(require("momo.internal.report").describe(err, traceback))
   end
   if options.profile then
     failed = not tell_profile(options.profile) or failed

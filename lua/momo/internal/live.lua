@@ -2,6 +2,7 @@
 ---the method of Momo's that a task waits in has the object that it waits for as its first local.
 
 local core = require "momo.internal.core"
+local show = require "momo.internal.show"
 local socket = require "momo.net.socket"
 
 local C, native = core.C, core.native
@@ -11,6 +12,10 @@ local LEVELS_MAX = 20 -- of Momo's own functions between a task and what it wait
 local TEXT_MAX = 80   -- bytes of a text that is shown
 
 local M = {}
+
+local function cut(text)
+  return #text > TEXT_MAX and text:sub(1, TEXT_MAX) .. "..." or text
+end
 
 local function address(get, self)
   local text = socket.address(get, self)
@@ -22,6 +27,17 @@ local function descriptor(self)
   return fd >= 0 and "descriptor " .. fd or "closed"
 end
 
+local ENDED = { done = " (which has returned)", cancelled = " (which was cancelled)" }
+
+-- A task that has a lock; one that has ended gives it back no more.
+local function holder(task)
+  local name, status = native.task_name(task), native.status(task)
+  if status == "failed" then
+    return ("%s (which has failed: %s)"):format(cut(name), cut(show.text(native.fields(task)[1]):match "[^\n]*"))
+  end
+  return cut(name) .. (ENDED[status] or "")
+end
+
 -- What is shown of an object, by its metatable's __name.
 local subjects = {
   ["momo.Task"] = native.task_name,
@@ -31,10 +47,11 @@ local subjects = {
   ["momo.Receiver"] = function(self) return self.from and self.from.name end,
   ["momo.Sender"] = function(self) return self.into and self.into.name end,
   ["momo.Mutex"] = function(self)
-    return debug.getmetatable(self.owner) == native.metatables.task and "held by " .. native.task_name(self.owner)
-      or "held by no task"
+    return "held by " .. (debug.getmetatable(self.owner) == native.metatables.task and holder(self.owner) or "no task")
   end,
-  ["momo.Semaphore"] = function(self) return self.permits .. " permits" end,
+  ["momo.Semaphore"] = function(self)
+    return self.permits == 0 and "while no permit is left" or self.permits .. " permits"
+  end,
   ["momo.Thread"] = native.thread_name,
   ["momo.Child"] = function(self) return "process " .. self:pid() end,
   ["momo.File"] = function(self) return self.path end,
@@ -51,7 +68,7 @@ local function subject_of(value, operation)
   local name = type(metatable) == "table" and rawget(metatable, "__name")
   local describe = type(name) == "string" and subjects[name]
   local ok, text = pcall(describe or type, value)
-  return ok and describe and text
+  return ok and describe and text and (name == "momo.Mutex" and text or cut(text))
 end
 
 ---The object that a task waits for, in words, from the functions of Momo's that are innermost in it.
@@ -64,7 +81,7 @@ local function find_subject(co, operation)
     local _, value = debug.getlocal(co, level, 1)
     local text = info.what ~= "C" and value ~= nil and subject_of(value, operation)
     if text then
-      return (#text > TEXT_MAX and text:sub(1, TEXT_MAX) .. "..." or text):gsub("%c", "?")
+      return text:gsub("%c", "?")
     end
   end
 end
@@ -87,16 +104,20 @@ function M.operation(row)
 end
 
 ---Where the user's code is in a task.
----@param co thread
----@return string place "app.lua:12"; "?" of one that has not begun
-function M.place(co)
-  local level = 0
+---@param row table as native.live_tasks gives it
+---@return string place "app.lua:12"; "?": it has not begun, or runs a function of Momo's and nothing else
+function M.place(row)
+  local co, level = row.coroutine, 0
   local info = debug.getinfo(co, level, "Sl")
   while info and (info.currentline <= 0 or info.source:sub(1, #OWN) == OWN) do
     level = level + 1
     info = debug.getinfo(co, level, "Sl")
   end
-  return info and info.short_src .. ":" .. info.currentline or "?"
+  if info then
+    return info.short_src .. ":" .. info.currentline
+  end
+  local spawned_at = native.fields(row.task).spawned_at
+  return spawned_at and spawned_at .. " (where it was spawned)" or "?"
 end
 
 ---@class momo.LiveTask
@@ -127,7 +148,7 @@ function M.tasks()
       scope = row.scope,
       status = native.status(task),
       operation = M.operation(row),
-      at = M.place(row.coroutine),
+      at = M.place(row),
       since = row.since,
       resumes = row.resumes,
       ran = row.ran,

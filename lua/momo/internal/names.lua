@@ -38,8 +38,8 @@ end
 
 local HARMLESS_MAX = 64 -- names that are kept of a class
 
----What an object answers for a name that it does not have, such as a field that is not set: those that are no mistake are
----kept, so that to ask for one again and again costs little.
+---What an object answers for a name that it does not have, such as a field that is not set: those that are no mistake
+---are kept, so that to ask for one again and again costs little.
 ---@param class table where the methods are found
 ---@param object string such as "stream"
 ---@return fun(key: any)
@@ -79,6 +79,7 @@ end
 ---@param name string such as "momo.net.TcpStream"
 ---@return T class
 function M.class(class, base, name)
+  class.__tostring = class.__tostring or class.__name and M.tell_name
   return setmetatable(class, { __index = function(_, key)
     local method = rawget(base, key)
     if method == nil then

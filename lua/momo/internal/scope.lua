@@ -5,6 +5,7 @@
 
 local check = require "momo.internal.check"
 local names = require "momo.internal.names"
+local report = require "momo.internal.report"
 local show = require "momo.internal.show"
 local native = require("momo.internal.core").native
 local task = require "momo.internal.task"
@@ -118,7 +119,7 @@ local function run_deferred(scope)
     scope.deferred = entry.before
     local ok, problem = pcall(M.shield, entry.fn, unpack(entry, 1, entry.n))
     if not ok and failed then
-      io.stderr:write("momo: while a scope was left: ", task.describe(problem), "\n")
+      report.complain("while a scope was left", problem)
     elseif not ok then
       failed, err = true, problem
     end

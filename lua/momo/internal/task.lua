@@ -5,6 +5,7 @@
 
 local check = require "momo.internal.check"
 local names = require "momo.internal.names"
+local report = require "momo.internal.report"
 local show = require "momo.internal.show"
 local native = require("momo.internal.core").native
 
@@ -155,28 +156,13 @@ function M.pcall(fn, ...)
   return let_through(pcall(fn, ...))
 end
 
----An error as text, with the place where it happened.
----@param err any
----@param traceback string?
----@return string
-function M.describe(err, traceback)
-  local text = show.text(err)
-  if traceback and traceback ~= "" then
-    text = text .. "\n" .. traceback
-  end
-  return text
-end
-
-local function report_on_stderr(err, traceback, task)
-  local log = package.loaded["momo.log"] or os.getenv "MOMO_LOG_FORMAT" == "json" and require "momo.log"
-  if log and log.takes_reports() then
-    log.add("error", "a task failed", { error = err, traceback = traceback }, task)
-    return
-  end
-  if native.fields(task).name then
-    traceback = "in " .. native.task_name(task) .. "\n" .. traceback
-  end
-  io.stderr:write("momo: ", M.describe(err, traceback), "\n")
+---Failures that nobody joins are told to fn from now on, in place of stderr or the log, in this thread; `nil`: as
+---before. What it was told of does not count as a failure of the `momo` command.
+---@param fn fun(err: any, task: momo.Task)? may not suspend
+---@return fun(err: any, task: momo.Task)? before
+function M.on_error(fn)
+  check.argument(fn == nil or type(fn) == "function", "on_error: argument 1 must be a function", fn)
+  return report.set_handler(fn)
 end
 
 local function with_traceback(handle, ok, ...)
@@ -192,13 +178,18 @@ local LISTED_MAX = 20
 local function describe_deadlock(rows)
   local live = require "momo.internal.live"
   local lines = { "run: every task waits for another one, and nothing can wake any of them:" }
+  local nowhere = false
   for i = 1, math.min(#rows, LISTED_MAX) do
     local row = rows[i]
-    local name, operation = native.task_name(row.task), live.operation(row)
-    lines[i + 1] = ("  %s in %s at %s"):format(name, operation, live.place(row.coroutine))
+    local place = live.place(row)
+    lines[i + 1] = ("  %s in %s at %s"):format(native.task_name(row.task), live.operation(row), place)
+    nowhere = nowhere or place == "?"
   end
   if #rows > LISTED_MAX then
     lines[#lines + 1] = ("  and %d more"):format(#rows - LISTED_MAX)
+  end
+  if nowhere then
+    lines[#lines + 1] = "  (?: in a function of Momo's that was spawned by itself; momo.measure(true) notes where)"
   end
   return table.concat(lines, "\n")
 end
@@ -229,25 +220,22 @@ end
 ---@return boolean? ok nil: it was stopped before main ended
 ---@return any ... what main returned, or its error and traceback
 function M.start(options, main, ...)
-  local on_error = options.on_error
-  local report = on_error and function(err, _, task)
-    local ok, problem = pcall(on_error, err, task)
-    if not ok then
-      io.stderr:write("momo: while a failed task was reported: ", show.text(problem), "\n")
-    end
-  end or report_on_stderr
+  local before = options.on_error and report.set_handler(options.on_error)
   if options.clock == "virtual" then
     native.set_virtual(true)
   end
   native.set_grace(options.grace)
   local measured = options.measure and M.measure(true)
   native.set_stall(options.stall)
-  local handle, deadlock = native.run(report, describe_deadlock, main, ...)
+  local handle, deadlock = native.run(report.tell, describe_deadlock, main, ...)
   if options.clock == "virtual" then
     native.set_virtual(false)
   end
   if measured == false then
     M.measure(false)
+  end
+  if options.on_error then
+    report.set_handler(before)
   end
   if deadlock then
     return false, deadlock
@@ -262,7 +250,7 @@ local function results(ok, ...)
   elseif ok == false then
     local err, traceback = ...
     if type(err) == "string" then
-      err = M.describe(err, traceback)
+      err = report.describe(err, traceback)
     end
     error(err, 0)
   end

@@ -25,7 +25,7 @@ local function gather()
     local siblings = by_task[row.parent] and by_task[row.parent].children or roots
     siblings[#siblings + 1] = row
     row.name = native.fields(row.task).name
-    row.at = live.place(row.coroutine)
+    row.at = live.place(row)
     row.words = live.operation(row) or native.status(row.task)
   end
   return rows, roots

@@ -107,8 +107,8 @@ function UdpSocket:send_to(data, address, timeout)
   end)
 end
 
----Sends one datagram to where the socket is connected. That an earlier one was refused is told once to each task that uses
----the socket, to one that sends and to one that receives.
+---Sends one datagram to where the socket is connected. That an earlier one was refused is told once to each task that
+---uses the socket, to one that sends and to one that receives.
 ---
 ---Codes: EDESTADDRREQ it is not connected; ECONNREFUSED an earlier datagram was refused; EMSGSIZE it is too large;
 ---ENETUNREACH; ETIMEDOUT; ECANCELED it was closed meanwhile; EBADF it is closed.
