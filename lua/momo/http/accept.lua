@@ -1,5 +1,7 @@
 ---What a client accepts: lists with weights, as RFC 9110 has them in section 12.4.2.
 
+local trim = require("momo.http.tokens").trim
+
 local M = {}
 
 ---@param header string such as "gzip;q=0.5, br"
@@ -7,7 +9,7 @@ local M = {}
 function M.weights(header)
   local weights = {}
   for item in header:gmatch "[^,]+" do
-    local name, parameters = item:match "^%s*([%w!#$%%&'*+.^_`|~/-]+)%s*(.-)%s*$"
+    local name, parameters = trim(item):match "^([%w!#$%%&'*+.^_`|~/-]+)%s*(.*)$"
     local q = parameters == "" and "1" or (parameters and parameters:match "^;%s*[qQ]=([01]%.?%d?%d?%d?)$")
     local weight = tonumber(q)
     if weight and weight <= 1 then

@@ -2,6 +2,7 @@
 
 local check = require "momo.internal.check"
 local network = require "momo.net.network"
+local trim = require("momo.http.tokens").trim
 
 local M = {}
 
@@ -37,7 +38,7 @@ function M.client_ip(request, trusted)
   local field = request:header "x-forwarded-for"
   local entries = {}
   for entry in (field or ""):gmatch "[^,]+" do
-    entries[#entries + 1] = network.without_port(entry:match "^%s*(.-)%s*$")
+    entries[#entries + 1] = network.without_port(trim(entry))
   end
   for i = #entries, 1, -1 do
     bytes = network.parse(entries[i])

@@ -1,6 +1,7 @@
 ---Requests that depend on what the client has already: RFC 9110, section 13.
 
 local date = require "momo.http.date"
+local trim = require("momo.http.tokens").trim
 
 local M = {}
 
@@ -14,7 +15,7 @@ end
 
 -- Whether a list of entity tags has this one. What is malformed ends the list.
 local function has(list, etag, is_strong)
-  if list:match "^%s*(.-)%s*$" == "*" then
+  if trim(list) == "*" then
     return true
   elseif not etag or (is_strong and etag:find "^W/") then
     return false

@@ -5,6 +5,7 @@ local check = require "momo.internal.check"
 local date = require "momo.http.date"
 local form = require "momo.http.form"
 local percent = require "momo.http.percent"
+local trim = require("momo.http.tokens").trim
 
 local M = {}
 
@@ -16,8 +17,9 @@ local ATTRIBUTE_MAX = 1024
 function M.parse(header)
   local cookies = {}
   for pair in (header or ""):gmatch "[^;]+" do
-    local name, value = pair:match "^[ \t]*([^= \t]+)[ \t]*=[ \t]*(.-)[ \t]*$"
+    local name, value = pair:match "^[ \t]*([^= \t]+)[ \t]*=(.*)$"
     if name then
+      value = trim(value)
       form.add(cookies, name, percent.decode_leniently(value:match '^"(.*)"$' or value))
     end
   end

@@ -4,8 +4,10 @@
 ---             '--- delimiter ---'
 
 local check = require "momo.internal.check"
+local gather = require("momo.internal.pieces").gather
 local media = require "momo.http.media"
 local names = require "momo.internal.names"
+local trim = require("momo.http.tokens").trim
 
 local M = {}
 
@@ -117,7 +119,7 @@ local function describe(part)
   elseif kind == "form-data" then
     part.name = parameters.name
   end
-  part.filename = parameters.filename and parameters.filename:match "[^/\\]*$"
+  part.filename = parameters.filename and parameters.filename:gsub("^.*[/\\]", "")
   return true
 end
 
@@ -131,7 +133,8 @@ local function read_head(parts)
       break
     end
     left = left - #line - 2
-    local name, value = line:match "^([%w!#$%%&'*+.^_`|~-]+):[ \t]*(.-)[ \t]*$"
+    local name, value = line:match "^([%w!#$%%&'*+.^_`|~-]+):(.*)$"
+    value = value and trim(value, "[^ \t]")
     if not name or value:find "[%z\1-\8\10-\31\127]" then
       return malformed "a part's field is malformed"
     end
@@ -233,16 +236,17 @@ function Part:body(max)
   check.self(self, Part, "part", "body")
   check.argument(max == nil or (check.is_whole(max) and max >= 0), "body: max must be a whole number from 0", max)
   max = max or BODY_MAX
-  local pieces, size = {}, 0
+  local gathered, size = {}, 0
   while true do
     local bytes, err, code = self:read()
     if bytes then
-      pieces[#pieces + 1], size = bytes, size + #bytes
+      gather(gathered, bytes)
+      size = size + #bytes
       if size > max then
         return nil, ("EMSGSIZE: the part has more than %d bytes"):format(max), "EMSGSIZE"
       end
     elseif code == "EOF" then
-      return table.concat(pieces)
+      return table.concat(gathered)
     else
       return nil, err, code
     end

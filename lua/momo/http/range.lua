@@ -3,6 +3,7 @@
 
 local conditional = require "momo.http.conditional"
 local date = require "momo.http.date"
+local trim = require("momo.http.tokens").trim
 
 local M = {}
 
@@ -15,7 +16,7 @@ function M.parse(header, size)
   if not set or size == 0 then
     return nil
   end
-  set = set:match "^[%s,]*(.-)[%s,]*$"
+  set = trim(set, "[^%s,]")
   local from, to = set:match "^(%d*)%-(%d*)$"
   if not from or (from == "" and to == "") then
     return nil
