@@ -162,6 +162,38 @@ describe("WebSocket", function()
     end)
   end)
 
+  it("holds no more of a message than its bytes, however many frames it comes in", function()
+    local rows = {
+      { frame(BINARY, "", { more = true }), frame(0, "", { more = true }), 0 },
+      { frame(BINARY, "", { more = true }), frame(0, "abcd", { more = true }), 4 },
+    }
+    for _, row in ipairs(rows) do
+      local got
+      with_server(function(request, response)
+        local ws = response:websocket(request)
+        got = ws:recv()
+      end, nil, function(connect)
+        local stream, each = open(connect), row[2]:rep(1000)
+        assert(stream:write(row[1]))
+        collectgarbage()
+        collectgarbage()
+        local before = collectgarbage "count"
+        for _ = 1, 200 do
+          assert(stream:write(each))
+        end
+        http.settle()
+        collectgarbage()
+        collectgarbage()
+        local more = collectgarbage "count" - before
+        assert(more < 200 * row[3] + 200, ("%.0f KiB more"):format(more))
+        assert(stream:write(frame(0, "")))
+        http.read_all(stream)
+        stream:close()
+      end)
+      assert.equal(200000 * row[3], #got)
+    end
+  end)
+
   it("agrees on a subprotocol, and answers the key", function()
     with_server(echo({}, { protocols = { "best", "good" } }), nil, function(connect)
       local stream, head = open(connect, "Sec-WebSocket-Protocol: good, better\r\n" ..

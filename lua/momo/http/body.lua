@@ -4,6 +4,7 @@ local check = require "momo.internal.check"
 local core = require "momo.internal.core"
 local each = require "momo.internal.each"
 local names = require "momo.internal.names"
+local gather = require("momo.internal.pieces").gather
 local now = require("momo.time").now
 
 local C, executor, native = core.C, core.executor, core.native
@@ -75,8 +76,8 @@ local function cut(self, err, code)
   return fail(self, err, code)
 end
 
--- Before bytes are waited for. Nil, err, code: the time is over.
-local function prepare(self)
+-- Before bytes are waited for. is_short: those that are there are not enough. Nil, err, code: the time is over.
+local function prepare(self, is_short)
   if self.before and self:unread() == 0 then
     local before = self.before
     self.before = nil
@@ -84,17 +85,18 @@ local function prepare(self)
   end
   local limit = self.timeout
   if self.deadline then
-    limit = min(limit or huge, self.deadline - now())
-    if limit <= 0 and self:unread() == 0 then
+    local left = self.deadline - now()
+    if left <= 0 and (is_short or self:unread() == 0) then
       return fail(self, "ETIMEDOUT: the body took too long", "ETIMEDOUT")
     end
+    limit = min(limit or huge, math.max(left, 0))
   end
   self.stream:set_timeout(limit)
   return true
 end
 
 local function wait(self, have)
-  local ok, err, code = prepare(self)
+  local ok, err, code = prepare(self, true)
   if ok then
     ok, err, code = self.stream:peek_ptr(have + 1)
   end
@@ -224,13 +226,14 @@ end
 ---@return string? err
 ---@return string? code
 function Body:all(max)
-  local pieces, size = {}, 0
+  local gathered, size = {}, 0
   while size <= max and (self.left or 0) + size <= max do
     local bytes, err, code = self:read()
     if bytes then
-      pieces[#pieces + 1], size = bytes, size + #bytes
+      gather(gathered, bytes)
+      size = size + #bytes
     elseif code == "EOF" then
-      return table.concat(pieces)
+      return table.concat(gathered)
     else
       return nil, err, code
     end

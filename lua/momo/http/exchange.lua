@@ -142,7 +142,8 @@ function M.read_all(self, max)
     local texts, size = {}, 0
     repeat
       text, err, code = source:read()
-      texts[#texts + 1], size = text, size + #(text or "")
+      pieces.gather(texts, text or "")
+      size = size + #(text or "")
     until not text or size > max
     if size > max then
       text, err, code = nil, ("EMSGSIZE: the body has more than %.0f bytes, decoded"):format(max), "EMSGSIZE"

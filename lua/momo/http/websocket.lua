@@ -4,6 +4,7 @@ local check = require "momo.internal.check"
 local core = require "momo.internal.core"
 local each = require "momo.internal.each"
 local names = require "momo.internal.names"
+local gather = require("momo.internal.pieces").gather
 local now = require("momo.time").now
 
 local C, executor, native = core.C, core.executor, core.native
@@ -243,11 +244,10 @@ local function take_data(self, opcode, payload, final)
     if final then
       return payload
     end
-    self.pieces = { payload }
-    return nil
+    self.pieces = {}
   end
   local pieces = self.pieces
-  pieces[#pieces + 1] = payload
+  gather(pieces, payload)
   if final then
     self.pieces = nil
     return table.concat(pieces)
