@@ -15,7 +15,8 @@ local urls = require "momo.http.url"
 local N = 128 * 1024
 
 local VALUES = {}
-for _, piece in ipairs { " ", "\t ", ",", ", ", ";", "; ", "=", '"', '\\"', "/", "..", "%2", "a", "@", ":", "a=", "W/" } do
+for _, piece in ipairs { " ", "\t ", ",", ", ", ";", "; ", "=", '"', '\\"', "/", "..", "%2", "a", "@", ":", "a=",
+  "W/" } do
   local run = piece:rep(math.floor(N / #piece))
   for _, value in ipairs { run, "x" .. run .. "x", "x" .. run .. "/", '"' .. run, "bytes=" .. run .. "x",
     "a=" .. run .. "\0", "a/b; a=" .. run .. "x", "a/b;" .. run .. "@" } do

@@ -45,6 +45,24 @@ for transport in pairs(http.transports) do
       end
     end)
 
+    it("is at once where the exchange is over, and leaves the connection alone", function()
+      local kept, watched
+      with_server(function(request, response)
+        kept = kept or request
+        response:send(200, request.path)
+      end, nil, function(connect)
+        local stream = connect()
+        stream:write(GET)
+        assert(stream:read())
+        http.settle() -- now the next request is waited for
+        watched = momo.spawn(function() return (momo.select { kept.closed, momo.time.after(30) }) end)
+        assert.same({ true, 1 }, { watched:join() })
+        stream:write(GET)
+        assert.equal("200", http.statuses((assert(stream:read()))))
+        stream:close()
+      end, transport)
+    end)
+
     it("is not while it is there, and what it says next is its next request", function()
       local seen = notes()
       with_server(waiter(seen), nil, function(connect)

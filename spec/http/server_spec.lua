@@ -165,6 +165,28 @@ describe("http.serve", function()
     end)
   end)
 
+  it("loses no answer that was given when access_log or on_error fails, and ends the connection with it", function()
+    for _, name in ipairs { "access_log", "on_error" } do
+      local text, options = "fails: " .. name, { on_error = function() end }
+      options[name] = function(first)
+        if name == "on_error" or first.path == "/bad" then
+          error(text, 0)
+        end
+      end
+      local ok, err = pcall(with_server, function(request, response)
+        if request.path == "/bad" then
+          error "bad"
+        end
+        response:send(200, "hello")
+      end, options, function(connect)
+        local got = ask(connect, GET .. GET .. GET:gsub("/ ", "/bad ") .. LAST)
+        assert.equal("200 200 500", http.statuses(got))
+      end)
+      assert.is_false(ok)
+      assert.matches(text, err)
+    end
+  end)
+
   it("refuses a body that is too large, even while the client still sends", function()
     local much = ("x"):rep(8 * 1024 * 1024)
     with_server(function(request, response)
@@ -254,7 +276,72 @@ describe("http.serve", function()
       assert.equal("408", hear(post .. "x"))
       assert.equal("408", hear(post, "x"))
       assert.same({ "ETIMEDOUT", "ETIMEDOUT" }, codes)
+      local chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+      assert.equal("408", hear(chunked .. "5\r\nx"))
+      assert.equal("408", hear(chunked, "1\r\nx\r\n"))
+      assert.equal("408", hear(chunked .. "5;", "x")) -- no line is whole
+      assert.equal("408", hear(chunked .. "0\r\nA: ", "x"))
+      assert.same({ "ETIMEDOUT", "ETIMEDOUT", "ETIMEDOUT", "ETIMEDOUT" }, { unpack(codes, 3) })
     end)
+  end)
+
+  it("gives a body that nobody reads no more time", function()
+    with_server(hello, { request_timeout = 0.05 }, function(connect)
+      for _, framing in ipairs { "Content-Length: 1000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5;" } do
+        local stream = connect()
+        stream:write("POST / HTTP/1.1\r\nHost: a\r\n" .. framing)
+        local dripping = momo.spawn(function()
+          for _ = 1, 40 do
+            momo.time.sleep(0.005)
+            stream:write "x"
+          end
+          stream:shutdown()
+        end)
+        assert.equal("200", http.statuses(http.read_all(stream)))
+        dripping:join()
+        stream:close()
+      end
+    end)
+  end)
+
+  it("takes no more time for a body that comes without a pause", function()
+    local code
+    with_server(function(request, response)
+      local bytes
+      repeat
+        local _
+        bytes, _, code = request:read()
+      until not bytes
+      response:send(200, code)
+    end, { request_timeout = 0.05 }, function(connect)
+      local stream, size = connect(), 100 * 1024
+      stream:write "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+      local chunk = ("%x\r\n%s\r\n"):format(size, ("x"):rep(size))
+      local writer = momo.spawn(function()
+        repeat until not stream:write(chunk)
+      end)
+      assert.equal("ETIMEDOUT", http.answers(http.read_all(stream))[1].body)
+      stream:close()
+      writer:join()
+    end)
+  end)
+
+  it("says that it closes where it will: a body over max_stream, a stream to HTTP/1.0", function()
+    with_server(hello, { max_stream = 10 }, function(connect)
+      local post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: "
+      assert.is_nil(http.answers(ask(connect, post .. "10\r\n\r\n0123456789"))[1].headers.connection)
+      assert.equal("close", http.answers(ask(connect, post .. "11\r\n\r\n0123456789a"))[1].headers.connection)
+    end)
+    for _, headers in ipairs { {}, { ["Content-Length"] = 2 } } do
+      with_server(function(_, response)
+        response:start(200, headers)
+        response:write "ok"
+      end, nil, function(connect)
+        local got = answer(connect, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        assert.equal("ok", got.body)
+        assert.equal("close", got.headers.connection)
+      end)
+    end
   end)
 
   it("never takes a request that is cut short for a whole one", function()

@@ -21,6 +21,7 @@ local CLOSE, DEFER = 2, 16 -- http_answer.c
 local DISCARD = 256 * 1024 -- bytes of a body that nobody has read
 local DEFERRED = 32 * 1024 -- bytes of answers that wait for each other at most
 local LINGER_SECONDS = 2
+local REFUSED = "the body of the request was refused"
 
 local M = {}
 
@@ -209,7 +210,7 @@ local function complete(self, request, response)
     return
   elseif refusal then
     self.closing = true
-    plain(response, refusal, "the body of the request was refused")
+    plain(response, refusal, REFUSED)
     return
   end
   plain(response, 500, "Internal Server Error")
@@ -235,7 +236,8 @@ local function answer_failure(self, request, response, is_reported)
   self.closing = self.closing or not is_reported
   -- What the handler has said of another answer may be what it has failed with.
   self.headers = self.server.name and { Server = self.server.name } or nil
-  plain(response, request:refusal() or 500, "Internal Server Error")
+  local refusal = request:refusal()
+  plain(response, refusal or 500, refusal and REFUSED or "Internal Server Error")
 end
 
 -- What a handler leaves behind that has raised, or not finished its answer.
@@ -361,10 +363,11 @@ function M.serve(server, stream, peer)
   while not ok and self.handling do
     ok, err = xpcall(serve_on, traceback_capture, self, err)
   end
-  if not ok then
+  server.connections[self] = nil
+  if getmetatable(err) == Cancelled then
     rethrow(err)
   end
-  server.connections[self] = nil
+  self.err = self.err or err
   if not self.failed and not self.upgraded then
     self:flush()
     -- Over TLS the end is said by bytes: they may lie behind more than the system takes at once.

@@ -64,7 +64,9 @@ end
 function M.notify(request)
   local notify = sync.Notify()
   local connection = request.connection
-  if connection.request == request and not connection.watch then
+  if connection.request ~= request or not connection.handling then -- the exchange is over
+    notify:notify_one()
+  elseif not connection.watch then
     start(request, function() notify:notify_one() end)
   end
   return notify

@@ -13,6 +13,8 @@ local pieces = require "momo.internal.pieces"
 
 local http_head, http_send, http_start = native.http_head, native.http_send, native.http_start
 
+local min = math.min
+
 local KEEP_ALIVE, CLOSE, HEAD_ONLY, UNTIL_CLOSE = 1, 2, 4, 8 -- http_answer.c
 local DEFER, DEFER_SOME, INTERIM = 16, 32, 64
 local DISCARD = 256 * 1024 -- bytes of a request's body that are read for the sake of the next request
@@ -86,7 +88,7 @@ local function ends(connection)
     return false
   end
   local unasked = content.before ~= nil and connection.marks % 4 >= 2 -- whether the body comes, nobody knows
-  return unasked or content.failure ~= nil or (content.left or 0) > DISCARD
+  return unasked or content.failure ~= nil or (content.left or 0) > min(DISCARD, content.room or DISCARD)
 end
 
 local function flags_of(connection, request)
@@ -180,16 +182,15 @@ function Response:start(status, headers)
   if not connection then
     return nil, err, code
   end
-  local flags, old = flags_of(connection, connection.request), connection.marks < 8
-  if old then
-    flags = (flags % 2 == KEEP_ALIVE and flags - KEEP_ALIVE or flags) + UNTIL_CLOSE
-  end
+  local old = connection.marks < 8
+  connection.closing = connection.closing or old
+  local flags = flags_of(connection, connection.request) + (old and UNTIL_CLOSE or 0)
   local head, closes, length = http_start(flags, status, headers, connection.headers)
   connection.state, connection.status, connection.sent = "started", status, true
   connection.head, connection.left = head, length
   connection.silent = flags % (2 * HEAD_ONLY) >= HEAD_ONLY or status < 200 or status == 204 or status == 304
   connection.chunked = not length and not old and not connection.silent
-  connection.closing = connection.closing or closes or old
+  connection.closing = connection.closing or closes
   return true
 end
 
