@@ -118,7 +118,7 @@ static void check_accept(lua_State *L, op *o) {
 
 static int attempt_accept(lua_State *L, op *o) {
     address peer;
-    int status = op_is_first(o, &o->io->readers) ? socket_accept(o->io, &peer) : UV_EAGAIN;
+    int status = op_is_first(o, UV_READABLE) ? socket_accept(o->io, &peer) : UV_EAGAIN;
     if (status != UV_EAGAIN && o->io->ready & UV_READABLE) {
         io_wake_first(o->io, UV_READABLE); /* there may be more */
     }

@@ -97,9 +97,16 @@ static inline int op_park_in(op *o, list *queue) {
 
 /* For fail, where an answer is nothing: err, code. */
 int op_push_error(lua_State *, int code);
-/* For attempts where several tasks may wait: those that wait already come first; one that was woken is the first of them. */
-static inline bool op_is_first(const op *o, const list *queue) {
-    return o->woken || list_empty(queue);
+/* For attempts where several tasks may wait for an io (io.in_turn): those that wait already come first; one that was woken is
+ * the first of them, also until it runs. */
+static inline bool op_is_first(const op *o, int direction) {
+    bool reads = direction == UV_READABLE;
+    uint64_t *promised = reads ? &o->io->reader : &o->io->writer;
+    if (*promised == slab_id(&o->task->head)) {
+        *promised = 0;
+    }
+    return o->woken || (list_empty(reads ? &o->io->readers : &o->io->writers) &&
+                        !(*promised && task_get(o->task->executor, *promised)));
 }
 
 /* What is rare of op_run. */

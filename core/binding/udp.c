@@ -97,7 +97,7 @@ static void pass_on(io *o, int direction) {
 
 static int receive(lua_State *L, op *o, bool with_address) {
     const datagram *d = NULL;
-    int status = op_is_first(o, &o->io->readers) ? udp_receive(o->io, &d) : UV_EAGAIN;
+    int status = op_is_first(o, UV_READABLE) ? udp_receive(o->io, &d) : UV_EAGAIN;
     if (status == UV_EAGAIN) {
         return UV_EAGAIN;
     }
@@ -149,7 +149,7 @@ static void check_data(lua_State *L, op *o, int timeout_index) {
 static int send_datagram(lua_State *L, op *o, const address *to) {
     size_t size;
     const char *bytes = lua_tolstring(L, 2, &size);
-    int status = op_is_first(o, &o->io->writers) ? udp_send(o->io, bytes, size, to) : UV_EAGAIN;
+    int status = op_is_first(o, UV_WRITABLE) ? udp_send(o->io, bytes, size, to) : UV_EAGAIN;
     if (status == UV_EAGAIN) {
         return UV_EAGAIN;
     }

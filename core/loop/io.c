@@ -84,7 +84,7 @@ int io_open(executor *ex, int fd, io **out) {
     o->ready = UV_READABLE | UV_WRITABLE;
     o->read_waits = UV_READABLE;
     o->write_waits = UV_WRITABLE;
-    o->listening = o->drains = o->broken = o->cut = o->pending = o->shared = o->unwatched = false;
+    o->listening = o->in_turn = o->drains = o->broken = o->cut = o->pending = o->shared = o->unwatched = false;
     o->failed = 0;
     o->end_code = 0;
     list_init(&o->readers);
@@ -227,6 +227,9 @@ void io_wake_first(io *o, int direction) {
         return;
     }
     const task *t = list_entry(waiters->next, waiter, link)->task;
+    if (o->in_turn) {
+        *(direction == UV_READABLE ? &o->reader : &o->writer) = slab_id(&t->head);
+    }
     /* Behind a write whose task is awake, the others wait for their turn, not for the descriptor. */
     if (direction == UV_READABLE || !o->writer || slab_id(&t->head) == o->writer) {
         task_wake_first(waiters, WAKE_READY);

@@ -45,6 +45,7 @@ struct io {
     uint8_t write_waits; /* those whose events wake a writer */
     uint8_t waits;       /* that in which the last system call that answered EAGAIN has to wait */
     bool listening : 1;
+    bool in_turn : 1;   /* a listener, a datagram socket: a task that was woken comes before those who wait less long */
     bool shared : 1;    /* other processes may have it: it came from elsewhere, or could be inherited for a while */
     bool drains : 1;    /* a read that comes short has taken all: a socket, until its end or urgent bytes have come */
     bool broken : 1;    /* a write was cut short, or the stream was shut down: nothing may follow */
@@ -57,20 +58,22 @@ struct io {
     list open;    /* in executor.io_open; once closed, in executor.io_closed until no task runs */
     list readers; /* tasks that wait, first come first */
     list writers; /* the task whose write is under way, then those whose turn comes after it */
-    union {
-        uint64_t reader; /* id of the task whose read is parked or about to go on, or 0 */
-        uint64_t told;   /* a datagram socket's: of the task that heard of a failure which is kept for others, or 0 */
-    };
-    uint64_t writer; /* id of the task whose write is under way, or 0 */
+    /* Id of the task whose read is parked or about to go on, or 0. If in_turn: of the one that was woken to read next. */
+    uint64_t reader;
+    uint64_t
+        writer; /* id of the task whose write is under way, or 0. If in_turn: of the one that was woken to write next */
     /* Of the read and the write under way, for those who make them: */
     uint32_t searched; /* unread bytes in which nothing begins that is looked for */
     uint32_t pieces;   /* of an array: how many there are, once each was looked at; */
     uint32_t piece;    /* how many of them were written, or looked at; */
     uint32_t offset;   /* and bytes of the next one that were */
-    size_t written;    /* bytes in all */
-    double timeout;    /* seconds for each read and write, or negative */
-    double silence;    /* seconds for each wait of a write, in place of the timeout of all of it; or negative */
-    char *data;        /* unread bytes: data[start..end) of capacity bytes; data is NULL when there are none */
+    union {
+        size_t written; /* bytes in all */
+        uint64_t told;  /* a datagram socket's: id of the task that heard of a failure which is kept for others, or 0 */
+    };
+    double timeout; /* seconds for each read and write, or negative */
+    double silence; /* seconds for each wait of a write, in place of the timeout of all of it; or negative */
+    char *data;     /* unread bytes: data[start..end) of capacity bytes; data is NULL when there are none */
     size_t start, end, capacity;
     const io_hooks *hooks;
     union {

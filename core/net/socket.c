@@ -52,7 +52,7 @@ static int open_listener(executor *ex, int fd, io **out) {
     static const io_hooks hooks = {.closing = close_accepted};
     int status = io_open(ex, fd, out);
     if (status == 0) {
-        (*out)->listening = true;
+        (*out)->listening = (*out)->in_turn = true;
         (*out)->hooks = &hooks;
         (*out)->accepted = 0;
     }

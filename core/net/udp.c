@@ -54,6 +54,8 @@ static void spill(io *o) {
 void udp_init(io *o) {
     static const io_hooks hooks = {.spill = spill};
     o->hooks = &hooks;
+    o->in_turn = true;
+    o->told = 0;
 }
 
 int udp_take_over(executor *ex, int fd, int status, io **out) {
