@@ -15,15 +15,15 @@ static const char *path_of(const address *a) {
     return ((const struct sockaddr_un *)&a->storage)->sun_path;
 }
 
-/* Whether the path is a socket's, and nobody listens there; of which type does not matter. */
-static bool is_stale(const address *a) {
+/* Whether the path is a socket's, and nobody listens there; of which type does not matter. Negative: it can't be asked. */
+static int is_stale(const address *a) {
     struct stat file;
     if (lstat(path_of(a), &file) < 0 || !S_ISSOCK(file.st_mode)) {
         return false;
     }
     int fd = socket_new(AF_UNIX, SOCK_STREAM);
     if (fd < 0) {
-        return false;
+        return fd;
     }
     bool refused = connect(fd, (const struct sockaddr *)&a->storage, a->length) < 0 && errno == ECONNREFUSED;
     close(fd);
@@ -35,7 +35,10 @@ static int bind_path(int fd, const address *a, int mode) {
         return io_last_error();
     }
     int status = socket_bind(fd, a);
-    if (status == UV_EADDRINUSE && is_stale(a)) {
+    int stale = status == UV_EADDRINUSE ? is_stale(a) : 0;
+    if (stale < 0) {
+        status = stale;
+    } else if (stale) {
         status = unlink(path_of(a)) < 0 ? io_last_error() : socket_bind(fd, a);
     }
     if (status < 0) {
