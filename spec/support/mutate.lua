@@ -9,7 +9,8 @@
 
 local tree, seed, count = arg[1], tonumber(arg[2]), tonumber(arg[3])
 
-local LIMIT_SECONDS = 120 -- of one spec: a change may make it hang
+-- What a spec may take, as a change may make it hang: so long, and so many times what it took before.
+local LIMIT_SECONDS, LIMIT_TIMES = 20, 8
 
 -- The specs that concern a file, first those of its folder: a pattern of paths, and of the spec's folders.
 local CONCERNS = {
@@ -21,6 +22,15 @@ local CONCERNS = {
   { "^core/base/slab", "task" },
   { "^core/base/lane", "thread" },
   { "^core/base/address", "net" },
+  { "^core/loop/pool", "loop|thread" },
+  { "^core/loop/offload", "loop|thread" },
+  { "^core/loop/inbox", "thread|loop" },
+  { "^core/loop/dismiss", "thread|loop|task" },
+  { "^core/loop/io", "loop|net" },
+  { "^core/loop/poller", "loop|net" },
+  { "^core/loop/grace", "command" },
+  { "^core/loop/stall", "command" },
+  { "^core/loop/log", "task" },
   { "^core/loop/", "loop|task" },
   { "^core/net/process", "process" },
   { "^core/net/child", "process" },
@@ -180,60 +190,98 @@ local function specs_of(path)
   end
 end
 
--- The names under which ctest knows the specs of some folders, those first that are called like the file.
-local function names_of(folders, path)
-  local base, first, others = path:match "([%w_]+)%.%w+$", {}, {}
+local SLOW_SECONDS = 1.5 -- specs that take longer come last
+
+-- How long each spec took the last time that ctest ran it.
+local function costs()
+  local known, file = {}, io.open(tree .. "/build/release/Testing/Temporary/CTestCostData.txt")
+  if file then
+    for name, seconds in file:read("*a"):gmatch "(%S+) %d+ (%S+)\n" do
+      known[name] = tonumber(seconds)
+    end
+    file:close()
+  end
+  return known
+end
+
+local catchers = {} -- for each file: which specs have caught a change of it
+
+-- The names under which ctest knows the specs of some folders, in three rounds: those that are called like the file or
+-- have caught a change of it before, then the quick ones, then the slow ones.
+local function rounds_of(folders, path)
+  local base, rounds, seconds = path:match "([%w_]+)%.%w+$", { {}, {}, {} }, costs()
   for folder in folders:gmatch "[^|]+" do
     local pipe = assert(io.popen(("cd %s/spec/%s && ls | grep -E '_(spec.lua|test.c)$'"):format(tree, folder)))
     for file in pipe:lines() do
       local name = file:match "^(.*)%.%w+$"
-      local list = name:find(base, 1, true) and first or others
-      list[#list + 1] = name
+      local round = (name:find(base, 1, true) or (catchers[path] or {})[name]) and 1
+        or (seconds[name] or 0) > SLOW_SECONDS and 3 or 2
+      table.insert(rounds[round], name)
     end
     pipe:close()
   end
-  return first, others
+  return rounds
 end
 
-local broken = {} -- specs that fail without any change
+local broken = {} -- of each spec that has failed: whether it fails without any change
 
 -- Runs specs: whether they pass, and the name of one that does not.
 local function run(names)
-  local wanted = {}
+  local wanted, longest, seconds = {}, 0, costs()
   for _, name in ipairs(names) do
     if not broken[name] then
       wanted[#wanted + 1] = name
+      longest = math.max(longest, seconds[name] or 0)
     end
   end
   if not wanted[1] then
     return true
   end
-  local ok, output = shell(("ctest --test-dir %s/build/release -j2 --stop-on-failure --timeout %d -R '^(%s)$'")
-    :format(tree, LIMIT_SECONDS, table.concat(wanted, "|")))
+  local ok, output = shell(([[cd %s/build/release && sed -i 's/TIMEOUT "[0-9]*"/TIMEOUT "%.0f"/' CTestTestfile.cmake &&
+    ctest -j2 --stop-on-failure -R '^(%s)$']]):format(tree, LIMIT_SECONDS + LIMIT_TIMES * longest,
+    table.concat(wanted, "|")))
   return ok, output:match "%d+ %- ([%w_]+) %(" or "?"
 end
 
--- Whether a spec fails without any change.
-local function learn_broken(name)
-  broken[name] = not run { name } or nil
+-- Builds the product, and the C tests that concern a file.
+local function build(path)
+  local targets = { "all" }
+  for _, names in ipairs(rounds_of(specs_of(path), path)) do
+    for _, name in ipairs(names) do
+      targets[#targets + 1] = name:find "_test$" and name or nil
+    end
+  end
+  return shell(("ninja -C %s/build/release %s"):format(tree, table.concat(targets, " ")))
+end
+
+-- Whether a spec that has failed does so without any change; asked once.
+local function is_broken(path, name)
+  if broken[name] == nil then
+    assert(build(path))
+    broken[name] = not run { name }
+  end
   return broken[name]
 end
 
 local function passes(path)
-  local first, others = names_of(specs_of(path), path)
-  local good, by = run(first)
-  if good then
-    good, by = run(others)
+  for _, names in ipairs(rounds_of(specs_of(path), path)) do
+    local good, by = run(names)
+    if not good then
+      return false, by
+    end
   end
-  return good, by
+  return true
 end
 
-local function build()
-  return shell(("ninja -C %s/build/release all tests"):format(tree))
-end
-
--- What a file of C has been compiled to.
+-- What a file has been compiled to; of Lua, what its text compiles to, and nil if it does not.
 local function object_of(path)
+  if path:find "%.h$" then
+    return read(tree .. "/" .. path)
+  end
+  if path:find "%.lua$" then
+    local chunk = loadstring(read(tree .. "/" .. path), "@" .. path)
+    return chunk and string.dump(chunk, true)
+  end
   local _, text = shell(("cd %s/build/release && find . -path '*/%s.o' -exec strip -g -o stripped.o {} ';' && md5sum "
     .. "<stripped.o"):format(tree, path))
   return text
@@ -269,29 +317,31 @@ while caught + #missed < count and passed_over < 20 * count do
   local text = read(file)
   if not seen[key] then
     seen[key] = true
+    assert(build(path))
     local unchanged = object_of(path)
     lines[at] = changed
-    write(file, table.concat(lines, "\n") .. "\n")
-    if not build() or path:find "%.c$" and object_of(path) == unchanged then
+    local function plant()
+      write(file, table.concat(lines, "\n") .. "\n")
+      return (not path:find "%.lua$" or object_of(path)) and build(path) and object_of(path) ~= unchanged
+    end
+    if not plant() then
       passed_over = passed_over + 1
       write(file, text)
-      build()
     else
       local good, by = passes(path)
       write(file, text)
-      build()
-      if not good and learn_broken(by) then -- the spec fails anyhow
-        write(file, table.concat(lines, "\n") .. "\n")
-        build()
+      while not good and is_broken(path, by) do
+        plant()
         good, by = passes(path)
         write(file, text)
-        build()
       end
       if good then
         missed[#missed + 1] = ("%s:%d\n  -%s\n  +%s"):format(path, at, before, changed)
         print("missed: " .. missed[#missed])
       else
         caught = caught + 1
+        catchers[path] = catchers[path] or {}
+        catchers[path][by] = true
         print(("caught by %s: %s:%d"):format(by, path, at))
       end
       io.stdout:flush()
@@ -302,7 +352,9 @@ while caught + #missed < count and passed_over < 20 * count do
 end
 print(("%d of %d changes were caught; %d did not compile, or changed nothing"):format(caught, caught + #missed,
   passed_over))
-for name in pairs(broken) do
-  print("left out, as it fails without a change: " .. name)
+for name, fails in pairs(broken) do
+  if fails then
+    print("left out, as it fails without a change: " .. name)
+  end
 end
 os.exit(#missed == 0 and 0 or 1)
