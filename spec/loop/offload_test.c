@@ -126,6 +126,48 @@ static void each_call_is_freed_once(void) {
     CHECK(atomic_load(&freed) == made && atomic_load(&ran) == begun);
 }
 
+/* ---- the threads ---- */
+
+static unsigned at_once;
+
+/* Tasks whose calls are held up until all of them are under way: then another one lets them go. */
+static void resume_at_once(task *t) {
+    offload *f = t->top;
+    if (t->top == &gate) {
+        if (atomic_load(&at_gate) < at_once) {
+            task_yield(t, WAKE_NONE);
+            return;
+        }
+        pthread_mutex_unlock(&gate);
+    } else if (!f) {
+        f = t->top = make(&on_some, 1);
+        CHECK(offload_start(f) == 0);
+        offload_wait(f, t, "test", DEADLINE_NEVER);
+        return;
+    } else {
+        CHECK(task_take_wake(t) == WAKE_READY && offload_leave(f));
+    }
+    task_end(t);
+}
+
+/* A thread that is idle is used again, before another one is started. */
+static void threads_are_used_again(void) {
+    begin_counting(resume_at_once);
+    for (at_once = 1; at_once <= THREADS; at_once++) {
+        for (int round = 0; round < 10; round++) {
+            atomic_store(&at_gate, 0);
+            pthread_mutex_lock(&gate);
+            for (unsigned i = 0; i < at_once; i++) spawn()->top = NULL;
+            spawn()->top = &gate;
+            CHECK(executor_run(ex));
+            const pool *p = pool_of(ex, &some);
+            CHECK(atomic_load(&states) == at_once && p->threads == at_once && p->idle == at_once && p->queued == 0);
+        }
+    }
+    finish();
+    CHECK(atomic_load(&states) == 0); /* idle threads are waited for */
+}
+
 /* ---- the bound of a queue ---- */
 
 /* One call runs, so many wait; a place is free again when one of those is given up. A pool of another kind does not care. */
@@ -187,6 +229,7 @@ static void calls_outlive_the_executor(void) {
 int main(void) {
     check_begin();
     each_call_is_freed_once();
+    threads_are_used_again();
     a_full_queue_refuses();
     calls_outlive_the_executor();
     return 0;

@@ -217,9 +217,125 @@ static void clones_are_freed(void) {
     finish(&here);
 }
 
+/* ---- who was woken is not overtaken ---- */
+
+static char order[8];
+static unsigned told;
+
+/* Each waits for a credit of the same sender. */
+static void send_in_turn(task *t, enum wake wake, char name) {
+    sender *s = sender_of(sender_holder);
+    if (sender_take_credit(s, t, wake == WAKE_READY) == 0) {
+        park(&s->end, t);
+        sender_await(s);
+        return;
+    }
+    order[told++] = name;
+    push(s, 0);
+    task_end(t);
+}
+
+static void send_first(task *t, enum wake wake) {
+    send_in_turn(t, wake, 'a');
+}
+
+static void send_third(task *t, enum wake wake) {
+    send_in_turn(t, wake, 'c');
+}
+
+/* Makes room for both while the first one waits: it is woken, and the third one's turn comes before it runs. */
+static void receive_two(task *t, enum wake wake) {
+    lane_record r;
+    (void)wake;
+    for (int i = 0; i < 2; i++) {
+        CHECK(receiver_peek(c, t, false, &r) == 1);
+        receiver_pop(c);
+    }
+    task_end(t);
+}
+
+static void senders_have_their_turn(void) {
+    begin(&here);
+    sender *s = make(2);
+    told = 0;
+    for (int i = 0; i < 2; i++) {
+        CHECK(sender_take_credit(s, &(task){.head = {.index = 1}}, false) == 1);
+        push(s, 0);
+    }
+    spawn(&here, send_first);
+    spawn(&here, receive_two);
+    spawn(&here, send_third);
+    CHECK(executor_run(&here));
+    CHECK(told == 2 && order[0] == 'a' && order[1] == 'c');
+    CHECK(atomic_load(&c->credits) == 0 && !doorbell_armed(&c->space));
+    finish(&here);
+}
+
+/* What one receives, told as a receiver's task. */
+static void receive_in_turn(task *t, enum wake wake, char name) {
+    lane_record r;
+    if (receiver_peek(c, t, wake == WAKE_READY, &r) == 0) {
+        park(&c->receiver, t);
+        receiver_await(c);
+        return;
+    }
+    uint64_t value;
+    memcpy(&value, r.bytes, sizeof value);
+    CHECK(value == told);
+    receiver_pop(c);
+    order[told++] = name;
+    task_end(t);
+}
+
+static void receive_first(task *t, enum wake wake) {
+    receive_in_turn(t, wake, 'a');
+}
+
+static void receive_third(task *t, enum wake wake) {
+    receive_in_turn(t, wake, 'c');
+}
+
+static void send_two(task *t, enum wake wake) {
+    (void)wake;
+    sender *s = sender_of(sender_holder);
+    for (uint64_t i = 0; i < 2; i++) {
+        CHECK(sender_take_credit(s, t, false) == 1);
+        push(s, i);
+    }
+    CHECK(!doorbell_armed(&c->data)); /* it was rung */
+    task_end(t);
+}
+
+static void receivers_have_their_turn(void) {
+    begin(&here);
+    make(2);
+    told = 0;
+    spawn(&here, receive_first);
+    spawn(&here, send_two);
+    spawn(&here, receive_third);
+    CHECK(executor_run(&here));
+    CHECK(told == 2 && order[0] == 'a' && order[1] == 'c');
+    finish(&here);
+}
+
+/* ---- a state that is closed while a message is being received ---- */
+
+static void all_ends_close(void) {
+    begin(&here);
+    sender *s = make(1);
+    channel_close(&s->end);
+    c->busy = true;
+    channel_close_all(&here);
+    CHECK(list_empty(&here.ends) && !sender_holder && !receiver_holder);
+    executor_deinit(&here);
+}
+
 int main(void) {
     check_begin();
     clones_are_freed();
+    senders_have_their_turn();
+    receivers_have_their_turn();
+    all_ends_close();
     exchange(1, UINT64_MAX);
     exchange(2, UINT64_MAX);
     exchange(100, UINT64_MAX);

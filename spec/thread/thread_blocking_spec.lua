@@ -16,6 +16,26 @@ describe("spawn_blocking", function()
     end)
   end)
 
+  it("runs on any CPU that the process may use, wherever its caller is pinned to", function()
+    local status, out = support.luajit [[
+      local momo = require "momo"
+      local function allowed() -- the thread's
+        local cpus
+        for line in io.lines "/proc/thread-self/status" do
+          cpus = line:match "^Cpus_allowed_list:%s*(.*)" or cpus
+        end
+        return cpus
+      end
+      local all = allowed()
+      momo.run(function()
+        assert(momo.thread.pin((tonumber(all:match "^%d+"))))
+        local ok, cpus = momo.spawn_blocking(allowed):join()
+        print(ok and cpus == all, allowed() == all:match "^%d+")
+      end)
+    ]]
+    assert.same({ 0, "true\ttrue\n" }, { status, out })
+  end)
+
   it("gets ends of channels with their methods, whatever its thread has loaded before", function()
     local result = { support.shell(support.quote(os.getenv "MOMO_BIN") .. " -e " .. support.quote [[
       local momo = require "momo"

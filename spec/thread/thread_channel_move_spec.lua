@@ -66,6 +66,24 @@ describe("a message between threads", function()
     end)
   end)
 
+  it("has keys of every kind that a value may have", function()
+    run(function()
+      local tx, rx = channel(1)
+      for _, key in ipairs { 1.5, "text", false, { "table" }, -5LL, 18446744073709551615ULL, tx } do
+        local copy_key, value = next(echo { [key] = "value" })
+        assert.equal("value", value)
+        if type(key) == "cdata" then
+          assert.is_true(copy_key == key and ffi.typeof(copy_key) == ffi.typeof(key))
+        elseif key == tx then
+          assert(copy_key:send "through it")
+          assert.equal("through it", (rx:recv()))
+        else
+          assert.same(key, copy_key)
+        end
+      end
+    end)
+  end)
+
   it("is a table: nested, shared, cyclic, without its metatable", function()
     run(function()
       local shared = { "shared" }
