@@ -323,8 +323,8 @@ bool executor_run(executor *ex) {
     holder_enter(ex);
     ex->window = FIRST_WINDOW;
     for (;;) {
-        bool took_long = run_window(ex);
         heavy_turn(ex);
+        bool took_long = run_window(ex);
         after_window(ex);
         if (!list_empty(&ex->io_closed)) {
             io_release_closed(ex);
@@ -339,7 +339,7 @@ bool executor_run(executor *ex) {
             break;
         }
         bool timers_done = expire_timers(ex);
-        if (!list_empty(&ex->ready) || !timers_done) {
+        if (!list_empty(&ex->ready) || !timers_done || !list_empty(&ex->heavy.waiters)) {
             if (took_long || ex->ios.live || ex->keepalive || ++ex->skipped >= IDLE_WINDOWS) {
                 poll_events(ex, false);
             }

@@ -33,7 +33,7 @@ static inline void heavy_wait(task *t, const char *waits_for, uint64_t deadline_
     list_push(&t->executor->heavy.waiters, &t->place.link);
 }
 
-/* After each window: if the round is over, the next ones have their turn. */
+/* Before each window, behind those that deadlines and events have woken: if the round is over, the next ones have their turn. */
 static inline void heavy_turn(executor *ex) {
     if ((ex->heavy.steps || !list_empty(&ex->heavy.waiters)) && ex->counters.resumes >= ex->heavy.round_end) {
         for (ex->heavy.steps = 0; ex->heavy.steps < HEAVY_STEPS && !list_empty(&ex->heavy.waiters); ex->heavy.steps++) {
