@@ -30,6 +30,11 @@ static host *find(const tls_config *config, const char *name) {
 
 static void explain(engine *e, const char *name) {
     char shown[NAME_MAX_SIZE];
+    if (!name[0]) {
+        problem_set(engine_problem(e), TLS_FAILURE,
+                    "wrong-host: the client has sent no name, and there is no certificate without one");
+        return;
+    }
     printable(shown, sizeof shown, name, strlen(name));
     problem_set(engine_problem(e), TLS_FAILURE,
                 "wrong-host: the client asks for \"%s\", for which there is no certificate", shown);

@@ -145,6 +145,40 @@ static void explain_cipher(engine *e, tls_problem *problem) {
                         theirs, ours);
 }
 
+/* Addresses are no names to be sent. */
+static bool sends_no_name(const engine *e) {
+    return !e->config->server && (!e->name[0] || is_address(e->name));
+}
+
+/* As explain_cipher, for the exchange of keys. */
+static void explain_groups(engine *e, tls_problem *problem) {
+    const char *names[NAMED_CIPHERS];
+    char theirs[220] = "no group";
+    int in_all = SSL_get1_groups(e->ssl, NULL), n = 0;
+    int *all = in_all > 0 ? OPENSSL_malloc((size_t)in_all * sizeof *all) : NULL;
+    if (all && SSL_get1_groups(e->ssl, all) == in_all) {
+        for (; n < in_all && n < NAMED_CIPHERS; n++) {
+            const char *name = SSL_group_to_name(e->ssl, all[n]);
+            names[n] = name ? name : "an unknown one";
+        }
+        list_ciphers(theirs, sizeof theirs, names, (size_t)n, (size_t)in_all);
+    }
+    OPENSSL_free(all);
+    problem_set_openssl(problem, "no-cipher: for the exchange of keys the peer offers %s, and we have none of these",
+                        theirs);
+}
+
+/* What to do when the peer can do nothing with what it got. */
+static const char *failure_hint(const engine *e) {
+    if (e->config->server) {
+        return ": nothing that both sides can do";
+    }
+    if (SSL_get0_peer_CA_list(e->ssl) && !e->config->has_pair) { /* it has asked for one */
+        return ": it asks for a certificate; pass {cert = ..., key = ...}";
+    }
+    return sends_no_name(e) ? ": we sent no name; did you pass it?" : ": nothing that both sides can do";
+}
+
 static void explain_alert(engine *e, tls_problem *problem, int alert) {
     /* OpenSSL 3.0 has no words for that one */
     const char *words =
@@ -164,11 +198,10 @@ static void explain_alert(engine *e, tls_problem *problem, int alert) {
         case SSL_AD_CERTIFICATE_EXPIRED: hint = ": our certificate has expired for it"; break;
         case SSL_AD_CERTIFICATE_REVOKED: hint = ": it holds our certificate for revoked"; break;
         case SSL_AD_CERTIFICATE_REQUIRED: hint = ": it wants a certificate; pass {cert = ..., key = ...}"; break;
-        case SSL_AD_HANDSHAKE_FAILURE:
-            hint = !e->config->server && !e->name[0] ? ": we sent no name; did you pass it?"
-                                                     : ": nothing that both sides can do";
+        case SSL_AD_HANDSHAKE_FAILURE: hint = failure_hint(e); break;
+        case SSL_AD_UNRECOGNIZED_NAME:
+            hint = sends_no_name(e) ? ": we sent no name; did you pass it?" : ": it has no certificate for this name";
             break;
-        case SSL_AD_UNRECOGNIZED_NAME: hint = ": it has no certificate for this name"; break;
         default: break;
         }
         problem_set(problem, TLS_FAILURE, "refused: the peer ended the %s: alert %d, %s%s",
@@ -226,11 +259,11 @@ void failure_explain(engine *e) {
         case SSL_R_VERSION_TOO_HIGH: explain_version(e, problem); break;
         case SSL_R_NO_SHARED_CIPHER:
         case SSL_R_NO_CIPHERS_AVAILABLE:
-        case SSL_R_NO_SHARED_GROUPS:
-        case SSL_R_NO_SUITABLE_GROUPS:
-        case SSL_R_NO_SUITABLE_KEY_SHARE:
         case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
         case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM: explain_cipher(e, problem); break;
+        case SSL_R_NO_SHARED_GROUPS:
+        case SSL_R_NO_SUITABLE_GROUPS:
+        case SSL_R_NO_SUITABLE_KEY_SHARE: explain_groups(e, problem); break;
         case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
             problem_set(problem, TLS_FAILURE, "no-client-certificate: the client sent none, and one is required");
             break;

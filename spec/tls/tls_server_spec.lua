@@ -52,6 +52,10 @@ describe("a server with hosts", function()
       assert.equal("ETLS: refused: the peer ended the handshake: alert 112, unrecognized name: it has no certificate "
         .. "for this name", mine)
       assert.equal("ETLS: wrong-host: the client asks for \"localhost\", for which there is no certificate", its)
+      mine, its = dial(client, server, "127.0.0.1")
+      assert.equal("ETLS: refused: the peer ended the handshake: alert 112, unrecognized name: we sent no name; did you "
+        .. "pass it?", mine)
+      assert.equal("ETLS: wrong-host: the client has sent no name, and there is no certificate without one", its)
     end)
   end)
 
@@ -379,6 +383,7 @@ describe("certificates of clients", function()
       local result = outcome { client_auth = "require", max_version = version }
       assert.equal("ETLS: no-client-certificate: the client sent none, and one is required", result.server)
       assert.matches("^ETLS: refused: the peer ended the", result.client)
+      assert.matches("pass {cert = ..., key = ...}", result.client, 1, true)
     end)
 
     it("must be good, in TLS " .. version, function()
