@@ -98,7 +98,9 @@ function M.beneath(root, path, mode, permissions)
   check_mode(permissions, "beneath")
   local value, appends = mode_of(mode, "beneath")
   local raw, err, code = call("beneath", root, path, nil, 0, value, permissions or 438)
-  if not raw then
+  if code == "EXDEV" then
+    return nil, ("EXDEV: %s leads out of %s"):format(path, root), code
+  elseif not raw then
     return nil, err, code
   end
   return File.new(raw, path, appends)

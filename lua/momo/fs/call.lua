@@ -7,12 +7,13 @@ local fs_call, fs_finish = native.fs_call, native.fs_finish
 ---Runs an operation of core/net/{file,path,whole}.c.
 ---@async
 ---@param name string
----@param path string? also shown in an error
+---@param path string? shown in an error, with the other one, where there are two
 ---@return any answer, or nil, err, code
 local function call(name, path, other, data, offset, flags, mode, atime, mtime)
   local job = fs_call(name, nil, path, other, data, offset, flags, mode, atime, mtime)
+  local shown = other and (name == "beneath" and "%s/%s" or "%s -> %s"):format(path, other) or path
   local again, answer, more, code
-  repeat again, answer, more, code = fs_finish(job, path) until not again
+  repeat again, answer, more, code = fs_finish(job, shown) until not again
   if more == nil then
     return answer
   end

@@ -281,9 +281,11 @@ end
 ---@return string? code
 function M.utimes(path, atime, mtime)
   check_path(path, "utimes")
-  for i, value in ipairs { atime or false, mtime or false } do
+  local times = { [2] = atime, [3] = mtime }
+  for i = 2, 3 do
+    local value = times[i]
     check.argument(type(value) == "number" and math.abs(value) < 2 ^ 53,
-      ("utimes: argument %d must be seconds since 1970"):format(i + 1), value)
+      ("utimes: argument %d must be seconds since 1970"):format(i), value)
   end
   return call("utimes", path, nil, nil, 0, 0, 0, atime, mtime)
 end
