@@ -224,11 +224,14 @@ static int fs_finish(lua_State *L) {
     return op_run_as(L, &kind, f ? file_call_of((offload *)(uintptr_t)f)->operation->name : "fs", NULL);
 }
 
-/* fs_descriptor(file) -> fd | nil: it is closed */
+/* fs_descriptor(file, position or nil) -> fd, which stands there where it can | nil: it is closed */
 static int fs_descriptor(lua_State *L) {
     const handle *h = lua_touserdata(L, 1);
     if (!h->file) {
         return 0;
+    }
+    if (lua_isnumber(L, 2)) {
+        lseek(h->file->fd, (off_t)lua_tonumber(L, 2), SEEK_SET);
     }
     lua_pushinteger(L, h->file->fd);
     return 1;

@@ -99,7 +99,7 @@ static int lend(int fd, end *e) {
     if (flags < 0 || fstat(fd, &status) < 0) {
         return io_last_error();
     }
-    if (!(flags & O_NONBLOCK)) {
+    if (!(flags & O_NONBLOCK) || S_ISREG(status.st_mode)) {
         return 0;
     }
     if (S_ISSOCK(status.st_mode)) {

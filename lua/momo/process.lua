@@ -3,6 +3,7 @@
 
 local each = require "momo.internal.each"
 local Child = require "momo.process.child"
+local File = require "momo.fs.file"
 local Stream = require "momo.net.stream"
 local check = require "momo.internal.check"
 local names = require "momo.internal.names"
@@ -19,9 +20,9 @@ local M = {}
 ---@class momo.ProcessOptions
 ---@field env table<string, string|number>? the whole environment; else the child has ours (momo.process.environ)
 ---@field cwd string? its folder
----@field stdin "inherit"|"pipe"|"null"|momo.Stream|integer|nil inherit; a stream or a descriptor is lent to it
----@field stdout "inherit"|"pipe"|"null"|momo.Stream|integer|nil
----@field stderr "inherit"|"pipe"|"null"|"stdout"|momo.Stream|integer|nil stdout: where stdout goes
+---@field stdin "inherit"|"pipe"|"null"|momo.Stream|momo.File|integer|nil inherit; what is no word is lent to it
+---@field stdout "inherit"|"pipe"|"null"|momo.Stream|momo.File|integer|nil of a file, from its position on; that stays
+---@field stderr "inherit"|"pipe"|"null"|"stdout"|momo.Stream|momo.File|integer|nil stdout: where stdout goes
 ---@field pty boolean? it gets a terminal of its own; `child.terminal` is the other end
 ---@field user string? name or number of the user whose rights it has, with all of their groups
 ---@field group string? name or number of its group
@@ -86,9 +87,9 @@ local function strings_of(env, name)
   end
   local strings = {}
   for key, value in each(env) do
-    local good = check.is_text(key) and key ~= "" and not key:find("=", 1, true)
-      and (type(value) == "number" or check.is_text(value))
-    if not good then
+    if not check.is_text(key) or key == "" or key:find("=", 1, true) then
+      check.fail(("%s: a name in env must be a string without zero bytes and =, got %s"):format(name, check.show(key)))
+    elseif type(value) ~= "number" and not check.is_text(value) then
       check.fail(("%s: env[%s] must be a string without zero bytes, got %s"):format(name, check.show(key),
         check.show(value)))
     end
@@ -104,16 +105,14 @@ local function end_of(value, number, name, what, more)
   elseif value == "pipe" or value == "null" or value == more then
     return value
   elseif getmetatable(value) == Stream then
-    local fd, err, code = value:fd()
-    if not fd then
-      return nil, err, code
-    end
-    return fd
+    return value:fd()
+  elseif getmetatable(value) == File then
+    return value:lent_fd()
   elseif check.is_whole(value) and value >= 0 then
     return value
   end
   local words = "\"pipe\", \"null\", \"inherit\"" .. (more and ", \"stdout\"" or "")
-  check.fail(("%s: %s must be %s, a stream or the number of a descriptor, got %s"):format(name, what, words,
+  check.fail(("%s: %s must be %s, a stream, a file or the number of a descriptor, got %s"):format(name, what, words,
     check.show(value)))
 end
 

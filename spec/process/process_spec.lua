@@ -156,6 +156,21 @@ describe("spawn", function()
     assert.same({ status = 0 }, child:wait())
   end)
 
+  it("gives a child files, from their position on", function()
+    local path = os.tmpname()
+    local file = assert(momo.fs.open(path, "w+"))
+    file:write "head\n"
+    assert.same({ status = 0, stderr = "" }, process.run { "echo", "and body", stdout = file })
+    assert.equal("head\nand body\n", momo.fs.read(path))
+    file:seek("set", 5)
+    assert.equal("and body\n", process.run({ "cat", stdin = file }).stdout)
+    assert.equal("and", file:read(3))
+    file:close()
+    assert.same({ nil, "EBADF: bad file descriptor: the file is closed", "EBADF" },
+      { process.spawn { "true", stdin = file } })
+    os.remove(path)
+  end)
+
   it("gives a child no other descriptor of ours", function()
     local listener = assert(momo.net.TcpListener.bind "127.0.0.1:0")
     assert.equal("0\n1\n2\n3\n", process.run({ "ls", "/proc/self/fd" }).stdout) -- 3 is the folder
@@ -255,9 +270,11 @@ describe("mistakes", function()
     assert.equal("spawn: there is no command: write {\"command\", \"argument\", ...}", said(process.spawn, {}))
     assert.equal("spawn: there is no option \"cmd\"", said(process.spawn, { "ls", cmd = 1 }))
     assert.matches("^spawn: word 2 must be a string without zero bytes", said(process.spawn, { "ls", "a\0b" }))
-    assert.matches("^spawn: stdin must be \"pipe\", \"null\", \"inherit\", a stream or the number of a descriptor, got",
-      said(process.spawn, { "ls", stdin = "pip" }))
-    assert.matches("^spawn: env%[\"A=B\"%] must be a string", said(process.spawn, { "ls", env = { ["A=B"] = "x" } }))
+    assert.matches("^spawn: stdin must be \"pipe\", \"null\", \"inherit\", a stream, a file or the number of a "
+      .. "descriptor, got", said(process.spawn, { "ls", stdin = "pip" }))
+    assert.equal("spawn: a name in env must be a string without zero bytes and =, got \"A=B\"",
+      said(process.spawn, { "ls", env = { ["A=B"] = "x" } }))
+    assert.matches("^spawn: env%[\"A\"%] must be a string", said(process.spawn, { "ls", env = { A = "x\0" } }))
     assert.equal("kill: there is no signal \"TERM\"; write \"SIGTERM\"", said(function()
       local child = process.spawn { "true" }
       child:wait()

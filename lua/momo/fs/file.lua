@@ -251,6 +251,14 @@ function File:stream(reads)
   return native.fs_stream(self.raw, self.position, reads)
 end
 
+local function descriptor(self, position)
+  local fd = native.fs_descriptor(self.raw, position)
+  if fd then
+    return fd
+  end
+  return nil, "EBADF: bad file descriptor: the file is closed", "EBADF"
+end
+
 ---Its descriptor, which stays the file's own.
 ---
 ---Codes: EBADF it is closed.
@@ -259,11 +267,12 @@ end
 ---@return string? code
 function File:fd()
   check.self(self, File, "file", "fd")
-  local fd = native.fs_descriptor(self.raw)
-  if fd then
-    return fd
-  end
-  return nil, "EBADF: bad file descriptor: the file is closed", "EBADF"
+  return descriptor(self)
+end
+
+---Private: the same for a child process, which goes on where the file stands.
+function File:lent_fd()
+  return descriptor(self, self.position)
 end
 
 ---Closes it; doing it again does nothing. Calls that are under way end first.
