@@ -53,8 +53,8 @@ describe("a server with hosts", function()
         .. "for this name", mine)
       assert.equal("ETLS: wrong-host: the client asks for \"localhost\", for which there is no certificate", its)
       mine, its = dial(client, server, "127.0.0.1")
-      assert.equal("ETLS: refused: the peer ended the handshake: alert 112, unrecognized name: we sent no name; did you "
-        .. "pass it?", mine)
+      assert.equal("ETLS: refused: the peer ended the handshake: alert 112, unrecognized name: we sent no name; did "
+        .. "you pass it?", mine)
       assert.equal("ETLS: wrong-host: the client has sent no name, and there is no certificate without one", its)
     end)
   end)
