@@ -94,11 +94,32 @@ return names.module(M, "momo", {
     M.thread = require "momo.thread"
     return M.thread
   end,
-  http = function() return require "momo.http" end,
-  log = function() return require "momo.log" end,
-  profile = function() return require "momo.profile" end,
-  tls = function() return require "momo.tls" end,
-  fs = function() return require "momo.fs" end,
-  process = function() return require "momo.process" end,
-  nats = function() return require "momo.nats" end,
+  http = function()
+    M.http = require "momo.http"
+    return M.http
+  end,
+  log = function()
+    M.log = require "momo.log"
+    return M.log
+  end,
+  profile = function()
+    M.profile = require "momo.profile"
+    return M.profile
+  end,
+  tls = function()
+    M.tls = require "momo.tls"
+    return M.tls
+  end,
+  fs = function()
+    M.fs = require "momo.fs"
+    return M.fs
+  end,
+  process = function()
+    M.process = require "momo.process"
+    return M.process
+  end,
+  nats = function()
+    M.nats = require "momo.nats"
+    return M.nats
+  end,
 })

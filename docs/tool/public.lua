@@ -190,6 +190,19 @@ local function complain(problems, path, item)
   end
 end
 
+---The functions of each class, once its module was loaded.
+---@return table<string, table<string, function>> methods
+function M.methods()
+  local methods = {}
+  walk(function(value)
+    local name = rawget(value, "__name")
+    if is_own(name) then
+      methods[name] = methods_of(value)
+    end
+  end)
+  return methods
+end
+
 ---@param root string the folder that holds momo.lua
 ---@return docs.Page[] pages
 ---@return string[] problems

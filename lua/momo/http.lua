@@ -2,27 +2,54 @@
 ---
 ---What fails returns nil, "CODE: text", "CODE" with libuv's names; a wrong argument throws. A timeout is in seconds.
 
-local each = require "momo.internal.each"
 local names = require "momo.internal.names"
 
--- Name -> the module that has it.
-local PLACES = {
-  serve = "server",
-  Router = "router",
-  Client = "client",
-  request = "client",
-  get = "client",
-  post = "client",
-  files = "files",
-  compressed = "compressed",
-  proxy = "proxy",
-  client_ip = "client_ip",
-  websocket = "upgrade",
-}
+local M = {}
 
-local later = {}
-for name, place in each(PLACES) do
-  later[name] = function() return require("momo.http." .. place)[name] end
-end
-
-return names.module({}, "momo.http", later)
+-- Assigned where they are loaded, for those who read types off the source.
+return names.module(M, "momo.http", {
+  serve = function()
+    M.serve = require("momo.http.server").serve
+    return M.serve
+  end,
+  Router = function()
+    M.Router = require("momo.http.router").Router
+    return M.Router
+  end,
+  Client = function()
+    M.Client = require("momo.http.client").Client
+    return M.Client
+  end,
+  request = function()
+    M.request = require("momo.http.client").request
+    return M.request
+  end,
+  get = function()
+    M.get = require("momo.http.client").get
+    return M.get
+  end,
+  post = function()
+    M.post = require("momo.http.client").post
+    return M.post
+  end,
+  files = function()
+    M.files = require("momo.http.files").files
+    return M.files
+  end,
+  compressed = function()
+    M.compressed = require("momo.http.compressed").compressed
+    return M.compressed
+  end,
+  proxy = function()
+    M.proxy = require("momo.http.proxy").proxy
+    return M.proxy
+  end,
+  client_ip = function()
+    M.client_ip = require("momo.http.client_ip").client_ip
+    return M.client_ip
+  end,
+  websocket = function()
+    M.websocket = require("momo.http.upgrade").websocket
+    return M.websocket
+  end,
+})

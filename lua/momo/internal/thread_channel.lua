@@ -16,14 +16,14 @@ local channel_recv, channel_send = native.channel_recv, native.channel_send
 local message = core.new "momo_message"
 
 ---The sending end of a channel between threads.
----@class momo.thread.Sender
+---@class momo.thread.Sender: momo.Sender
 local Sender = native.metatables.sender
 Sender.__name = "momo.thread.Sender"
 Sender.__index = Sender
 
 ---The receiving end of a channel between threads. Values that were sent to one that is closed are dropped, and the ends
 ---in them closed.
----@class momo.thread.Receiver
+---@class momo.thread.Receiver: momo.Receiver
 local Receiver = native.metatables.receiver
 Receiver.__name = "momo.thread.Receiver"
 Receiver.__index = Receiver

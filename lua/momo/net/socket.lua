@@ -69,6 +69,9 @@ local number = core.new "double[1]"
 ---@param class momo.Socket
 ---@param object string what it is called in errors, such as "stream"
 function M.extend(class, object)
+  ---@class momo.Socket
+  local Socket = class
+
   ---Sets an option of the socket by its name in socket(7), tcp(7), ip(7) and ipv6(7), in lower case; the prefix may be
   ---left out. An unknown name throws, with the list of the known ones. `"close_on_exec"`: false lets programs that are
   ---started inherit the descriptor.
@@ -79,8 +82,8 @@ function M.extend(class, object)
   ---@return true? ok
   ---@return string? err
   ---@return string? code
-  function class:set_option(name, value)
-    check.self(self, class, object, "set_option")
+  function Socket:set_option(name, value)
+    check.self(self, Socket, object, "set_option")
     local option = find(name, "set_option")
     local wanted = values[option.kind]
     check.argument(wanted[1](value), ("set_option: %s must be %s"):format(name, wanted[2]), value)
@@ -94,8 +97,8 @@ function M.extend(class, object)
   ---@return boolean|number|string? value
   ---@return string? err
   ---@return string? code
-  function class:get_option(name)
-    check.self(self, class, object, "get_option")
+  function Socket:get_option(name)
+    check.self(self, Socket, object, "get_option")
     local option = find(name, "get_option")
     local length = C.momo_get_option(executor, self, option.index, number, text, TEXT_MAX)
     if length < 0 then
@@ -116,8 +119,8 @@ function M.extend(class, object)
   ---@return integer? fd
   ---@return string? err
   ---@return string? code
-  function class:fd()
-    check.self(self, class, object, "fd")
+  function Socket:fd()
+    check.self(self, Socket, object, "fd")
     local fd = C.momo_descriptor(executor, self)
     if fd < 0 then
       return failure(fd)
@@ -131,14 +134,14 @@ function M.extend(class, object)
   ---@return string? address
   ---@return string? err
   ---@return string? code
-  function class:local_addr()
-    check.self(self, class, object, "local_addr")
+  function Socket:local_addr()
+    check.self(self, Socket, object, "local_addr")
     return M.address(C.momo_local_address, self)
   end
 
   ---Closes it. May be repeated. Those who wait in an operation of it get ECANCELED; each later operation returns EBADF.
-  function class:close()
-    check.self(self, class, object, "close")
+  function Socket:close()
+    check.self(self, Socket, object, "close")
     C.momo_close(executor, self)
   end
 end
