@@ -3,7 +3,8 @@
 ---
 ---    require("momo.busted").timeout = 2 -- seconds for each test; 10 where nothing is said
 ---
----A test also fails when a task that it started failed and nobody joined that. Tasks that still run at its end are
+---A test whose time is over fails with what each of its tasks waits for, and where. It also fails when a task that it
+---started failed and nobody joined that. Tasks that still run at its end are
 ---cancelled. after_each and `finally` run last first, whatever happened before.
 
 local momo = require "momo"
@@ -19,18 +20,48 @@ if not env.it or env == _G then
 end
 local own_files = debug.getinfo(1, "S").source:match "^@(.*)busted%.lua$"
 
+---Those frames of a traceback that are neither Momo's nor busted's.
+local function frames_of(traceback)
+  local frames = {}
+  for frame in traceback:gmatch "\n%s*([^\n]-:%d+: [^\n]+)" do
+    local inner = frame:find "/luassert/" or frame:find "/busted/" or frame:find(own_files, 1, true)
+    frames[#frames + 1] = not inner and frame or nil
+  end
+  return frames
+end
+
+local TASKS_SHOWN = 20
+
+---What the tasks of a test do whose time is over.
+local function hang()
+  local tasks, lines, place = momo.tasks(), {}, nil
+  table.sort(tasks, function(a, b) return a.id < b.id end)
+  for i, task in ipairs(tasks) do
+    if #lines == TASKS_SHOWN then
+      lines[#lines + 1] = ("task %d and %d more"):format(task.id, #tasks - i)
+      break
+    elseif task.id ~= momo.current():id() then
+      local name = task.name and (" '%s'"):format(task.name) or ""
+      local does = task.operation and "in " .. task.operation or task.status
+      local frames = frames_of(task.traceback)
+      frames[0] = ("task %d%s %s at %s"):format(task.id, name, does, task.at)
+      lines[#lines + 1] = table.concat(frames, "\n\t\t", 0)
+      place = place or frames[1] and task.at
+    end
+  end
+  return ("%snot done within %g s; its tasks:\n\t%s"):format(place and place .. ": " or "", M.timeout,
+    table.concat(lines, "\n\t"))
+end
+
 ---The error with the frames that led to it. What busted raises itself stays its own; other values become text.
 local function with_traceback(err, traceback)
   local metatable = debug.getmetatable(err)
   local kind = type(err) == "table" and type(metatable) == "table" and rawget(metatable, "__type")
   err = kind and err or show.text(err)
   local bearer = (kind == "failure" or kind == "pending") and err or { message = err }
-  local text, frames = bearer.message, {}
+  local text = bearer.message
   if type(text) == "string" then
-    for frame in traceback:gmatch "\n%s*([^\n]-:%d+: [^\n]+)" do
-      local inner = frame:find "/luassert/" or frame:find "/busted/" or frame:find(own_files, 1, true)
-      frames[#frames + 1] = not inner and frame or nil
-    end
+    local frames = frames_of(traceback)
     local place = frames[1] and not text:find "^[^\n]-:%d+: " and frames[1]:match "^.-:%d+: " or ""
     bearer.message = place .. text .. (frames[2] and "\nstack traceback:\n\t" .. table.concat(frames, "\n\t") or "")
   end
@@ -46,11 +77,11 @@ local function run(fn)
     end
     momo.stop()
   end
-  momo.run({ on_error = fail }, momo.shield, function()
+  momo.run({ on_error = fail, measure = true }, momo.shield, function()
     local test = momo.spawn(fn)
     local ok, problem = test:join(M.timeout)
     if not ok then
-      fail(ok == nil and ("not done within %g s"):format(M.timeout) or problem, test)
+      fail(ok == nil and hang() or problem, test)
     end
     momo.stop()
   end)
@@ -67,11 +98,28 @@ local function each(hook, f)
   end
 end
 
+---Calls a hook that runs last, for no longer than a test.
+local function call_last(hook)
+  local told
+  momo.scope(function(scope)
+    local watcher = scope:spawn(function()
+      momo.time.sleep(M.timeout)
+      told = hang()
+      scope:cancel()
+    end)
+    hook()
+    watcher:cancel()
+  end)
+  if told then
+    error(told, 0)
+  end
+end
+
 ---The body of `it`, with its hooks.
 local function test(fn)
   local function in_scope(scope)
     env.finally = function(hook)
-      scope:defer(function() assert(momo.time.timeout(M.timeout, function() hook() return true end)) end)
+      scope:defer(call_last, hook)
     end
     each(env["momo after_each"], env.finally)
     each(env["momo before_each"], function(hook) hook() end)

@@ -95,6 +95,42 @@ describe("momo.busted", function()
     assert.matches(":4: not done within 0.05 s", text)
   end)
 
+  it("tells of each task of such a test what it waits for, where, and since which calls", function()
+    local text = busted("", [[
+      local momo = require "momo"
+      require("momo.busted").timeout = 0.05
+      local function deeper(rx) rx:recv() end
+      it("hangs", function()
+        local mutex = momo.sync.Mutex()
+        local tx, rx = momo.sync.channel(1, "jobs")
+        momo.spawn(function() mutex:lock() end)
+        momo.spawn(function() deeper(rx) end):set_name "worker"
+        momo.yield_now()
+        mutex:lock()
+      end)
+      describe("has hooks", function()
+        after_each(function() momo.time.sleep(1000) end)
+        it("ends in one", function() momo.time.sleep(0.001) end)
+      end)
+      it("has too many", function()
+        for _ = 1, 30 do momo.spawn(momo.time.sleep, 1000) end -- line 17
+        momo.time.sleep(1000)
+      end)
+    ]])
+    assert_counts(text, 0, 0, 3)
+    local file = "[^\n]+_%w+%.lua"
+    assert.matches("\n" .. file .. ":10: not done within 0.05 s; its tasks:\n"
+      .. "\ttask %d+ in lock held by task %d+ %(which has returned%) at " .. file .. ":10\n"
+      .. "\t\t" .. file .. ":10: in function 'fn'\n"
+      .. "\ttask %d+ 'worker' in recv jobs at " .. file .. ":3\n"
+      .. "\t\t" .. file .. ":3: in function 'deeper'\n"
+      .. "\t\t" .. file .. ":8: in function <", text)
+    assert.matches(file .. ":13: not done within 0.05 s; its tasks:\n", text)
+    assert.matches("\ttask %d+ in sleep 99%d%.%d s left at " .. file .. ":13\n", text)
+    assert.matches("\ttask %d+ in sleep 999%.%d s left at " .. file .. ":17 %(where it was spawned%)\n", text)
+    assert.matches("\ttask %d+ and 10 more\n", text)
+  end)
+
   it("fails a test that momo.stop has ended", function()
     assert_counts(busted("", [[
       local momo = require "momo"
