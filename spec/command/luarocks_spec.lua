@@ -10,6 +10,14 @@ local function run(command)
   return stdout
 end
 
+-- What a page tells its reader to have in the shell, so that the tree is used.
+local function use_lines(page)
+  local file = assert(io.open(SOURCE .. "/" .. page))
+  local lines = file:read("*a"):match "\n(eval [^\n]* path%)[^\n]*\nexport [^\n]*\n)"
+  file:close()
+  return (lines:gsub(" *#[^\n]*", ""))
+end
+
 describe("luarocks make", function()
   if (os.getenv "MOMO_SANITIZE" or "") ~= "" then
     return pending "it installs what users get: Release"
@@ -27,7 +35,7 @@ describe("luarocks make", function()
     -- What the tests have in their environment would hide what is missing in the tree.
     local fresh = "unset LUA_PATH LUA_CPATH MOMO_BIN; cd " .. top .. "/source; "
     run(fresh .. "luarocks --lua-version 5.1 --tree ../tree make")
-    use = fresh .. ('eval "$(luarocks --lua-version 5.1 --tree %s/tree path)"; cd /; '):format(top)
+    use = fresh .. use_lines("README.md"):gsub("~/momo", top .. "/tree") .. "cd /; "
   end)
 
   teardown(function()
@@ -42,6 +50,12 @@ describe("luarocks make", function()
 
   it("installs what require finds under luajit", function()
     assert.equal(require("momo")._VERSION .. "\n", run(use .. [[exec luajit -e 'print(require("momo")._VERSION)']]))
+  end)
+
+  it("leaves LuaJIT's own modules reachable, by the lines that the pages tell", function()
+    assert.equal(use_lines "README.md", use_lines "docs/guide/deploying.md")
+    run(use .. [[exec luajit -jv -e 'for i = 1, 100 do end']])
+    assert.equal("function\n", run(use .. [[exec momo -e 'print(type(require("jit.dump").on))']]))
   end)
 
   it("installs every module", function()
