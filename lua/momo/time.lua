@@ -45,12 +45,21 @@ local PERIOD_MIN = 1e-9 -- seconds
 local Interval = { __name = "momo.time.Interval" }
 Interval.__index = Interval
 
+-- What was given behind the seconds is most often a function.
+local function takes_no_callback(name, instead, ...)
+  if select("#", ...) > 0 then
+    check.fail(("%s: takes the seconds alone, as there are no callbacks: call %s (momo.spawn)"):format(name, instead))
+  end
+end
+
 ---Ticks without drift: the n-th is n periods after the call, so the first after one period.
 ---@param period number seconds, from 1e-9
+---@param ... nil nothing: there are no callbacks
 ---@return momo.time.Interval interval
-function M.interval(period)
+function M.interval(period, ...)
   check.argument(type(period) == "number" and period > 0 and period < math.huge,
     "interval: argument 1 must be a number of seconds, more than 0", period)
+  takes_no_callback("interval", "interval:tick() in a task", ...)
   check.argument(period >= PERIOD_MIN, "interval: argument 1 must be at least 1e-9 seconds", period)
   return setmetatable({ period = period, start = M.now(), n = 0 }, Interval)
 end
@@ -77,10 +86,12 @@ After.__index = After
 
 ---A waitable for `momo.select`, ready when the time is over; select returns true for it.
 ---@param seconds number 0 or more
+---@param ... nil nothing: there are no callbacks
 ---@return momo.time.After after
-function M.after(seconds)
+function M.after(seconds, ...)
   check.argument(type(seconds) == "number" and seconds >= 0,
     "after: argument 1 must be a number of seconds, 0 or more", seconds)
+  takes_no_callback("after", "momo.time.sleep(seconds) in a task", ...)
   return setmetatable({ deadline = M.now() + seconds }, After)
 end
 

@@ -35,7 +35,8 @@ describe("a module", function()
       told(function() return momo.TcpListener end))
     assert.equal("momo has no channel; did you mean momo.sync.channel?", told(function() return momo.channel end))
     assert.equal("momo has no go; did you mean momo.spawn?", told(function() return momo.go end))
-    assert.equal("momo has no setTimeout; did you mean momo.time.after?", told(function() return momo.setTimeout end))
+    assert.equal("momo has no setTimeout; did you mean momo.time.sleep, in a task of its own (momo.spawn)?",
+      told(function() return momo.setTimeout end))
     assert.equal("momo has no JoinSet; did you mean momo.scope?", told(function() return momo.JoinSet end))
     assert.equal("momo has no await; did you mean task:join?", told(function() return momo.await end))
     assert.equal("momo has no gather; did you mean momo.all?", told(function() return momo.gather end))
@@ -47,7 +48,42 @@ describe("a module", function()
     assert.equal("momo.net has no sleep; did you mean momo.time.sleep?", told(function() return momo.net.sleep end))
   end)
 
-  it("tells what it has, where nothing is like it", function()
+  it("knows the names of each of the great ones", function()
+    local known = {
+      ["momo sleep"] = "momo.time.sleep", ["momo ensure_future"] = "momo.spawn",
+      ["momo run_until_complete"] = "momo.run",
+      ["momo clearTimeout"] = "task:cancel", ["momo Event"] = "momo.sync.Notify", ["momo fetch"] = "momo.http.get",
+      ["momo nextTick"] = "momo.yield_now", ["momo start_server"] = "momo.net.serve",
+      ["momo Worker"] = "momo.thread.spawn",
+      ["momo open_connection"] = "momo.net.TcpStream.connect", ["momo defer"] = "scope:defer",
+      ["momo now"] = "momo.time.now",
+      ["momo.net Dial"] = "momo.net.TcpStream.connect", ["momo.net createServer"] = "momo.net.serve",
+      ["momo.http createServer"] = "momo.http.serve", ["momo.http ListenAndServe"] = "momo.http.serve",
+      ["momo.http FileServer"] = "momo.http.files", ["momo.http fetch"] = "momo.http.get",
+      ["momo.http HandleFunc"] = "momo.http.serve", ["momo.http put"] = "momo.http.request(method, url)",
+      ["momo.tls listen"] = "the option tls of momo.net.serve", ["momo.tls Dial"] = "momo.tls.connect",
+      ["momo.fs readFile"] = "momo.fs.read", ["momo.fs writeFileSync"] = "momo.fs.write", ["momo.fs unlink"] =
+        "momo.fs.remove", ["momo.fs readdir"] = "momo.fs.list", ["momo.fs mkdirp"] = "momo.fs.mkdir",
+      ["momo.process exec"] = "momo.process.run", ["momo.process popen"] = "momo.process.run",
+      ["momo.process kill"] = "child:kill", ["momo.process exit"] = "momo.stop", ["momo.io popen"] = "momo.process.run",
+      ["momo.sync Cond"] = "momo.sync.Notify", ["momo.sync mpsc"] = "momo.sync.channel", ["momo.log fatal"] =
+        "momo.log.error", ["momo.signal on"] = "momo.signal.recv", ["momo.thread new"] = "momo.thread.spawn",
+      ["momo.time time"] = "momo.time.wall", ["momo.nats publish"] = "momo.nats.connect(...), whose client has it",
+    }
+    for name, place in pairs(known) do
+      local module, key = name:match "^(%S+) (%S+)$"
+      local have = module == "momo" and momo or momo[module:sub(6)]
+      local _, err = pcall(function() return have[key] end)
+      assert.equal(("%s has no %s; did you mean %s?"):format(module, key, place), err:match "^[^:]+:%d+: (.*)$")
+    end
+    assert.equal("momo has no json: use a library, such as lua-cjson", told(function() return momo.json end))
+  end)
+
+  it("tells what it has, where nothing is like it, and each once", function()
+    local err = told(function() return momo.frobnicate end)
+    for _, name in ipairs { "http", "net", "spawn" } do
+      assert.equal(1, select(2, (err .. ","):gsub("%f[%a]" .. name .. ",", "")))
+    end
     assert.equal("momo.signal has no frobnicate, but recv", told(function() return momo.signal.frobnicate end))
     assert.matches("^momo.thread has no frobnicate, but available_parallelism, channel, current, pin, spawn$",
       told(function() return momo.thread.frobnicate end))
@@ -145,6 +181,25 @@ describe("an object", function()
     end)
     assert.is_nil(momo.sync.channel().frobnicate)
     assert.is_nil(momo.sync.Mutex().frobnicate)
+  end)
+end)
+
+describe("a global that there is not", function()
+  local function told_by(code)
+    local _, _, stderr = require("spec.support").momo("-e", code)
+    return stderr:match "^momo: %(command line%):1: [^\n]*\n(%(.-%))\nstack"
+  end
+
+  it("is told as what was meant by it, where a program has failed with it", function()
+    assert.equal('(write: local momo = require "momo")', told_by "momo.spawn(print)")
+    assert.equal("(did you mean momo.time.sleep, in a task of its own (momo.spawn)?)", told_by "setTimeout(print, 1)")
+    assert.equal("(did you mean momo.spawn?)", told_by "go(print)")
+    assert.equal("(did you mean momo.scope?)", told_by "scope(print)")
+    assert.equal("(write: local http = momo.http)", told_by "http.get 'x'")
+    assert.matches("^%(ngx is of OpenResty; .* momo.compat%)$", told_by "ngx.sleep(1)")
+    assert.matches("^%(socket is of LuaSocket; .* momo.compat%)$", told_by "socket.tcp()")
+    assert.is_nil(told_by "frobnicate()")
+    assert.is_nil(told_by "local sleep sleep(1)")
   end)
 end)
 

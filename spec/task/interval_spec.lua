@@ -134,4 +134,17 @@ describe("interval", function()
         err)
     end
   end)
+
+  it("takes no callback, and neither does after", function()
+    local ways = { interval = "interval:tick() in a task", after = "momo.time.sleep(seconds) in a task" }
+    for name, instead in pairs(ways) do
+      local ok, err = pcall(function()
+        momo.time[name](1, print)
+        return nil
+      end)
+      assert.is_false(ok)
+      local text = "%s: takes the seconds alone, as there are no callbacks: call %s (momo.spawn)"
+      assert.equal(text:format(name, instead), err:match "^spec/task/interval_spec.lua:%d+: (.*)$")
+    end
+  end)
 end)

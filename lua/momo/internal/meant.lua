@@ -5,32 +5,114 @@ local each = require "momo.internal.each"
 
 local M = {}
 
--- What other runtimes and libraries call it.
+-- What other runtimes and libraries call it: a name, or several, and where that is here.
+
+local SCOPE, TASK = "momo.scope", "momo.spawn"
 
 local of_modules = {
-  async = "momo.spawn", await = "task:join", broadcast = "momo.sync.channel", clock = "momo.time.now",
-  create_task = "momo.spawn", createserver = "momo.net.serve", delay = "momo.time.sleep",
-  dial = "momo.net.TcpStream.connect",
-  errgroup = "momo.scope", every = "momo.time.interval", exec = "os.execute in momo.spawn_blocking", exit = "momo.stop",
-  fork = "momo.spawn", gather = "momo.all", getaddrinfo = "momo.net.lookup_host", gettime = "momo.time.now",
-  go = "momo.spawn", join = "task:join", join_all = "momo.all", join_set = "momo.scope", kill = "task:cancel",
-  listen = "momo.net.TcpListener.bind", lock = "momo.sync.Mutex", nursery = "momo.scope", pipe = "momo.io.pipe",
-  promise = "momo.sync.oneshot", queue = "momo.sync.channel", quit = "momo.stop", resolve = "momo.net.lookup_host",
-  setinterval = "momo.time.interval", settimeout = "momo.time.after", signal = "momo.signal.recv", start = "momo.run",
-  taskgroup = "momo.scope", tcp = "momo.net.TcpStream", tick = "momo.time.interval", timer = "momo.time.interval",
-  udp = "momo.net.UdpSocket", wait = "task:join", waitgroup = "momo.scope", wait_for = "momo.time.timeout",
-  with_timeout = "momo.time.timeout", yield = "momo.yield_now",
+  ["async create_task ensure_future fork go start_soon defer_to_thread thread_create"] = TASK,
+  ["await join wait then"] = "task:join", ["kill cancel abort cleartimeout clearinterval"] = "task:cancel",
+  ["gather join_all promise_all parallel map"] = "momo.all", ["select_first first race_all"] = "momo.race",
+  ["join_set nursery errgroup taskgroup waitgroup task_group"] = SCOPE, ["defer finally"] = "scope:defer",
+  ["exit quit die shutdown terminate abort_all"] = "momo.stop",
+  ["start main run_until_complete block_on loop event_loop get_event_loop run_forever"] = "momo.run",
+  ["yield nexttick next_tick setimmediate gosched"] = "momo.yield_now",
+  ["worker workers web_worker"] = "momo.thread.spawn", ["pool threadpool run_in_executor executor to_thread"] =
+    "momo.spawn_blocking",
+  ["delay usleep nanosleep"] = "momo.time.sleep", ["clock gettime monotonic hrtime"] = "momo.time.now",
+  ["date time gettimeofday unixtime"] = "momo.time.wall",
+  ["every setinterval tick ticker timer new_timer timer_at timer_every"] = "momo.time.interval",
+  ["settimeout timer_after call_later"] = "momo.time.sleep, in a task of its own (momo.spawn)",
+  ["wait_for with_timeout deadline"] = "momo.time.timeout",
+  ["broadcast queue chan mpsc make_chan pipe_channel"] = "momo.sync.channel",
+  ["promise future deferred"] = "momo.sync.oneshot", ["lock rwlock once new_mutex"] = "momo.sync.Mutex",
+  ["event cond condition condvar condition_variable barrier"] = "momo.sync.Notify",
+  ["createserver start_server server tcp_server listen_and_serve"] = "momo.net.serve",
+  ["dial open_connection create_connection createconnection"] = "momo.net.TcpStream.connect",
+  ["listen"] = "momo.net.TcpListener.bind", ["tcp socket"] = "momo.net.TcpStream", ["udp dgram"] = "momo.net.UdpSocket",
+  ["getaddrinfo resolve dns gethostbyname lookup"] = "momo.net.lookup_host", ["reverse getnameinfo"] =
+    "momo.net.lookup_addr",
+  ["pipe"] = "momo.io.pipe", ["tee"] = "momo.io.copy", ["signal notify trap"] = "momo.signal.recv",
+  ["fetch curl"] = "momo.http.get", ["exec system popen shell_exec spawn_sync subprocess"] = "momo.process.run",
+  ["env getenv environment"] = "momo.process.environ",
+  ["file read_file readfile"] = "momo.fs.open", ["get"] = "momo.http.get", ["router"] = "momo.http.Router",
+}
+
+-- What there is not, and what to do.
+local absent = {
+  json = "use a library, such as lua-cjson",
+  ["redis postgres mysql memcached"] = "use a library of LuaSocket's through momo.compat, or speak the protocol as "
+    .. "examples/resp_client.lua and examples/postgres.lua do",
+  ["on emit eventemitter add_listener"] = "there are no callbacks: a task waits for what is to come (momo.spawn, "
+    .. "momo.select)",
+}
+
+-- In that module alone, before what holds everywhere.
+local in_module = {
+  ["momo.http"] = {
+    ["createserver listenandserve listen server start handlefunc listen_and_serve_tls"] = "momo.http.serve",
+    ["fetch"] = "momo.http.get", ["put delete head patch options del do"] = "momo.http.request(method, url)",
+    ["static fileserver file_server static_files send_file"] = "momo.http.files",
+    ["app mux servemux new_serve_mux handle route use express"] = "momo.http.Router",
+    ["upgrade websocket_server"] = "response:websocket", ["gzip compress"] = "momo.http.compressed",
+    ["reverseproxy"] = "momo.http.proxy", ["agent session"] = "momo.http.Client", ["tls https"] = "option tls of serve",
+    ["json"] = "request:json", ["query parse_query"] = "request:query_args",
+  },
+  ["momo.tls"] = {
+    ["listen createserver serve bind create_server"] = "the option tls of momo.net.serve",
+    ["dial connect_tls"] = "momo.tls.connect", ["wrap context new newcontext create_context handshake starttls"] =
+      "momo.tls.client(...):wrap(stream), or that of momo.tls.server",
+    ["x509keypair load_cert certificate"] = "momo.tls.server { cert = ..., key = ... }",
+  },
+  ["momo.fs"] = {
+    ["read_file readfile readfilesync readall read_all slurp"] = "momo.fs.read",
+    ["write_file writefile writefilesync spit"] = "momo.fs.write",
+    ["appendfile append_file"] = "momo.fs.append", ["readdir listdir dir ls scandir glob"] = "momo.fs.list",
+    ["unlink rm rmdir del delete rmtree remove_all"] = "momo.fs.remove", ["cp copyfile copy_file"] = "momo.fs.copy",
+    ["mv move"] = "momo.fs.rename", ["mkdirp mkdir_all makedirs mkdirall"] = "momo.fs.mkdir",
+    ["create createreadstream createwritestream lines tail readlines"] = "momo.fs.open",
+    ["attributes info size isfile is_file isdir is_dir access"] = "momo.fs.stat", ["close"] = "file:close",
+    ["mkdtemp tmpdir"] = "momo.fs.tempdir", ["mkstemp tmpname tmpfile"] = "momo.fs.tempfile",
+    ["cwd getcwd abspath"] = "momo.fs.realpath(\".\")", ["exist"] = "momo.fs.exists",
+    ["inotify notify"] = "momo.fs.watch",
+  },
+  ["momo.process"] = {
+    ["exec system execfile check_output call spawnsync popen"] = "momo.process.run",
+    ["fork start"] = "momo.process.spawn",
+    ["kill"] = "child:kill", ["wait waitpid"] = "child:wait", ["exit"] = "momo.stop", ["env"] = "momo.process.environ",
+    ["argv"] = "the global arg", ["on signal"] = "momo.signal.recv", ["stdin"] = "momo.io.stdin", ["stdout"] =
+      "momo.io.stdout",
+  },
+  ["momo.io"] = { ["popen"] = "momo.process.run", ["lines"] = "stream:lines", ["readall read_all"] = "stream:read" },
+  ["momo.log"] = {
+    ["print log notice trace"] = "momo.log.info", ["warning"] = "momo.log.warn",
+    ["err fatal critical"] = "momo.log.error",
+    ["level set_level setlevel new handler sink"] = "momo.log.configure",
+  },
+  ["momo.nats"] = { ["publish subscribe request"] = "momo.nats.connect(...), whose client has it" },
+  ["momo.signal"] = { ["on wait signal trap notify handle"] = "momo.signal.recv", ["raise kill"] = "child:kill" },
+  ["momo.sync"] = { ["watch"] = "momo.sync.Notify" },
+  ["momo.thread"] = {
+    ["new create start worker"] = "momo.thread.spawn", ["join"] = "thread:join", ["self"] = "momo.thread.current",
+    ["pool"] = "momo.spawn_blocking", ["cpus count cpu_count"] = "momo.thread.available_parallelism",
+  },
+  ["momo.time"] = { ["time date"] = "momo.time.wall" },
 }
 
 local of_objects = {
-  abort = "cancel", acquire = "lock", async = "spawn", await = "join", broadcast = "notify_waiters", destroy = "close",
-  get = "recv", getpeername = "peer_addr", gets = "read_until", getsockname = "local_addr", getsockopt = "get_option",
-  go = "spawn", is_done = "status", kill = "cancel", lock = "acquire", next = "recv", notify_all = "notify_waiters",
-  on_exit = "defer", pop = "recv", post = "release", print = "write", push = "send", put = "send",
-  read_line = "read_until", receive = "read|recv", recv = "read", recvfrom = "recv_from", release = "unlock",
-  result = "join", send = "write|send_to", send_all = "write", sendto = "send_to", setsockopt = "set_option",
-  signal = "release|notify_one", stop = "cancel|close", try_acquire = "acquire", try_lock = "lock", try_recv = "recv",
-  try_send = "send", unlock = "release", wait = "join|notified|acquire|tick", write_all = "write",
+  ["abort kill"] = "cancel|kill", ["acquire try_lock"] = "lock", ["add async go start_soon start"] = "spawn|handle",
+  await = "join|wait", ["broadcast notify_all set"] = "notify_waiters", destroy = "close|cancel",
+  get = "recv|handle", ["next pop read try_recv"] = "recv", ["getpeername remote_addr remote_address"] = "peer_addr",
+  ["getsockname address addr port"] = "local_addr", getsockopt = "get_option",
+  ["gets read_line readline receive_until"] = "read_until|lines", ["is_done done is_alive"] = "status",
+  ["lock try_acquire"] = "acquire|lock", ["on_exit finally"] = "defer", ["notify"] = "notify_one",
+  post = "release|handle", release = "unlock", ["print send_all write_all end write_line"] = "write",
+  put = "send|handle", ["push publish send_nowait try_send write"] = "send", ["receive"] = "read|recv", recv = "read",
+  ["recvfrom receivefrom"] = "recv_from", ["result join communicate poll"] = "join|wait",
+  send = "write|send_to", sendto = "send_to", setsockopt = "set_option", ["send_signal terminate"] = "kill|cancel",
+  signal = "release|notify_one|kill", stop = "cancel|close|kill", unlock = "release", ["readall read_all"] = "read",
+  wait = "join|notified|acquire|tick|wait", ["half_close close_write"] = "shutdown", ["starttls handshake"] = "wrap",
+  ["delete patch route use any on handle_func"] = "handle", ["pipe"] = "read", ["settimeouts"] = "set_timeout",
 }
 
 ---A name as it is compared: neither case nor underscores count.
@@ -38,14 +120,20 @@ local function plain(name)
   return (name:lower():gsub("_", ""))
 end
 
-for _, names in ipairs { of_modules, of_objects } do
+---Each of the names by itself, as it is compared.
+local function spell_out(places)
   local spelled = {}
-  for name, place in each(names) do
-    spelled[plain(name)] = place
+  for names, place in each(places) do
+    for name in names:gmatch "%S+" do
+      spelled[plain(name)] = place
+    end
   end
-  for name, place in each(spelled) do
-    names[name] = place
-  end
+  return spelled
+end
+
+of_modules, absent, of_objects = spell_out(of_modules), spell_out(absent), spell_out(of_objects)
+for module, places in each(in_module) do
+  in_module[module] = spell_out(places)
 end
 
 ---Letters that were left out, added, changed, or swapped with their neighbours, from one name to the other.
@@ -73,11 +161,11 @@ end
 ---@param more table?
 ---@param kind string? only those of such values
 local function sorted(names, more, kind)
-  local list = {}
+  local list, seen = {}, {}
   for _, some in ipairs { names, more } do
     for name, value in each(some) do
-      if type(name) == "string" and name:find "^%a" and (not kind or type(value) == kind) then
-        list[#list + 1] = name
+      if type(name) == "string" and name:find "^%a" and (not kind or type(value) == kind) and not seen[name] then
+        list[#list + 1], seen[name] = name, true
       end
     end
   end
@@ -100,9 +188,12 @@ end
 
 ---Where else in Momo's modules there is something of this name.
 local function elsewhere(key)
-  local momo, wanted = package.loaded.momo, plain(key)
+  local momo, wanted = require "momo", plain(key)
   for _, name in ipairs { "coroutine", "io", "net", "signal", "sync", "thread" } do
     assert(momo[name]) -- which may not have been loaded yet
+  end
+  if rawget(momo, key) ~= nil then
+    return "momo." .. key
   end
   local function look(module, path, depth)
     for _, name in ipairs(sorted(module)) do
@@ -118,7 +209,7 @@ local function elsewhere(key)
       end
     end
   end
-  return type(momo) == "table" and look(momo, "momo", 2) or nil
+  return look(momo, "momo", 2)
 end
 
 ---Throws, if it knows what to say. A module's names are known where they are written, so each that it lacks is a
@@ -141,15 +232,47 @@ function M.answer(names, shown, key, more)
   end
   local have = sorted(names, more)
   local close = closest(have, key)
-  local place = of_modules[plain(key)] or elsewhere(key)
+  local place = (in_module[shown] or {})[plain(key)] or of_modules[plain(key)]
+  place = place or not absent[plain(key)] and elsewhere(key)
   if close and (plain(close) == plain(key) or not place) then
     check.fail(("%s has no %s; did you mean %s?"):format(shown, key, close))
   elseif place then
     check.fail(("%s has no %s; did you mean %s?"):format(shown, key, place))
+  elseif absent[plain(key)] then
+    check.fail(("%s has no %s: %s"):format(shown, key, absent[plain(key)]))
   elseif shown == "momo" and package.searchpath("momo." .. key, package.path) then
     check.fail(("momo has no %s; it is a module of its own: require \"momo.%s\""):format(key, key))
   end
   check.fail(("%s has no %s, but %s"):format(shown, key, table.concat(have, ", ")))
+end
+
+-- Globals that other environments have, and the names that programs give to parts of Momo.
+local parts = { "time", "net", "io", "sync", "http", "fs", "tls", "process", "thread", "signal", "log", "nats" }
+local environments = {
+  socket = "LuaSocket", copas = "Copas", cqueues = "cqueues", uv = "luv", luv = "luv", ngx = "OpenResty",
+  turbo = "Turbo",
+}
+
+---What a global was meant by, where LuaJIT says only that it is nil.
+---@param text string an error's
+---@return string? hint
+function M.hint(text)
+  local name = text:match "attempt to %l+ global '([%a_][%w_]*)' %(a nil value%)"
+  if not name then
+    return nil
+  elseif name == "momo" then
+    return 'write: local momo = require "momo"'
+  elseif environments[name] then
+    return ("%s is of %s; what Momo has instead is in docs/guide, and libraries for others run through momo.compat")
+      :format(name, environments[name])
+  end
+  for _, part in ipairs(parts) do
+    if name == part then
+      return ("write: local %s = momo.%s"):format(name, name)
+    end
+  end
+  local place = of_modules[plain(name)] or elsewhere(name)
+  return place and ("did you mean %s?"):format(place)
 end
 
 return M

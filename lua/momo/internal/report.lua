@@ -23,6 +23,10 @@ end
 ---@return string
 function M.describe(err, traceback)
   local text = show.text(err)
+  local hint = text:find("attempt to", 1, true) and require("momo.internal.meant").hint(text)
+  if hint then
+    text = text .. "\n(" .. hint .. ")"
+  end
   if traceback and traceback ~= "" then
     text = text .. "\n" .. traceback
   end
