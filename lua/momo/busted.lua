@@ -31,6 +31,7 @@ local function frames_of(traceback)
 end
 
 local TASKS_SHOWN = 20
+local watchers = {} -- ids of tasks of this module's own
 
 ---What the tasks of a test do whose time is over.
 local function hang()
@@ -40,7 +41,7 @@ local function hang()
     if #lines == TASKS_SHOWN then
       lines[#lines + 1] = ("task %d and %d more"):format(task.id, #tasks - i)
       break
-    elseif task.id ~= momo.current():id() then
+    elseif not watchers[task.id] then
       local name = task.name and (" '%s'"):format(task.name) or ""
       local does = task.operation and "in " .. task.operation or task.status
       local frames = frames_of(task.traceback)
@@ -78,6 +79,7 @@ local function run(fn)
     momo.stop()
   end
   momo.run({ on_error = fail, measure = true }, momo.shield, function()
+    watchers = { [momo.current():id()] = true }
     local test = momo.spawn(fn)
     local ok, problem = test:join(M.timeout)
     if not ok then
@@ -107,6 +109,7 @@ local function call_last(hook)
       told = hang()
       scope:cancel()
     end)
+    watchers[watcher:id()] = true
     hook()
     watcher:cancel()
   end)
