@@ -79,8 +79,10 @@ end
 local subjects = { "", "hello, world", "a1b22c333", "foo\nbar\n", "ä ö", "aaa", "key=value; other=thing" }
 local patterns = {
   { "", "" }, { "[a-z]+", "jo" }, { "([a-z])([0-9])?", "" }, { "(?<name>[a-z]+)(?<digit>\\d)?", "jo" }, { "\\d+", "d" },
-  { "^\\w+$", "m" }, { "^\\w+$", "" }, { "A", "i" }, { "a*", "" }, { "a*?", "jo" }, { ".", "u" }, { ".", "" }, { ".+", "s" },
-  { "l l o", "x" }, { "l", "a" }, { "(?<n>a)|(?<n>o)", "D" }, { "x|(y)|(o)", "jo" }, { "\\s*;\\s*", "" }, { "(o)|b", "" },
+  { "^\\w+$", "m" }, { "^\\w+$", "" }, { "A", "i" }, { "a*", "" },
+  { "a*?", "jo" }, { ".", "u" }, { ".", "" }, { ".+", "s" },
+  { "l l o", "x" }, { "l", "a" }, { "(?<n>a)|(?<n>o)", "D" }, { "x|(y)|(o)", "jo" },
+  { "\\s*;\\s*", "" }, { "(o)|b", "" },
   { "$", "" }, { "\\b", "" }, { "(?=l)", "" }, -- not { "", "u" }: nginx cuts letters into bytes
 }
 for _, subject in ipairs(subjects) do

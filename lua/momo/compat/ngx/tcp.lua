@@ -23,6 +23,7 @@ Tcp.__index = Tcp
 Tcp.receive, Tcp.receiveany, Tcp.receiveuntil = receive.receive, receive.receiveany, receive.receiveuntil
 
 local function seconds(ms)
+  ms = tonumber(ms)
   return ms and ms > 0 and ms / 1000 or DEFAULT_LIMIT
 end
 
