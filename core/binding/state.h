@@ -8,7 +8,7 @@
 #include <lualib.h>
 #include <stdlib.h>
 
-#ifdef MOMO_MALLOC_STATES
+#ifdef MOMO_SANITIZED
 /* On malloc, so that a sanitizer sees what happens to Lua's memory. */
 static void *state_allocate(void *unused, void *block, size_t old_size, size_t size) {
     (void)unused;
@@ -38,7 +38,7 @@ static inline void state_set_paths(lua_State *L, const char *path, const char *c
 
 /* With the standard libraries open; NULL: out of memory. */
 static inline lua_State *state_new(void) {
-#ifdef MOMO_MALLOC_STATES
+#ifdef MOMO_SANITIZED
     lua_State *L = lua_newstate(state_allocate, NULL);
 #else
     lua_State *L = luaL_newstate();

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "loop/poller.h"
+#include "loop/system.h"
 
 enum { EVENTS = 128 }; /* in one wait; the rest comes with the next, as does whatever they wake */
 
@@ -47,9 +48,19 @@ static int translate(uint32_t mask) {
            (mask & (EPOLLRDHUP | EPOLLPRI) ? UV_DISCONNECT : 0);
 }
 
+/* Newer machines have epoll_pwait alone. */
+#ifndef SYS_epoll_wait
+#define SYS_epoll_wait SYS_epoll_pwait
+#endif
+
+static int wait_for(poller *p, struct epoll_event *events, int timeout_ms) {
+    return (int)SYSTEM_CALL(epoll_wait(p->fd, events, EVENTS, timeout_ms), SYS_epoll_wait, (long)p->fd, events,
+                            (long)EVENTS, (long)timeout_ms, NULL, 0L);
+}
+
 static void wait(poller *p, int timeout_ms) {
     struct epoll_event events[EVENTS];
-    int n = epoll_wait(p->fd, events, EVENTS, timeout_ms);
+    int n = wait_for(p, events, timeout_ms);
     for (int i = 0; i < n; i++) {
         p->tell(p, events[i].data.u64, translate(events[i].events));
     }

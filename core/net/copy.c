@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "loop/system.h"
+
 enum {
     PIPE_SIZE = 1024 * 1024,  /* what is asked for; a system that refuses gives 64 KiB */
     SPLICE_LEAST = 16 * 1024, /* bytes below which reading is cheaper */
@@ -42,10 +44,6 @@ static void release_pipe(copy *c, executor *ex) {
 
 static size_t at_most(const copy *c, size_t n) {
     return c->left < n ? (size_t)c->left : n;
-}
-
-static ssize_t move(int from, int to, size_t n) {
-    return splice(from, NULL, to, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 }
 
 ssize_t copy_take(copy *c, io *from, const io *to) {
@@ -94,7 +92,7 @@ ssize_t copy_give(copy *c, io *from, io *to) {
         }
         return n;
     }
-    n = transport_keep_failure(to, layer_write_try(to->layer, to, move(c->pipe[0], to->fd, c->piped)));
+    n = transport_keep_failure(to, layer_write_try(to->layer, to, system_splice(c->pipe[0], NULL, to->fd, c->piped)));
     if (n > 0) {
         c->piped -= (size_t)n;
         given(c, (size_t)n);

@@ -9,6 +9,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "loop/system.h"
+
 enum {
     AHEAD = 1024 * 1024, /* bytes that are read ahead in one go */
     PIECE = 32 * 1024,   /* in which they are */
@@ -153,7 +155,7 @@ static ssize_t disk_splice(const layer *l, io *o, int pipe, size_t room) {
         return read_ahead(d, o);
     }
     loff_t offset = d->offset;
-    ssize_t moved = io_try(o, UV_READABLE, splice(o->fd, &offset, pipe, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
+    ssize_t moved = io_try(o, UV_READABLE, system_splice(o->fd, &offset, pipe, n));
     return moved == UV_EAGAIN ? read_ahead(d, o) : took(d, moved);
 }
 

@@ -8,6 +8,8 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "loop/system.h"
+
 static void tell(notify *n) {
     if (n->on_change) {
         n->on_change(n);
@@ -71,5 +73,5 @@ ssize_t notify_read(const notify *n, void *events, size_t size) {
         return UV_EBADF;
     }
     io_ask(o, UV_READABLE);
-    return io_try(o, UV_READABLE, read(o->fd, events, size));
+    return io_try(o, UV_READABLE, system_read(o->fd, events, size));
 }

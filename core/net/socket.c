@@ -11,6 +11,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "loop/system.h"
+
 int socket_new(int family, int type) {
     int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     return fd < 0 ? io_last_error() : fd;
@@ -90,9 +92,9 @@ int socket_accept(io *listener, address *peer) {
     ssize_t fd;
     do {
         peer->length = sizeof peer->storage;
-        fd = io_try(
-            listener, UV_READABLE,
-            accept4(listener->fd, (struct sockaddr *)&peer->storage, &peer->length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        fd = io_try(listener, UV_READABLE,
+                    system_accept4(listener->fd, (struct sockaddr *)&peer->storage, &peer->length,
+                                   SOCK_NONBLOCK | SOCK_CLOEXEC));
     } while (fd == UV_ECONNABORTED); /* a peer that left the queue is nobody's failure */
     if (fd < 0) {
         return (int)fd;

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "loop/system.h"
+
 static bool holds_scratch(const io *o) {
     return o->executor->scratch.holder == o;
 }
@@ -118,7 +120,7 @@ int stream_put_back(io *o, int pipe, size_t n) {
     char *data = malloc(n + unread);
     if (data) {
         for (ssize_t got = 1; done < n && got > 0; done += got > 0 ? (size_t)got : 0) {
-            got = read(pipe, data + done, n - done);
+            got = system_read(pipe, data + done, n - done);
         }
         if (unread) {
             memcpy(data + done, stream_bytes(o), unread);

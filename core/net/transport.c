@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "loop/system.h"
+
 /* ---- sockets ---- */
 
 ssize_t transport_keep_failure(io *o, ssize_t n) {
@@ -30,7 +32,7 @@ ssize_t layer_splice(const layer *l, io *o, int pipe, size_t room) {
     if (l->transport->splice) {
         return l->transport->splice(l, o, pipe, room);
     }
-    ssize_t n = io_try(o, UV_READABLE, splice(o->fd, NULL, pipe, NULL, room, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
+    ssize_t n = io_try(o, UV_READABLE, system_splice(o->fd, NULL, pipe, room));
     return n == 0 ? UV_EOF : transport_keep_failure(o, n);
 }
 
@@ -47,7 +49,7 @@ static ssize_t has_read(io *o, ssize_t n, bool short_of) {
 
 static ssize_t socket_read(const layer *l, io *o, char *into, size_t room) {
     (void)l;
-    ssize_t n = io_try(o, UV_READABLE, recv(o->fd, into, room, MSG_DONTWAIT));
+    ssize_t n = io_try(o, UV_READABLE, system_recv(o->fd, into, room, MSG_DONTWAIT));
     return has_read(o, n, (size_t)n < room);
 }
 
@@ -57,7 +59,7 @@ static ssize_t local_read(const layer *l, io *o, char *into, size_t room) {
     (void)l;
     struct iovec piece = {into, room};
     struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
-    ssize_t n = io_try(o, UV_READABLE, recvmsg(o->fd, &message, MSG_DONTWAIT));
+    ssize_t n = io_try(o, UV_READABLE, system_recvmsg(o->fd, &message, MSG_DONTWAIT));
     return has_read(o, n, (size_t)n < room && !(message.msg_flags & (MSG_CTRUNC | MSG_OOB)));
 }
 
@@ -65,10 +67,12 @@ static ssize_t socket_writev(const layer *l, io *o, const struct iovec *pieces, 
     (void)l;
     if (count == 1) {
         return transport_keep_failure(
-            o, io_try(o, UV_WRITABLE, send(o->fd, pieces->iov_base, pieces->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL)));
+            o,
+            io_try(o, UV_WRITABLE, system_send(o->fd, pieces->iov_base, pieces->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL)));
     }
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count};
-    return transport_keep_failure(o, io_try(o, UV_WRITABLE, sendmsg(o->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL)));
+    return transport_keep_failure(o,
+                                  io_try(o, UV_WRITABLE, system_sendmsg(o->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL)));
 }
 
 static int socket_shutdown(const layer *l, io *o) {
@@ -85,12 +89,12 @@ static bool socket_raw(const io *o) {
 
 static ssize_t file_read(const layer *l, io *o, char *into, size_t room) {
     (void)l;
-    ssize_t n = io_try(o, UV_READABLE, read(o->fd, into, room));
+    ssize_t n = io_try(o, UV_READABLE, system_read(o->fd, into, room));
     return n == 0 ? UV_EOF : n;
 }
 
 static ssize_t file_writev(const layer *l, io *o, const struct iovec *pieces, int count) {
-    return layer_write_try(l, o, writev(o->fd, pieces, count));
+    return layer_write_try(l, o, system_writev(o->fd, pieces, count));
 }
 
 /* A pipe has no other end to keep. */
@@ -133,7 +137,7 @@ static int look(const io *o, short direction) {
 
 static ssize_t shared_read(const layer *l, io *o, char *into, size_t room) {
     (void)l;
-    ssize_t n = io_try(o, UV_READABLE, look(o, POLLIN) < 0 ? -1 : read(o->fd, into, room));
+    ssize_t n = io_try(o, UV_READABLE, look(o, POLLIN) < 0 ? -1 : system_read(o->fd, into, room));
     return n == 0 ? UV_EOF : n;
 }
 
@@ -141,7 +145,7 @@ static ssize_t shared_read(const layer *l, io *o, char *into, size_t room) {
 static ssize_t shared_writev(const layer *l, io *o, const struct iovec *pieces, int count) {
     (void)count;
     size_t size = pieces->iov_len < PIPE_BUF ? pieces->iov_len : PIPE_BUF;
-    return layer_write_try(l, o, look(o, POLLOUT) < 0 ? -1 : write(o->fd, pieces->iov_base, size));
+    return layer_write_try(l, o, look(o, POLLOUT) < 0 ? -1 : system_write(o->fd, pieces->iov_base, size));
 }
 
 static const transport socket_transport = {

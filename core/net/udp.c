@@ -4,6 +4,7 @@
  */
 #include "net/udp.h"
 
+#include "loop/system.h"
 #include "loop/task.h"
 #include "net/socket.h"
 
@@ -133,7 +134,7 @@ static int receive_some(io *o) {
                                               .msg_iov = &pieces[i],
                                               .msg_iovlen = 1};
     }
-    int n = (int)io_try(o, UV_READABLE, recvmmsg(o->fd, messages, EXECUTOR_BATCH, 0, NULL));
+    int n = (int)io_try(o, UV_READABLE, system_recvmmsg(o->fd, messages, EXECUTOR_BATCH, 0));
     if (n < 0) {
         io_drop_data(o);
         if (n != UV_EAGAIN && n != UV_ENOMEM) {
@@ -183,7 +184,7 @@ int udp_send(io *o, const void *bytes, size_t size, const address *to) {
         return code;
     }
     const struct sockaddr *name = to ? (const struct sockaddr *)&to->storage : NULL;
-    ssize_t n = io_try(o, UV_WRITABLE, sendto(o->fd, bytes, size, MSG_NOSIGNAL, name, to ? to->length : 0));
+    ssize_t n = io_try(o, UV_WRITABLE, system_sendto(o->fd, bytes, size, MSG_NOSIGNAL, name, to ? to->length : 0));
     if (n < 0 && is_earlier((int)n, to)) {
         o->end_code = (int)n;
         o->told = who_runs(o);
