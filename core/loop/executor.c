@@ -253,9 +253,7 @@ static void poll_events(executor *ex, bool wait) {
     flush_dirty(ex);
     bool sleeps = wait && inbox_sleep(&ex->inbox);
     poller_wait(&ex->poller, sleeps ? wait_ms(ex) : 0);
-    if (sleeps) {
-        inbox_awake(&ex->inbox);
-    }
+    inbox_awake(&ex->inbox);
     if (inbox_has_mail(&ex->inbox)) {
         inbox_take(&ex->inbox);
     }

@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "loop/system.h"
+
 int inbox_init(inbox *i) {
     *i = (inbox){.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     if (i->wake < 0) {
@@ -26,7 +28,7 @@ void inbox_deinit(inbox *i) {
 
 /* It can't fail: the counter, which nobody reads, is full after 2^64 of them. */
 static void ring_eventfd(const inbox *i) {
-    (void)!write(i->wake, &(uint64_t){1}, sizeof(uint64_t));
+    (void)!system_write(i->wake, &(uint64_t){1}, sizeof(uint64_t));
 }
 
 void inbox_post(inbox *i, mail *m) {
@@ -35,8 +37,9 @@ void inbox_post(inbox *i, mail *m) {
         m->posted = true;
         list_push(&i->mail, &m->link);
         atomic_store_explicit(&i->has_mail, true, memory_order_relaxed);
-        if (i->sleeping) {
-            i->sleeping = false;
+        atomic_thread_fence(memory_order_seq_cst); /* pairs with the one in doorbell_arm */
+        if (doorbell_armed(&i->sleeping)) {
+            doorbell_disarm(&i->sleeping);
             ring_eventfd(i);
         }
     }
@@ -70,17 +73,8 @@ void inbox_take(inbox *i) {
 }
 
 bool inbox_sleep(inbox *i) {
-    pthread_mutex_lock(&i->lock);
-    i->sleeping = list_empty(&i->mail);
-    bool sleeping = i->sleeping;
-    pthread_mutex_unlock(&i->lock);
-    return sleeping;
-}
-
-void inbox_awake(inbox *i) {
-    pthread_mutex_lock(&i->lock);
-    i->sleeping = false;
-    pthread_mutex_unlock(&i->lock);
+    doorbell_arm(&i->sleeping);
+    return !inbox_has_mail(i);
 }
 
 void inbox_flush(list *dirty) {

@@ -4,7 +4,8 @@
  *
  * Mail is a node, embedded in what it is about. Posting it has the owner of the inbox call the mail's function, once, on the
  * owner's own thread, between two resumes. A post is a lock and, where the owner sleeps in its poll, one write to wake it.
- * That is slow, and for what is rare: an end, a stop, an answer, "look again".
+ * That is slow, and for what is rare: an end, a stop, an answer, "look again". The owner says that it sleeps by the doorbell of
+ * the inbox, and looks for mail as below.
  *
  * What is frequent (messages in a lane, credits of a channel) is only written to memory, and mail is posted only to a
  * thread that has said that it waits. It says so by arming a doorbell:
@@ -27,6 +28,23 @@
 
 #include "base/list.h"
 
+/* Armed while somebody waits for what another thread writes. */
+typedef struct doorbell {
+    atomic_bool armed;
+} doorbell;
+
+/* Says that somebody waits; the caller looks once more for what it waits for, and only then parks. */
+static inline void doorbell_arm(doorbell *b) {
+    atomic_store_explicit(&b->armed, true, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst); /* pairs with those in inbox_flush and inbox_post */
+}
+static inline bool doorbell_armed(const doorbell *b) {
+    return atomic_load_explicit(&b->armed, memory_order_relaxed);
+}
+static inline void doorbell_disarm(doorbell *b) {
+    atomic_store_explicit(&b->armed, false, memory_order_relaxed);
+}
+
 /* Embedded in what it is about; zeroed is fine but for `arrived`. Guarded by the lock of the inbox that it is posted to. */
 typedef struct mail {
     list link;
@@ -36,10 +54,10 @@ typedef struct mail {
 
 typedef struct inbox {
     atomic_bool has_mail; /* a hint for the owner, which is right once nothing is under way */
+    doorbell sleeping;    /* the owner polls, or is about to: a post must wake it */
     pthread_mutex_t lock;
-    list mail;     /* guarded, as all below */
-    bool sleeping; /* the owner polls, or is about to: a post must wake it */
-    int wake;      /* an eventfd that the owner polls and never reads: each write is an event */
+    list mail; /* guarded */
+    int wake;  /* an eventfd that the owner polls and never reads: each write is an event */
 } inbox;
 
 /* 0, or a negative UV_E*. */
@@ -53,19 +71,15 @@ void inbox_withdraw(inbox *, mail *);
 
 /* Has what was posted arrive. This and what follows is for the owner alone. */
 void inbox_take(inbox *);
-/* The owner is about to wait in its poll. False: there is mail, so it must not. */
-bool inbox_sleep(inbox *);
-/* The owner has polled. */
-void inbox_awake(inbox *);
-
 static inline bool inbox_has_mail(const inbox *i) {
     return atomic_load_explicit(&i->has_mail, memory_order_relaxed);
 }
-
-/* Armed while somebody waits for what another thread writes. */
-typedef struct doorbell {
-    atomic_bool armed;
-} doorbell;
+/* The owner is about to wait in its poll. False: there is mail, so it must not. */
+bool inbox_sleep(inbox *);
+/* The owner has polled. Who has seen it sleep until now may still wake it, which costs it a poll. */
+static inline void inbox_awake(inbox *i) {
+    doorbell_disarm(&i->sleeping);
+}
 
 /* Says that a thread has written, and has yet to look at the doorbell of those who may wait for that: before its task has
  * suspended, it does. Embedded in the writer's own. */
@@ -76,17 +90,6 @@ typedef struct dirty_entry {
     void (*ring)(struct dirty_entry *);    /* the doorbell is armed: disarms it, and tells those who wait */
 } dirty_entry;
 
-/* Says that somebody waits; the caller looks once more for what it waits for, and only then parks. */
-static inline void doorbell_arm(doorbell *b) {
-    atomic_store_explicit(&b->armed, true, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst); /* pairs with the one in inbox_flush */
-}
-static inline bool doorbell_armed(const doorbell *b) {
-    return atomic_load_explicit(&b->armed, memory_order_relaxed);
-}
-static inline void doorbell_disarm(doorbell *b) {
-    atomic_store_explicit(&b->armed, false, memory_order_relaxed);
-}
 /* Says that the calling thread has written: its loop will look at the doorbell. */
 static inline void dirty_mark(list *dirty, dirty_entry *t) {
     if (!list_linked(&t->link)) {

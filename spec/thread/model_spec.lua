@@ -28,7 +28,10 @@ describe("the model of sleeping and waking", function()
     end)
   end
 
-  for _, defines in ipairs { "-DNO_FENCE_ARM=0", "-DNO_FENCE_ARM=1", "-DNO_FENCE_FLUSH=0", "-DNO_FENCE_FLUSH=1" } do
+  for _, defines in ipairs {
+    "-DNO_FENCE_ARM=0", "-DNO_FENCE_ARM=1", "-DNO_FENCE_ARM=5",
+    "-DNO_FENCE_FLUSH=0", "-DNO_FENCE_FLUSH=1", "-DNO_FENCE_FLUSH=5",
+  } do
     it("lets a thread sleep for ever with " .. defines, function()
       local report = check(defines)
       assert.matches("errors: 1", report, 1, true)

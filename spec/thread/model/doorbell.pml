@@ -12,8 +12,8 @@
  *
  *   here                 in core/
  *   arm, flush           loop/inbox.h doorbell_arm; loop/inbox.c inbox_flush
- *   post, take           loop/inbox.c inbox_post, inbox_take
- *   poll                 loop/executor.c poll_events: flush_dirty, inbox_sleep, uv_run (on the eventfd), inbox_awake
+ *   post                 loop/inbox.c inbox_post
+ *   poll_and_take        loop/executor.c poll_events: flush_dirty, inbox_sleep, poller_wait (on the eventfd), inbox_awake
  *   serve                thread/channel.c credits_serve
  *   Sender               binding/thread_channel.c channel_send: sender.c sender_take_credit, sender_push, sender_await;
  *                        sender_arrived; ring; channel.c close_sender
@@ -22,7 +22,7 @@
  *
  * All is well if no thread sleeps for ever (an invalid end state), and the messages arrive once, and in order (assert).
  * -DNO_FENCE_ARM=0 and -DNO_FENCE_FLUSH=0 leave one of the two fences out where the doorbell of messages is armed, or looked at;
- * =1 (or nothing) where it is the doorbell of credits. Each of the four must fail. */
+ * =1 (or nothing) where it is the doorbell of credits, =5 where it is that of an inbox. Each of the six must fail. */
 
 #ifndef CAPACITY
 #define CAPACITY 1
@@ -41,13 +41,15 @@
 #define CLOSED 2 /* channel.open == 0 */
 #define RECEIVER_CLOSED 3   /* channel.receiver_closed */
 #define CREDITS 4   /* no cell: one more in `credits` */
-#define RECORD 5 /* RECORD + i: the header of the i-th record; 0: not there yet */
+#define SLEEPING 5 /* SLEEPING + thread: inbox.sleeping.armed */
+#define MAIL 7   /* MAIL + thread: inbox.has_mail */
+#define RECORD 9 /* RECORD + i: the header of the i-th record; 0: not there yet */
 #define CELLS (RECORD + MESSAGES + 1)
 byte memory[CELLS];
 
 byte credits = CAPACITY;                 /* channel.credits */
 bool blocked = false, granted = false; /* of the sender, under the channel's lock */
-bool posted[2], sleeping[2];          /* of the inbox of each thread, and its mail */
+bool posted[2];                       /* the mail of each thread */
 byte eventfd[2];
 bool locked = false, inbox_locked[2]; /* channel.lock; inbox.lock */
 
@@ -96,8 +98,7 @@ end:
 inline lock(me, mutex) { atomic { !mutex -> mutex = true } }
 inline unlock(me, mutex) { atomic { FENCE(me) -> mutex = false } }
 
-inline arm(me, doorbell) {
-    store(me, doorbell, 1);
+inline arm_fence(me, doorbell) {
 #ifdef NO_FENCE_ARM
     if
     :: doorbell != NO_FENCE_ARM -> FENCE(me)
@@ -106,6 +107,11 @@ inline arm(me, doorbell) {
 #else
     FENCE(me)
 #endif
+}
+
+inline arm(me, doorbell) {
+    store(me, doorbell, 1);
+    arm_fence(me, doorbell)
 }
 
 inline flush_fence(me, doorbell) {
@@ -124,8 +130,10 @@ inline post(me, to) {
     if
     :: !posted[to] ->
         posted[to] = true;
+        store(me, MAIL + to, 1);
+        flush_fence(me, SLEEPING);
         if
-        :: sleeping[to] -> sleeping[to] = false; eventfd[to] = 1
+        :: LOAD(me, SLEEPING + to) == 1 -> store(me, SLEEPING + to, 0); eventfd[to] = 1
         :: else
         fi
     :: else
@@ -135,18 +143,24 @@ inline post(me, to) {
 
 /* Nothing is left to do: sleeps until there is mail, or goes on at once; then takes it. */
 inline poll_and_take(me, mail) {
-    lock(me, inbox_locked[me]);
-    sleeping[me] = !posted[me];
-    unlock(me, inbox_locked[me]);
+    store(me, SLEEPING + me, 1);
+    arm_fence(me, SLEEPING);
     if
-    :: atomic { eventfd[me] == 1 -> eventfd[me] = 0 } /* inbox_quiet; it may be one of long ago */
-    :: !sleeping[me]
+    :: LOAD(me, MAIL + me) == 1
+    :: LOAD(me, MAIL + me) == 0 ->
+        atomic { eventfd[me] == 1 -> eventfd[me] = 0 } /* it may be one of long ago */
     fi;
-    lock(me, inbox_locked[me]);
-    sleeping[me] = false;
-    mail = posted[me];
-    posted[me] = false;
-    unlock(me, inbox_locked[me]);
+    store(me, SLEEPING + me, 0);
+    mail = false;
+    if
+    :: LOAD(me, MAIL + me) == 1 ->
+        lock(me, inbox_locked[me]);
+        store(me, MAIL + me, 0);
+        mail = posted[me];
+        posted[me] = false;
+        unlock(me, inbox_locked[me])
+    :: else
+    fi
 }
 
 /* Under the channel's lock. */
