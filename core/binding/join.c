@@ -39,16 +39,14 @@ static int task_has_ended(lua_State *L) {
 /* outcome(task) -> true, results... | false, error: how it ended */
 static int task_outcome(lua_State *L) {
     handle *h = lua_touserdata(L, 1);
-    runtime *rt = runtime_of_task(L);
     h->joined = true;
-    lua_settop(L, 1);
     lua_pushboolean(L, h->outcome == OUTCOME_DONE);
     if (h->outcome == OUTCOME_DONE && h->results == 0) {
         return 1;
     }
     if (h->unjoined) {
         h->unjoined = false;
-        rt->unjoined--;
+        runtime_of_task(L)->unjoined--;
     }
     switch (h->only) {
     case LUA_TNIL: lua_pushnil(L); return 2;
@@ -60,14 +58,17 @@ static int task_outcome(lua_State *L) {
         lua_pushliteral(L, "not enough memory");
         return 2;
     }
+    lua_settop(L, 1);
+    lua_pushboolean(L, h->outcome == OUTCOME_DONE);
     lua_getfenv(L, 1);
     int n = h->outcome == OUTCOME_DONE ? h->results : 1;
     luaL_checkstack(L, n, "too many results");
     for (int i = 1; i <= n; i++) {
         lua_rawgeti(L, 3, i);
     }
-    if (h->outcome == OUTCOME_FAILED && rt->executor.current) {
-        traceback_of_failure(L, rt->executor.current, 1, 4); /* if it is raised again, it keeps its place */
+    task *current = runtime_of_task(L)->executor.current;
+    if (h->outcome == OUTCOME_FAILED && current) {
+        traceback_of_failure(L, current, 1, 4); /* if it is raised again, it keeps its place */
     }
     lua_remove(L, 3);
     return n + 1;

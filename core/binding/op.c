@@ -71,11 +71,6 @@ bool op_ends_unseen(const task *t) {
     return false;
 }
 
-task *op_has_budget(const executor *ex) {
-    task *t = ex->current;
-    return t && !t->cancelled && t->coop.spent < OP_BUDGET ? t : NULL;
-}
-
 static void leave(lua_State *L, const op_kind *kind, task *t, io *o) {
     if (kind->leave) {
         kind->leave(L, &(op){.name = kind->name, .task = t, .io = o});

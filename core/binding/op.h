@@ -77,7 +77,10 @@ bool op_caught_too_often(task *);
 bool op_ends_unseen(const task *);
 /* The executor's running task, if it may do one more operation in this turn without being entered: it has no cancellation to
  * hear of; else NULL. */
-task *op_has_budget(const executor *);
+static inline task *op_has_budget(const executor *ex) {
+    task *t = ex->current;
+    return t && !t->cancelled && t->coop.spent < OP_BUDGET ? t : NULL;
+}
 /* When a limit of `seconds` from now is over; a negative number is no limit. */
 static inline uint64_t op_deadline(const task *t, double seconds) {
     return seconds < 0 ? DEADLINE_NEVER : executor_deadline_ms(t->executor, seconds);

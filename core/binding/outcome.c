@@ -90,24 +90,15 @@ static int store_outcome(lua_State *L) {
     return 0;
 }
 
-void outcome_keep(lua_State *L, task *t, int status) {
-    lua_State *co = t->user;
+void outcome_store(lua_State *L, task *t, int status) {
     handle *h = t->handle;
-    if (status == 0) {
-        h->outcome = OUTCOME_DONE;
-        if (lua_gettop(co) == 0 || keep_only_result(h, co)) {
-            return;
-        }
-    } else if (status > LUA_YIELD) {
-        h->outcome = OUTCOME_FAILED;
-    }
     lua_pushvalue(L, UP(STORE_OUTCOME));
     lua_pushlightuserdata(L, t);
     lua_pushinteger(L, status);
     if (lua_pcall(L, 2, 0, 0) != 0) {
         fprintf(stderr, "momo: task %llu: its outcome is lost: %s\n", (unsigned long long)h->id, error_text(L));
         lua_pop(L, 1);
-        lua_settop(co, 0);
+        lua_settop(t->user, 0);
         h->outcome = OUTCOME_FAILED;
         h->lost = true;
     }

@@ -7,11 +7,6 @@
 
 enum { ARGUMENTS_SURE = 10 }; /* values for which every stack has room */
 
-void task_clear(lua_State *L, enum upvalue table, const task *t) {
-    lua_pushboolean(L, 0);
-    lua_rawseti(L, lua_upvalueindex(table), slot_of(t));
-}
-
 static lua_State *new_coroutine(lua_State *L, task *t) {
     lua_State *co = lua_newthread(L);
     t->kept = NULL;
@@ -112,12 +107,13 @@ static void check_function(lua_State *L, int index, const char *name) {
     }
 }
 
-static task *spawn_free(lua_State *L, const char *name) {
+static inline __attribute__((always_inline)) task *spawn_free(lua_State *L, const char *name) {
     check_function(L, 1, name);
-    if (!runtime_of_task(L)->executor.running) {
+    runtime *rt = runtime_of_task(L);
+    if (!rt->executor.running) {
         throw(L, "%s: needs a runtime: call it inside momo.run(main), or run the file with the momo command", name);
     }
-    return spawn(L, runtime_of_task(L), 1, NULL);
+    return spawn(L, rt, 1, NULL);
 }
 
 /* spawn(fn, ...) -> task */

@@ -27,9 +27,10 @@ static void check_count(lua_State *L, int index, const char *function, const cha
     }
 }
 
-/* It, once it was checked. */
+/* It, once it was checked: nil is no number. */
 static size_t count(lua_State *L, int index, size_t standard) {
-    return lua_isnoneornil(L, index) ? standard : (size_t)lua_tonumber(L, index);
+    double n = lua_tonumber(L, index);
+    return n != 0 ? (size_t)n : standard;
 }
 
 static void check_read(lua_State *L, op *o) {

@@ -9,7 +9,10 @@
  * userdata stands at index 1, or NULL. */
 task *spawn(lua_State *, runtime *, int first, struct scope *parent);
 /* Empties the task's place in a table that is not sparse, by false, so that no later store allocates. */
-void task_clear(lua_State *, enum upvalue table, const task *);
+static inline void task_clear(lua_State *L, enum upvalue table, const task *t) {
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, lua_upvalueindex(table), slot_of(t));
+}
 /* Cancels every task, once. */
 void stop_all(runtime *, const char *why);
 /* Ends every task where it is: those that wait for ever beneath a shield. */

@@ -25,18 +25,19 @@ static bool writes(const op *o) {
     return o->io->writer == slab_id(&o->task->head);
 }
 
-/* The pieces of an array are looked at when its turn has come. */
+/* What can be written. */
+OP_HOT bool is_data(int type) {
+    return type == LUA_TSTRING || type == LUA_TTABLE || type == LUA_TNUMBER;
+}
+
 static void check_write(lua_State *L, op *o) {
     o->timeout = o->io && o->io->silence >= 0 ? o->io->silence : o->timeout;
-    int type = lua_type(L, 2);
-    if (type != LUA_TSTRING && type != LUA_TTABLE && type != LUA_TNUMBER) {
-        throw(L, "write: data must be a string, a number or an array of these, got %s", luaL_typename(L, 2));
-    }
     op_check_timeout(L, o, 3);
 }
 
 /* In place of an answer. */
 enum {
+    BAD_DATA = UV_EAI_FAMILY,    /* it is nothing that can be written */
     BAD_PIECE = UV_EAI_BADHINTS, /* one is no string, or lacks */
     CHANGED = UV_EAI_BADFLAGS,   /* the data was, while it was written */
 };
@@ -52,7 +53,7 @@ static int end_write(lua_State *L, io *stream) {
     return 1;
 }
 
-static int write_bytes(lua_State *L, op *o, const char *bytes, size_t size) {
+OP_HOT int write_bytes(lua_State *L, op *o, const char *bytes, size_t size) {
     io *stream = o->io;
     size_t burst = stream->written + WRITE_BURST;
     while (stream->written < size) {
@@ -180,26 +181,25 @@ static int write_pieces(lua_State *L, op *o) {
     return end_write(L, stream);
 }
 
+/* The pieces of an array are looked at when its turn has come. */
 static int attempt_write(lua_State *L, op *o) {
+    int type = lua_type(L, 2);
+    if (!is_data(type)) {
+        return BAD_DATA;
+    }
     if (o->io->broken) {
         return UV_EPIPE;
     }
     if (!writes(o) && !stream_begin_write(o->io, o->task)) {
         return UV_EAGAIN;
     }
+    if (type == LUA_TTABLE) {
+        return write_pieces(L, o);
+    }
     size_t size;
     char number[PIECE_NUMBER];
-    switch (lua_type(L, 2)) {
-    case LUA_TSTRING: {
-        const char *bytes = lua_tolstring(L, 2, &size);
-        return write_bytes(L, o, bytes, size);
-    }
-    case LUA_TTABLE: return write_pieces(L, o);
-    default: {
-        const char *text = piece_text(L, 2, number, &size);
-        return write_bytes(L, o, text, size);
-    }
-    }
+    const char *bytes = type == LUA_TSTRING ? lua_tolstring(L, 2, &size) : piece_text(L, 2, number, &size);
+    return write_bytes(L, o, bytes, size);
 }
 
 static int park_writer(lua_State *L, op *o) {
@@ -220,6 +220,9 @@ static void leave_writer(lua_State *L, op *o) {
 }
 
 static int push_write_failure(lua_State *L, int code) {
+    if (!is_data(lua_type(L, 2))) { /* also where the stream is closed */
+        return throw(L, "write: data must be a string, a number or an array of these, got %s", luaL_typename(L, 2));
+    }
     switch (code) {
     case BAD_PIECE: return pieces_throw(L, 2, "write", "");
     case CHANGED: return throw(L, "write: the data was changed while it was written");

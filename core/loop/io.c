@@ -210,7 +210,8 @@ static list *waiters_of(io *o, int direction) {
 }
 
 int io_wait(io *o, task *t, int direction, const char *waits_for, uint64_t deadline_ms, bool first) {
-    int status = io_watch(o, direction == UV_READABLE ? o->read_waits : o->write_waits);
+    int events = direction == UV_READABLE ? o->read_waits : o->write_waits;
+    int status = events & ~o->armed ? io_watch(o, events) : 0;
     if (status < 0) {
         return status;
     }

@@ -25,11 +25,14 @@ int task_new(executor *ex, task **out) {
         wheel_timer_init(&t->timer.wheel);
         t->timer.expired = on_expired;
     }
+    t->state = TASK_ENDED; /* until task_start */
     t->wake = WAKE_NONE;
-    t->raises = 0;
     t->resumes = 0;
     t->coop.stamp = ex->stamp;
-    t->started = t->cancelled = t->cancel_requested = t->has_cancellation = t->has_traceback = t->daemon = false;
+    t->started = t->cancelled = false;
+    t->expiry = WAKE_NONE;
+    t->raises = 0;
+    t->cancel_requested = t->keepalive = t->selecting = t->daemon = t->has_cancellation = t->has_traceback = false;
     return 0;
 }
 
@@ -126,7 +129,9 @@ void task_cancel(task *t) {
 
 void task_end(task *t) {
     t->state = TASK_ENDED;
-    t->executor->daemons -= t->daemon;
+    if (t->daemon) {
+        t->executor->daemons--;
+    }
     while (t->scope) { /* it was given up inside of them */
         scope_cancel(t->scope, "its task was given up");
         scope_leave(t->scope);

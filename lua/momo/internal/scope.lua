@@ -11,13 +11,15 @@ local native = require("momo.internal.core").native
 local task = require "momo.internal.task"
 
 local traceback_capture, rethrow = native.traceback_capture, native.rethrow
-local scope_enter, scope_leave = native.scope_enter, native.scope_leave
+local scope_enter, scope_leave, scope_spawn = native.scope_enter, native.scope_leave, native.scope_spawn
 local is_cancelled, Cancelled = task.is_cancelled, task.Cancelled
 
 ---A scope, as `momo.scope` gives it to its function: it ends when every task that was spawned in it has ended.
 ---@class momo.Scope
-local Scope = { __name = "momo.Scope", cancelled = false, ended = false, left = false, deferred = false,
-  limit = false }
+local Scope = {
+  __name = "momo.Scope", cancelled = false, ended = false, left = false, deferred = false,
+  guarded = false, -- it has a limit, or has ended: a spawn looks before
+}
 Scope.__index = Scope
 
 local M = {}
@@ -45,6 +47,17 @@ local function leave(raw)
   return mine, expired, interrupted
 end
 
+-- Until a guarded scope may have one more child; its raw scope may serve another one once it has ended.
+local function await_place(scope, fn)
+  if not scope.ended then
+    check.argument(type(fn) == "function", "spawn: argument 1 must be a function", fn)
+    while native.scope_place(scope.raw) do end
+  end
+  if scope.ended then
+    check.fail("spawn: the scope has ended")
+  end
+end
+
 ---Spawns a task that the scope waits for. Its failure cancels the scope's other work, and is raised by the scope.
 ---Waits for a place, if the scope has a limit; those who wait are served in turn. Throws when the scope has ended.
 ---@async if the scope has a limit
@@ -55,14 +68,10 @@ function Scope:spawn(fn, ...)
   if getmetatable(self) ~= Scope then
     check.self(self, Scope, "scope", "spawn")
   end
-  if self.limit and not self.ended then
-    check.argument(type(fn) == "function", "spawn: argument 1 must be a function", fn)
-    while native.scope_place(self.raw) do end
+  if self.guarded then
+    await_place(self, fn)
   end
-  if self.ended then
-    check.fail("spawn: the scope has ended")
-  end
-  return native.scope_spawn(self.raw, fn, ...)
+  return scope_spawn(self.raw, fn, ...)
 end
 
 ---Cancels the children, and what the scope's function is doing. The scope then returns nil, "ECANCELED: reason",
@@ -135,7 +144,7 @@ local function conclude(scope, ok, ...)
     native.scope_cancel(raw, is_cancelled(err) and err or setmetatable({ reason = "the scope failed" }, Cancelled))
   end
   while native.scope_wait(raw) do end
-  scope.ended = true
+  scope.ended, scope.guarded = true, true
   local defer_failed, defer_err = run_deferred(scope)
   local child, failure = native.scope_failure(raw)
   scope.left = true
@@ -165,7 +174,7 @@ local function scope_with(options, fn, ...)
   check.argument(limit == nil or (check.is_whole(limit) and limit >= 1 and limit < 2 ^ 31),
     "scope: option limit must be a whole number from 1", limit)
   native.check_cancelled()
-  local scope = setmetatable({ raw = enter(nil), limit = limit or false }, Scope)
+  local scope = setmetatable({ raw = enter(nil), guarded = limit ~= nil }, Scope)
   if limit then
     native.scope_limit(scope.raw, limit)
   end

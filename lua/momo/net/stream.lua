@@ -3,6 +3,7 @@
 ---What fails returns nil, "CODE: text", "CODE" with libuv's names; a wrong argument throws. A timeout is in seconds.
 
 local check = require "momo.internal.check"
+local check_self = check.self
 local core = require "momo.internal.core"
 local names = require "momo.internal.names"
 local socket = require "momo.net.socket"
@@ -32,7 +33,7 @@ socket.extend(Stream, "stream")
 ---@return string? err
 ---@return string? code
 function Stream:read(max, timeout)
-  check.self(self, Stream, "stream", "read")
+  check_self(self, Stream, "stream", "read")
   local again, bytes, err, code
   repeat again, bytes, err, code = read(self, max, timeout) until not again
   if bytes then
@@ -52,7 +53,7 @@ end
 ---@return string? err
 ---@return string? code
 function Stream:read_exact(n, timeout)
-  check.self(self, Stream, "stream", "read_exact")
+  check_self(self, Stream, "stream", "read_exact")
   local again, bytes, err, code
   repeat again, bytes, err, code = read_exact(self, n, timeout) until not again
   if bytes then
@@ -73,7 +74,7 @@ end
 ---@return string? err
 ---@return string? code
 function Stream:read_until(delim, max, timeout)
-  check.self(self, Stream, "stream", "read_until")
+  check_self(self, Stream, "stream", "read_until")
   local again, bytes, err, code
   repeat again, bytes, err, code = read_until(self, delim, max, timeout) until not again
   if bytes then
@@ -93,7 +94,7 @@ end
 ---@return string? err
 ---@return string? code
 function Stream:peek(min, timeout)
-  check.self(self, Stream, "stream", "peek")
+  check_self(self, Stream, "stream", "peek")
   local again, bytes, err, code
   repeat again, bytes, err, code = peek(self, min, false, timeout) until not again
   if bytes then
@@ -116,7 +117,7 @@ local length = core.new "size_t[1]"
 ---@return integer|string length or the error
 ---@return string? code
 function Stream:peek_ptr(min, timeout)
-  check.self(self, Stream, "stream", "peek_ptr")
+  check_self(self, Stream, "stream", "peek_ptr")
   local again, unread, err, code
   repeat again, unread, err, code = peek(self, min, true, timeout) until not again
   if unread then
@@ -133,7 +134,7 @@ end
 ---@return string? err
 ---@return string? code
 function Stream:consume(n)
-  check.self(self, Stream, "stream", "consume")
+  check_self(self, Stream, "stream", "consume")
   check.argument(check.is_whole(n) and n >= 0 and n < 2 ^ 31, "consume: n must be a whole number from 0", n)
   local ok, err, code = core.status(C.momo_consume(executor, self, n))
   if code == "EBUSY" and take_back(self) then
@@ -151,7 +152,7 @@ end
 ---@param max integer? bytes of a line; 64 KiB
 ---@return fun(): string? next for the `for` loop
 function Stream:lines(max)
-  check.self(self, Stream, "stream", "lines")
+  check_self(self, Stream, "stream", "lines")
   check.argument(max == nil or (check.is_whole(max) and max >= 1 and max < 2 ^ 31),
     "lines: max must be a whole number from 1", max)
   return function()
@@ -176,7 +177,7 @@ end
 ---@return string? err
 ---@return string? code
 function Stream:write(data, timeout)
-  check.self(self, Stream, "stream", "write")
+  check_self(self, Stream, "stream", "write")
   local again, bytes, err, code
   repeat again, bytes, err, code = write(self, data, timeout) until not again
   if bytes then
@@ -199,7 +200,7 @@ end
 ---@return string? err
 ---@return string? code
 function Stream:write_some(data, first, timeout)
-  check.self(self, Stream, "stream", "write_some")
+  check_self(self, Stream, "stream", "write_some")
   local again, bytes, err, code
   repeat again, bytes, err, code = write_some(self, data, first, timeout) until not again
   if bytes then
@@ -215,7 +216,7 @@ end
 ---@return string? err
 ---@return string? code
 function Stream:tls()
-  check.self(self, Stream, "stream", "tls")
+  check_self(self, Stream, "stream", "tls")
   return require("momo.tls.facts").connection(self) -- which other streams need not load
 end
 
@@ -227,7 +228,7 @@ end
 ---@return string? err
 ---@return string? code
 function Stream:set_timeout(seconds)
-  check.self(self, Stream, "stream", "set_timeout")
+  check_self(self, Stream, "stream", "set_timeout")
   check.argument(seconds == nil or (type(seconds) == "number" and seconds >= 0),
     "set_timeout: argument 1 must be a number of seconds, 0 or more, or nil", seconds)
   return core.status(C.momo_set_timeout(executor, self, seconds or -1))
@@ -240,7 +241,7 @@ end
 ---@return string? err
 ---@return string? code
 function Stream:shutdown()
-  check.self(self, Stream, "stream", "shutdown")
+  check_self(self, Stream, "stream", "shutdown")
   return core.status(C.momo_shutdown(executor, self))
 end
 
@@ -251,7 +252,7 @@ end
 ---@return string? err
 ---@return string? code
 function Stream:peer_addr()
-  check.self(self, Stream, "stream", "peer_addr")
+  check_self(self, Stream, "stream", "peer_addr")
   return socket.address(C.momo_peer_address, self)
 end
 
@@ -263,7 +264,7 @@ end
 ---@return string? err
 ---@return string? code
 function Stream:into_fd()
-  check.self(self, Stream, "stream", "into_fd")
+  check_self(self, Stream, "stream", "into_fd")
   local fd = C.momo_give_away(executor, self)
   if fd < 0 then
     return core.failure(fd)
@@ -279,7 +280,7 @@ end
 ---@return string? err
 ---@return string? code
 function Stream:set_nodelay(on)
-  check.self(self, Stream, "stream", "set_nodelay")
+  check_self(self, Stream, "stream", "set_nodelay")
   check.argument(type(on) == "boolean", "set_nodelay: argument 1 must be a boolean", on)
   return socket.set(self, "tcp_nodelay", on)
 end
@@ -292,7 +293,7 @@ end
 ---@return string? err
 ---@return string? code
 function Stream:set_keepalive(seconds)
-  check.self(self, Stream, "stream", "set_keepalive")
+  check_self(self, Stream, "stream", "set_keepalive")
   check.argument(seconds == false or (check.is_whole(seconds) and seconds >= 1 and seconds <= 32767),
     "set_keepalive: argument 1 must be a whole number of seconds from 1, or false", seconds)
   local ok, err, code = socket.set(self, "so_keepalive", seconds ~= false)
