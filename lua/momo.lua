@@ -34,40 +34,6 @@ local M = {
   _VERSION = "momo " .. core.string(core.C.momo_version()),
 }
 
-local counted = core.new "momo_metrics"
-
----@class momo.Metrics
----@field tasks integer tasks that have not ended
----@field ready integer those of them that wait for their turn
----@field spawned integer tasks that there have been
----@field timers integer deadlines that are set
----@field handles integer streams, listeners and sockets that are open
----@field threads integer threads that it started and that run
----@field polls integer looks at the system
----@field resumes integer switches to a task
----@field stale_events integer events that came after their descriptor's close, and were dropped
----@field collected integer objects that nobody closed, closed by the garbage collector
----@field tls_failures integer handshakes of `net.serve` that have failed
-
----What this thread's executor counts.
----@return momo.Metrics metrics
-function M.metrics()
-  core.C.momo_get_metrics(core.executor, counted)
-  return {
-    tasks = tonumber(counted.tasks),
-    ready = tonumber(counted.ready),
-    spawned = tonumber(counted.spawned),
-    timers = tonumber(counted.timers),
-    handles = tonumber(counted.handles),
-    threads = tonumber(counted.threads),
-    polls = tonumber(counted.polls),
-    resumes = tonumber(counted.resumes),
-    stale_events = tonumber(counted.stale_events),
-    collected = tonumber(counted.collected),
-    tls_failures = require("momo.net.serve").tls_failures,
-  }
-end
-
 -- Assigned where they are loaded, for those who read types off the source.
 return names.module(M, "momo", {
   sync = function()
@@ -101,6 +67,10 @@ return names.module(M, "momo", {
   log = function()
     M.log = require "momo.log"
     return M.log
+  end,
+  metrics = function()
+    M.metrics = require "momo.metrics"
+    return M.metrics
   end,
   profile = function()
     M.profile = require "momo.profile"

@@ -95,6 +95,7 @@ static int http_patience(lua_State *L) {
 static int push_request(lua_State *L, io *o, const http_head *h) {
     luaL_checkstack(L, 10, "too many values");
     const char *bytes = take_bytes(L, o, h->size);
+    o->executor->counters.requests++;
     lua_pushinteger(L, flags_of(h));
     push_body(L, h);
     lua_pushlstring(L, bytes + h->method.at, h->method.length);

@@ -35,6 +35,10 @@ static int check_status(lua_State *L, int index, const char *operation, int leas
     return (int)status;
 }
 
+static void count(lua_State *L, int status) {
+    runtime_of_task(L)->executor.counters.responses[status / 100 - 1]++;
+}
+
 /* The head of a response, but for what it says about its body. Its headers are those at this index, and those at the next one
  * that it does not name. */
 static void append_response(lua_State *L, http_build *b, int status, unsigned flags, int headers) {
@@ -158,6 +162,7 @@ static int http_send(lua_State *L) {
     const int status = check_status(L, 3, "send", 200);
     const body content = body_at(L, 6);
     http_build *b = http_build_begin(L, "send");
+    count(L, status);
     append_response(L, b, status, flags, 4);
     bool follows = append_framing(L, b, status, flags, &content);
     if (follows && content.size <= SMALL) {
@@ -175,6 +180,7 @@ static int http_start(lua_State *L) {
     const unsigned flags = (unsigned)lua_tointeger(L, 1);
     const int status = check_status(L, 2, "start", flags & INTERIM ? 100 : 200);
     http_build *b = http_build_begin(L, "start");
+    count(L, status);
     append_response(L, b, status, flags, 3);
     bool bodiless = is_bodiless(status);
     if (b->length >= 0 && (!bodiless || status == 304)) {

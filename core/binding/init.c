@@ -10,6 +10,7 @@
 #include "binding/holder.h"
 #include "binding/inside.h"
 #include "binding/runtime.h"
+#include "binding/snapshot.h"
 #include "ffi/header.h"
 #include "loop/signals.h"
 
@@ -22,6 +23,7 @@
     _(inside)         \
     _(log)            \
     _(profile)        \
+    _(snapshot)       \
     _(handle)         \
     _(join)           \
     _(traceback)      \
@@ -154,6 +156,7 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     ex->user = rt;
     holder_init(rt);
     inside_init(rt);
+    snapshots_init(rt);
     list_init(&rt->reports.link);
     for (int up = UP_RUNTIME + 1; up <= UP_COUNT; up++) {
         lua_newtable(L);

@@ -12,38 +12,43 @@
 
 #include "loop/watchdog.h"
 
-/* -> the tasks of the state as text. Called protected. */
+/* (module) -> what its function `text` returns. Called protected. */
 static int make_text(lua_State *L) {
     lua_getglobal(L, "require");
-    lua_pushliteral(L, "momo.internal.tree");
+    lua_insert(L, 1);
     lua_call(L, 1, 1);
     lua_getfield(L, -1, "text");
     lua_call(L, 0, 1);
     return 1;
 }
 
-/* Between two resumes, on run's own stack. */
-static char *make_dump(executor *ex) {
+/* A copy with a newline behind it. NULL: out of memory. */
+static char *copy_of(const char *before, const char *text) {
+    size_t at = strlen(before), size = strlen(text);
+    char *copy = malloc(at + size + 2);
+    if (copy) {
+        memcpy(copy, before, at);
+        memcpy(copy + at, text, size);
+        memcpy(copy + at + size, "\n", 2);
+    }
+    return copy;
+}
+
+char *inside_text(executor *ex, const char *module_name, const char *on_failure) {
     lua_State *L = ((runtime *)ex->user)->L;
     if (!L || !lua_checkstack(L, LUA_MINSTACK)) {
         return NULL;
     }
     lua_pushcfunction(L, make_text);
-    bool ok = lua_pcall(L, 0, 1, 0) == 0;
-    const char *text = error_text(L);
-    size_t size = strlen(text);
-    char *copy = malloc(size + 64);
-    if (copy) {
-        static const char failed[] = "momo: a thread's tasks can't be told: ";
-        size_t at = 0;
-        if (!ok) {
-            memcpy(copy, failed, at = sizeof failed - 1);
-        }
-        memcpy(copy + at, text, size);
-        memcpy(copy + at + size, "\n", 2);
-    }
+    lua_pushstring(L, module_name);
+    bool ok = lua_pcall(L, 1, 1, 0) == 0;
+    char *copy = ok || on_failure ? copy_of(ok ? "" : on_failure, error_text(L)) : NULL;
     lua_pop(L, 1);
     return copy;
+}
+
+static char *make_dump(executor *ex) {
+    return inside_text(ex, "momo.internal.tree", "momo: a thread's tasks can't be told: ");
 }
 
 void inside_init(runtime *rt) {

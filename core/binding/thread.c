@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "binding/snapshot.h"
 #include "binding/state.h"
 #include "binding/op.h"
 #include "binding/value.h"
@@ -103,6 +104,7 @@ static void run_child(thread *base) {
         if (lua_cpcall(L, child_protected, t) != 0) {
             t->failed = true;
         }
+        snapshots_retire_state(L);
         lua_close(L);
     }
     value_free(&t->input); /* a state that could not even take them leaves nobody waiting */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The FFI API of an executor: its clock, what it counts, and how it is stopped.
+ * The FFI API of an executor: its clock, and how it is stopped.
  */
 #include "loop/signals.h"
 
@@ -14,29 +14,6 @@ double momo_now(const momo_executor *ex) {
 
 double momo_wall(const momo_executor *ex) {
     return ex->clock.virtual ? ex->clock.wall + momo_now(ex) : executor_wall();
-}
-
-static uint64_t length(const list *head) {
-    uint64_t n = 0;
-    for (const list *node = head->next; node != head; node = node->next) {
-        n++;
-    }
-    return n;
-}
-
-void momo_get_metrics(const momo_executor *ex, momo_metrics *m) {
-    *m = (momo_metrics){
-        .tasks = ex->tasks.live,
-        .ready = length(&ex->ready),
-        .spawned = ex->counters.spawned,
-        .timers = ex->wheel.count,
-        .handles = ex->ios.live,
-        .threads = ex->threads.count,
-        .polls = ex->counters.polls,
-        .resumes = ex->counters.resumes,
-        .stale_events = ex->counters.stale_events,
-        .collected = ex->counters.collected,
-    };
 }
 
 int momo_draining(const momo_executor *ex) {

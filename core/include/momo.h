@@ -24,18 +24,44 @@ typedef struct momo_token {
 /* Tasks that wait until another one wakes them. */
 typedef struct momo_queue momo_queue;
 
+/* Durations: how many there were up to MOMO_BUCKET_NS, to twice that, and so on; the last bucket has the rest. */
+enum { MOMO_BUCKETS = 25, MOMO_BUCKET_NS = 1024 };
+typedef struct momo_histogram {
+    uint64_t sum_ns;
+    uint64_t buckets[MOMO_BUCKETS];
+} momo_histogram;
+
+enum { MOMO_STATUS_CLASSES = 5 };
+enum momo_handle_kind { MOMO_TCP, MOMO_UNIX, MOMO_DATAGRAM, MOMO_LISTENER, MOMO_OTHER_HANDLE, MOMO_HANDLE_KINDS };
+
 typedef struct momo_metrics {
-    uint64_t tasks;        /* that have not ended */
-    uint64_t ready;        /* of these, waiting for their turn */
-    uint64_t spawned;      /* tasks since the executor began */
-    uint64_t timers;       /* pending deadlines */
-    uint64_t handles;      /* open streams and listeners */
-    uint64_t threads;      /* started by this executor, that have not ended */
-    uint64_t polls;        /* times the operating system was asked for events */
-    uint64_t resumes;      /* times a task was run */
-    uint64_t stale_events; /* events that came after their socket's close, and were dropped */
-    uint64_t collected;    /* streams and listeners that nobody closed, closed by the garbage collector */
+    uint64_t tasks;                    /* that have not ended */
+    uint64_t ready;                    /* of these, waiting for their turn */
+    uint64_t spawned;                  /* tasks since the executor began */
+    uint64_t timers;                   /* pending deadlines */
+    uint64_t handles;                  /* open streams and listeners */
+    uint64_t threads;                  /* started by this executor, that have not ended */
+    uint64_t polls;                    /* times the operating system was asked for events */
+    uint64_t resumes;                  /* times a task was run */
+    uint64_t stale_events;             /* events that came after their socket's close, and were dropped */
+    uint64_t collected;                /* streams and listeners that nobody closed, closed by the garbage collector */
+    uint64_t kinds[MOMO_HANDLE_KINDS]; /* of the handles */
+    uint64_t bytes_in, bytes_out;      /* of descriptors, but for files on a disk */
+    uint64_t accepts, accept_failures;
+    uint64_t handshakes, handshake_failures; /* of TLS */
+    uint64_t requests;                       /* heads of HTTP requests that servers have got, */
+    uint64_t responses[MOMO_STATUS_CLASSES]; /* and their answers, by the first digit of the status */
+    uint64_t channels, messages; /* receivers of channels between threads; what they have not received yet */
+    momo_histogram turns;        /* how long tasks ran between two looks at the system */
+    momo_histogram delays;       /* how long a task that was ready waited until it had run */
 } momo_metrics;
+
+/* Threads for calls that block. */
+typedef struct momo_pool_metrics {
+    const char *name;
+    uint32_t threads, idle; /* in all; those without a job */
+    uint32_t queued;        /* jobs that wait for a thread */
+} momo_pool_metrics;
 
 const char *momo_version(void);
 const char *momo_error_name(int code);
@@ -45,6 +71,8 @@ const char *momo_error_text(int code);
 double momo_now(const momo_executor *executor);
 double momo_wall(const momo_executor *executor);
 void momo_get_metrics(const momo_executor *executor, momo_metrics *metrics);
+/* Of the executor's i-th pool, from 0: 1; 0: it has no more. */
+int momo_get_pool_metrics(const momo_executor *executor, int i, momo_pool_metrics *metrics);
 
 /* Cancels every task, those yet to be spawned too, and stops the threads that this executor started. */
 void momo_stop(momo_executor *executor);

@@ -18,6 +18,7 @@
 #include "loop/pool.h"
 #include "loop/scope.h"
 #include "loop/task.h"
+#include "loop/turn.h"
 
 /* A poll that nothing but a signal or another thread could use is made once in so many windows. */
 enum { IDLE_WINDOWS = 16 };
@@ -112,6 +113,7 @@ int executor_init(executor *ex) {
     list_init(&ex->signals.waiters);
     list_init(&ex->holder.link);
     dump_init(&ex->dump);
+    snapshot_init(&ex->snapshot);
     slab_init(&ex->tasks, sizeof(task));
     slab_init(&ex->ios, sizeof(io));
     wheel_init(&ex->wheel, executor_now_ms(ex));
@@ -135,6 +137,7 @@ void executor_deinit(executor *ex) {
     if (ex->running) { /* os.exit(code, true) in a task: other threads must not ask what is being taken down */
         holder_leave(ex);
     }
+    snapshot_deinit(ex);
     end_tasks(ex);
     while (!list_empty(&ex->io_open)) {
         io_close(list_entry(list_first(&ex->io_open), io, open));
@@ -205,14 +208,16 @@ static bool run_window(executor *ex) {
     uint64_t begin_ns = uv_hrtime(), elapsed_ns = 0;
     unsigned done = 0;
     executor_stamp(ex, begin_ns / EXECUTOR_NS_PER_MS);
+    turn_begin(ex, begin_ns);
     while (done < ex->window && !list_empty(&ex->ready) && elapsed_ns <= EXECUTOR_WINDOW_NS) {
         unsigned left = ex->window - done;
         done += resume_some(ex, left < CLOCK_RESUMES ? left : CLOCK_RESUMES);
         uint64_t now_ns = uv_hrtime();
         executor_stamp(ex, now_ns / EXECUTOR_NS_PER_MS);
+        turn_look(ex, now_ns);
         elapsed_ns = now_ns - begin_ns;
     }
-    ex->counters.resumes += done;
+    turn_end(ex, done, elapsed_ns);
     if (elapsed_ns <= EXECUTOR_WINDOW_NS) {
         ex->window = 2 * ex->window < EXECUTOR_WINDOW ? 2 * ex->window : EXECUTOR_WINDOW;
         return false;
@@ -319,6 +324,7 @@ bool executor_run(executor *ex) {
         holder_leave(outer);
     }
     holder_enter(ex);
+    snapshot_enter(ex);
     ex->window = FIRST_WINDOW;
     for (;;) {
         heavy_turn(ex);
@@ -349,6 +355,7 @@ bool executor_run(executor *ex) {
             break;
         }
     }
+    snapshot_leave(ex);
     holder_leave(ex);
     if (outer) {
         holder_enter(outer);

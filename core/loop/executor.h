@@ -23,6 +23,7 @@
 #include "loop/holder.h"
 #include "loop/inbox.h"
 #include "loop/poller.h"
+#include "loop/snapshot.h"
 #include "loop/stall.h"
 #include "base/list.h"
 #include "base/slab.h"
@@ -124,8 +125,16 @@ struct momo_executor {
     } clock;
 
     struct {
-        uint64_t spawned, resumes, polls, stale_events, collected; /* as momo_metrics has them */
-    } counters;
+        uint64_t spawned, resumes, polls, stale_events, collected, bytes_in, bytes_out, accepts, accept_failures,
+            handshakes, handshake_failures, requests, responses[MOMO_STATUS_CLASSES];
+        momo_histogram turns, delays;
+    } counters; /* as momo_metrics has them */
+
+    struct {
+        const struct task *watched;   /* the one whose turn is waited for, or NULL; */
+        uint32_t generation, resumes; /* its own, before that; */
+        uint64_t since_ns;
+    } turn; /* turn.h */
 
     struct {
         char *bytes;       /* where reads land: what is not written to costs no memory */
@@ -142,6 +151,7 @@ struct momo_executor {
     holder holder;      /* what they can learn of it while it is in a task */
     dump dump;          /* what somebody outside asks of it */
     stall stall;        /* who holds its thread for long */
+    snapshot snapshot;  /* what it counts, for others */
     list dirty;         /* dirty_entry: what its tasks have written for other threads since the last flush */
     list ends;          /* of channels between threads */
     cpu_set_t cpus;     /* that the process may use; a pinned thread's own set is smaller */

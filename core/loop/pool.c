@@ -222,6 +222,14 @@ static void leave(pool *p) {
     }
 }
 
+void pool_count(pool *p, unsigned *threads, unsigned *idle, unsigned *queued) {
+    pthread_mutex_lock(&p->lock);
+    *threads = p->threads;
+    *idle = p->idle;
+    *queued = p->queued;
+    pthread_mutex_unlock(&p->lock);
+}
+
 void pools_leave(executor *ex) {
     while (ex->pools) {
         pool *p = ex->pools;

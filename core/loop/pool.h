@@ -52,6 +52,8 @@ enum { POOL_THREADS_MAX = 32 };
 
 /* The executor's pool of this kind. NULL: out of memory. */
 pool *pool_of(executor *, const pool_kind *);
+/* The threads that it has, and of these the idle ones; the jobs that wait. */
+void pool_count(pool *, unsigned *threads, unsigned *idle, unsigned *queued);
 /* The executor goes, and leaves its pools. */
 void pools_leave(executor *);
 /* 0; or a negative UV_E*, and the job is as it was: there is no thread for it, or (UV_ENOBUFS) too many wait. */

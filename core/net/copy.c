@@ -94,6 +94,7 @@ ssize_t copy_give(copy *c, io *from, io *to) {
     }
     n = transport_keep_failure(to, layer_write_try(to->layer, to, system_splice(c->pipe[0], NULL, to->fd, c->piped)));
     if (n > 0) {
+        transport_count_out(to, n);
         c->piped -= (size_t)n;
         given(c, (size_t)n);
     } else if (n == UV_EINVAL) {

@@ -101,7 +101,9 @@ int sealed_shake(sealed *s, io *o) {
         sealed_send(s, o, o->layer);
         s->wants_input = status == TLS_INPUT;
         s->done = status == TLS_OPEN;
+        o->executor->counters.handshakes += s->done;
         if (status == TLS_FAILED) {
+            o->executor->counters.handshake_failures++;
             return sealed_fail(s, o);
         }
         if (status == TLS_ANSWER) {

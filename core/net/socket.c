@@ -97,8 +97,10 @@ int socket_accept(io *listener, address *peer) {
                                    SOCK_NONBLOCK | SOCK_CLOEXEC));
     } while (fd == UV_ECONNABORTED); /* a peer that left the queue is nobody's failure */
     if (fd < 0) {
+        listener->executor->counters.accept_failures += fd != UV_EAGAIN;
         return (int)fd;
     }
+    listener->executor->counters.accepts++;
     int status = open_socket(listener->executor, (int)fd, peer->storage.ss_family, &accepted);
     listener->accepted = status < 0 ? 0 : slab_id(&accepted->head);
     return status;

@@ -12,6 +12,12 @@
 
 #include "loop/system.h"
 
+/* Passes n on, which are bytes. */
+static ssize_t count_in(io *o, ssize_t n) {
+    o->executor->counters.bytes_in += (uint64_t)n;
+    return n;
+}
+
 /* ---- sockets ---- */
 
 ssize_t transport_keep_failure(io *o, ssize_t n) {
@@ -33,13 +39,16 @@ ssize_t layer_splice(const layer *l, io *o, int pipe, size_t room) {
         return l->transport->splice(l, o, pipe, room);
     }
     ssize_t n = io_try(o, UV_READABLE, system_splice(o->fd, NULL, pipe, room));
-    return n == 0 ? UV_EOF : transport_keep_failure(o, n);
+    return n > 0 ? count_in(o, n) : n == 0 ? UV_EOF : transport_keep_failure(o, n);
 }
 
 /* A read has returned n. short_of: whether it could have taken more, had there been more. */
 static ssize_t has_read(io *o, ssize_t n, bool short_of) {
-    if (n > 0 && short_of && o->drains) {
-        o->ready &= (uint8_t)~UV_READABLE; /* the next bytes are an event */
+    if (n > 0) {
+        if (short_of && o->drains) {
+            o->ready &= (uint8_t)~UV_READABLE; /* the next bytes are an event */
+        }
+        return count_in(o, n);
     }
     if (n == 0) {
         return o->end_code ? o->end_code : UV_EOF;
@@ -63,16 +72,19 @@ static ssize_t local_read(const layer *l, io *o, char *into, size_t room) {
     return has_read(o, n, (size_t)n < room && !(message.msg_flags & (MSG_CTRUNC | MSG_OOB)));
 }
 
+static ssize_t has_written(io *o, ssize_t n) {
+    return n < 0 ? transport_keep_failure(o, n) : transport_count_out(o, n);
+}
+
 static ssize_t socket_writev(const layer *l, io *o, const struct iovec *pieces, int count) {
     (void)l;
     if (count == 1) {
-        return transport_keep_failure(
+        return has_written(
             o,
             io_try(o, UV_WRITABLE, system_send(o->fd, pieces->iov_base, pieces->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL)));
     }
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count};
-    return transport_keep_failure(o,
-                                  io_try(o, UV_WRITABLE, system_sendmsg(o->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL)));
+    return has_written(o, io_try(o, UV_WRITABLE, system_sendmsg(o->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL)));
 }
 
 static int socket_shutdown(const layer *l, io *o) {
@@ -90,11 +102,11 @@ static bool socket_raw(const io *o) {
 static ssize_t file_read(const layer *l, io *o, char *into, size_t room) {
     (void)l;
     ssize_t n = io_try(o, UV_READABLE, system_read(o->fd, into, room));
-    return n == 0 ? UV_EOF : n;
+    return n > 0 ? count_in(o, n) : n == 0 ? UV_EOF : n;
 }
 
 static ssize_t file_writev(const layer *l, io *o, const struct iovec *pieces, int count) {
-    return layer_write_try(l, o, system_writev(o->fd, pieces, count));
+    return transport_count_out(o, layer_write_try(l, o, system_writev(o->fd, pieces, count)));
 }
 
 /* A pipe has no other end to keep. */
@@ -138,14 +150,15 @@ static int look(const io *o, short direction) {
 static ssize_t shared_read(const layer *l, io *o, char *into, size_t room) {
     (void)l;
     ssize_t n = io_try(o, UV_READABLE, look(o, POLLIN) < 0 ? -1 : system_read(o->fd, into, room));
-    return n == 0 ? UV_EOF : n;
+    return n > 0 ? count_in(o, n) : n == 0 ? UV_EOF : n;
 }
 
 /* A pipe that poll(2) calls writable takes PIPE_BUF bytes without blocking. */
 static ssize_t shared_writev(const layer *l, io *o, const struct iovec *pieces, int count) {
     (void)count;
     size_t size = pieces->iov_len < PIPE_BUF ? pieces->iov_len : PIPE_BUF;
-    return layer_write_try(l, o, look(o, POLLOUT) < 0 ? -1 : system_write(o->fd, pieces->iov_base, size));
+    return transport_count_out(
+        o, layer_write_try(l, o, look(o, POLLOUT) < 0 ? -1 : system_write(o->fd, pieces->iov_base, size)));
 }
 
 static const transport socket_transport = {

@@ -62,6 +62,12 @@ extern const layer
  * place of an end, behind the bytes that came before. n: what a system call on the socket has returned, passed through. */
 ssize_t transport_keep_failure(io *, ssize_t n);
 
+/* The descriptor has taken n bytes, or n says why not. */
+static inline ssize_t transport_count_out(io *o, ssize_t n) {
+    o->executor->counters.bytes_out += n > 0 ? (uint64_t)n : 0;
+    return n;
+}
+
 /* io_try of a write by a call that knows no MSG_NOSIGNAL, by the layer that is the descriptor's (signals.h). */
 #define layer_write_try(l, o, call)                              \
     ({                                                           \

@@ -52,11 +52,16 @@ static void spill(io *o) {
     o->end = o->capacity = end;
 }
 
+static const io_hooks hooks = {.spill = spill};
+
 void udp_init(io *o) {
-    static const io_hooks hooks = {.spill = spill};
     o->hooks = &hooks;
     o->in_turn = true;
     o->told = 0;
+}
+
+bool udp_is(const io *o) {
+    return o->hooks == &hooks;
 }
 
 int udp_take_over(executor *ex, int fd, int status, io **out) {
@@ -150,6 +155,7 @@ static int receive_some(io *o) {
         datagram *d = at(o, (size_t)i * EXECUTOR_DATAGRAM);
         d->next = (size_t)(i + 1) * EXECUTOR_DATAGRAM;
         d->size = messages[i].msg_len;
+        o->executor->counters.bytes_in += d->size;
         d->cut = messages[i].msg_hdr.msg_flags & MSG_TRUNC;
         d->from.length = messages[i].msg_hdr.msg_namelen;
     }
@@ -185,10 +191,14 @@ int udp_send(io *o, const void *bytes, size_t size, const address *to) {
     }
     const struct sockaddr *name = to ? (const struct sockaddr *)&to->storage : NULL;
     ssize_t n = io_try(o, UV_WRITABLE, system_sendto(o->fd, bytes, size, MSG_NOSIGNAL, name, to ? to->length : 0));
-    if (n < 0 && is_earlier((int)n, to)) {
+    if (n >= 0) {
+        o->executor->counters.bytes_out += (uint64_t)n;
+        return 0;
+    }
+    if (is_earlier((int)n, to)) {
         o->end_code = (int)n;
         o->told = who_runs(o);
         io_wake_first(o, UV_READABLE);
     }
-    return n < 0 ? (int)n : 0;
+    return (int)n;
 }

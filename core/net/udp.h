@@ -24,6 +24,8 @@ typedef struct datagram {
 } datagram;
 
 void udp_init(io *);
+/* Whether it was made one. */
+bool udp_is(const io *);
 /* Takes over a descriptor that was opened, or failed to be set up with this status: then it is closed. */
 int udp_take_over(executor *, int fd, int status, io **);
 /* A socket that is bound to the address. */

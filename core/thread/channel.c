@@ -222,6 +222,19 @@ void channel_drop_keepalives(executor *ex) {
     }
 }
 
+void channel_count(const executor *ex, uint64_t *channels, uint64_t *messages) {
+    *channels = *messages = 0;
+    for (const list *node = ex->ends.next; node != &ex->ends; node = node->next) {
+        const channel_end *end = list_entry(node, channel_end, own);
+        if (!end->sends) {
+            channel *c = end->channel;
+            long taken = c->capacity - atomic_load_explicit(&c->credits, memory_order_relaxed) - c->freed;
+            *channels += 1;
+            *messages += taken > 0 ? (uint64_t)taken : 0;
+        }
+    }
+}
+
 void channel_depart(channel_end *end) {
     leave(end);
 }

@@ -93,6 +93,8 @@ void channel_close_all(executor *);
 /* A task is parked to wait for an end of this executor's: for something from outside, where another thread may have the
  * other ends. */
 void channel_keep_alive(task *);
+/* The receivers that the executor has, and the messages that they have not received yet. */
+void channel_count(const executor *, uint64_t *channels, uint64_t *messages);
 /* The executor's last thread has ended: if nobody else can have the other ends, its tasks that wait for ends wait for each
  * other, and no longer for something from outside. */
 void channel_drop_keepalives(executor *);

@@ -247,9 +247,16 @@ function M.collect(root)
   end
   table.sort(modules)
   for _, name in ipairs(modules) do
-    local page = new_page(name, false)
+    local page, module = new_page(name, false), load_module(name)
     page.text = index.files[name].text
-    for key, value in pairs(load_module(name)) do
+    local call = rawget(getmetatable(module) or {}, "__call")
+    if call then -- the module itself is a function, too
+      local short = name:match "[%w_]+$"
+      take(page, short, call)
+      rawset(page.items[#page.items], "path", name)
+      rawset(page.items[#page.items], "name", short)
+    end
+    for key, value in pairs(module) do
       local inner = name .. "." .. tostring(key)
       if type(value) == "function" then
         take(page, key, value)

@@ -361,6 +361,15 @@ end
 rows["recv of a UDP socket"] = receiving "recv"
 rows.recv_from = receiving "recv_from"
 
+rows["metrics.prometheus"] = function()
+  thread.spawn(function()
+    local poll = require "ffi"
+    poll.cdef "int poll(void *, unsigned long, int);"
+    poll.C.poll(nil, 0, 300) -- so that there is somebody to wait for
+  end)
+  return { wait = momo.metrics.prometheus, brief = true }
+end
+
 -- Rows of a channel, within a thread or between threads.
 for kind, channel in pairs { [""] = sync.channel, [" between threads"] = thread.channel } do
   local function receiving_by(wait_of)
