@@ -1,6 +1,7 @@
 -- Momo beside its peers, in one run. `./dev bench` builds all that it needs and calls this.
 --
 -- Usage: run.lua [--rounds N] [NAME]        all parts, or one of them: tasks, channels, ..., or a C bench: wheel, ...
+--        run.lua [--rounds N] compat        what a GET costs a client of Redis on momo.compat, beside LuaSocket
 --        run.lua --check [--update | PATH]  the instructions of the hot paths, against bench/instructions.lua
 --        run.lua --absent                   the Debian packages of the contenders that are not installed
 --
@@ -36,6 +37,11 @@ elseif option == "--absent" then
   os.exit(0)
 elseif option == "--rounds" then
   measure.rounds, option = assert(tonumber(argument), "how many rounds?"), third
+end
+
+if option == "compat" then
+  require "harness.compat"(measure.rounds)
+  os.exit(0)
 end
 
 -- The C benches have a table of their own each: Momo's floors, beside what stands in for them elsewhere.
