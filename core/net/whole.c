@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-#include "net/beneath.h"
 #include "net/file.h"
 
 /* offset: the most bytes. */
@@ -32,17 +32,17 @@ static ssize_t now_load(file_call *c) {
     if (n < 0 || !S_ISREG(c->status.st_mode) || size == 0 || size > FILE_NOW_MAX || size > c->offset) {
         return n < 0 ? n : UV_EAGAIN;
     }
-    int fd = beneath_open(NULL, c->path, true, &c->status);
+    int fd = file_open_now(c->path);
     if (fd < 0) {
         return UV_EAGAIN;
     }
-    n = file_call_reserve(c, (size_t)size + 1); /* one more: a read that finds the end */
+    n = file_call_reserve(c, (size_t)size + 1); /* one more: what was changed meanwhile has another size */
     if (n == 0) {
-        n = file_read_now(fd, c->bytes, (size_t)size + 1, 0);
+        n = preadv2(fd, &(struct iovec){c->bytes, (size_t)size + 1}, 1, 0, RWF_NOWAIT);
     }
     close(fd);
     c->size = n > 0 ? (size_t)n : 0;
-    return n > size ? UV_EAGAIN : n;
+    return n == size || n == UV_ENOMEM ? n : UV_EAGAIN;
 }
 
 static ssize_t sync_folder_of(const char *path) {
