@@ -22,26 +22,29 @@ for kind, pair in pairs(pairs_of) do
       after_each(tcp.check_nothing_left)
 
       -- As many records as the kernel takes without waiting, one more with each round: in one of them it is just full.
-      it("sends close_notify behind what was written", function()
-        tcp.run(function()
-          local records, full = 0, false
-          while not full do
-            local one, other = tls.pair { pair = pair, server = { max_version = version, tickets = 0 } }
-            for i = 1, records do
-              full = not one:write(RECORD, i < records and 10 or 0)
-            end
-            if not full then
+      for _, shuts in ipairs { false, true } do
+        it("sends close_notify behind what was written" .. (shuts and ", also behind a shutdown" or ""), function()
+          tcp.run(function()
+            local records, full = 0, false
+            while not full do
+              local one, other = tls.pair { pair = pair, server = { max_version = version, tickets = 0 } }
+              for i = 1, records do
+                full = not one:write(RECORD, i < records and 10 or 0)
+              end
+              if not full then
+                assert(not shuts or one:shutdown())
+                one:close()
+                assert.is_true(records == 0 or other:read_exact(records * #RECORD) == RECORD:rep(records))
+                tcp.assert_failed("EOF", other:read())
+              end
               one:close()
-              assert.is_true(records == 0 or other:read_exact(records * #RECORD) == RECORD:rep(records))
-              tcp.assert_failed("EOF", other:read())
+              other:close()
+              records = records + 1
             end
-            one:close()
-            other:close()
-            records = records + 1
-          end
-          assert.is_true(records > 4)
+            assert.is_true(records > 4)
+          end)
         end)
-      end)
+      end
     end)
   end
 end
