@@ -35,7 +35,8 @@ static inline void heavy_wait(task *t, const char *waits_for, uint64_t deadline_
 
 /* Before each window, behind those that deadlines and events have woken: if the round is over, the next ones have their turn. */
 static inline void heavy_turn(executor *ex) {
-    if ((ex->heavy.steps || !list_empty(&ex->heavy.waiters)) && ex->counters.resumes >= ex->heavy.round_end) {
+    if ((ex->heavy.steps || !list_empty(&ex->heavy.waiters)) &&
+        (ex->counters.resumes >= ex->heavy.round_end || list_empty(&ex->ready))) {
         for (ex->heavy.steps = 0; ex->heavy.steps < HEAVY_STEPS && !list_empty(&ex->heavy.waiters); ex->heavy.steps++) {
             task_wake(list_entry(list_first(&ex->heavy.waiters), task, place.link), WAKE_READY);
         }
