@@ -46,6 +46,7 @@
     _(udp)            \
     _(signal)         \
     _(process)        \
+    _(succession)     \
     _(fs)             \
     _(notify)         \
     _(watch)          \

@@ -79,13 +79,22 @@ static int dump_on_quit(lua_State *L) {
     return 1;
 }
 
-/* dump_process(pid) -> true | nil, err, code: as dump_on_quit has made that process ready for */
-static int dump_process(lua_State *L) {
-    if (kill((pid_t)lua_tointeger(L, 1), SIGQUIT) < 0) {
+static int send_signal(lua_State *L, int number) {
+    if (kill((pid_t)lua_tointeger(L, 1), number) < 0) {
         return push_failure(L, uv_translate_sys_error(errno));
     }
     lua_pushboolean(L, 1);
     return 1;
+}
+
+/* dump_process(pid) -> true | nil, err, code: as dump_on_quit has made that process ready for */
+static int dump_process(lua_State *L) {
+    return send_signal(L, SIGQUIT);
+}
+
+/* reload_process(pid) -> true | nil, err, code: as succession_on_hangup has */
+static int reload_process(lua_State *L) {
+    return send_signal(L, SIGHUP);
 }
 
 /* pid(): of this process */
@@ -99,6 +108,7 @@ static const function functions[] = {
     {"set_usual_stall", set_usual_stall},
     {"dump_on_quit", dump_on_quit},
     {"dump_process", dump_process},
+    {"reload_process", reload_process},
     {"pid", own_pid},
     {NULL, NULL},
 };

@@ -49,10 +49,10 @@ static int run_cli(lua_State *L) {
     require(L, "momo.native"); /* it has the others embedded */
     require(L, "momo.internal.cli");
     luaL_checkstack(L, argc, "too many arguments");
-    for (int i = 1; i < argc; i++) {
+    for (int i = 0; i < argc; i++) {
         lua_pushstring(L, argv[i]);
     }
-    lua_call(L, argc - 1, 1);
+    lua_call(L, argc, 1);
     return 1;
 }
 

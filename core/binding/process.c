@@ -211,11 +211,24 @@ static bool open_streams(executor *ex, start *s, momo_token **tokens, int *statu
     return *status == 0;
 }
 
-/* process_spawn(words, env or nil, cwd or nil, stdin, stdout, stderr, "session" | "group" | nil, user, group)
+/* The descriptors of the array at an index, kept by it: a userdata with their numbers is pushed. */
+static int *push_descriptors(lua_State *L, int index, size_t *count) {
+    *count = lua_istable(L, index) ? lua_objlen(L, index) : 0;
+    int *fds = lua_newuserdata(L, (*count + 1) * sizeof *fds);
+    for (size_t i = 0; i < *count; i++) {
+        lua_rawgeti(L, index, (int)i + 1);
+        fds[i] = (int)lua_tointeger(L, -1);
+        lua_pop(L, 1);
+    }
+    return fds;
+}
+
+/* process_spawn(words, env or nil, cwd or nil, stdin, stdout, stderr, "session" | "group" | nil, user, group,
+ *   descriptors from 3 on, or nil)
  *   -> child, stdin, stdout, stderr (where there are streams: else false) | nil, err, code */
 static int lua_spawn(lua_State *L) {
     executor *ex = open_executor(L);
-    lua_settop(L, 9);
+    lua_settop(L, 10);
     momo_token *tokens[3];
     handle *h = push_object(L, sizeof *h, &child_metatable); /* all that allocates comes first */
     list_init(&h->ended.waiters);
@@ -225,8 +238,14 @@ static int lua_spawn(lua_State *L) {
         tokens[i] = push_object(L, sizeof *tokens[i], &stream_metatable);
     }
     char **argv = push_strings(L, 1), **envp = lua_istable(L, 2) ? push_strings(L, 2) : NULL;
+    size_t passed_count;
+    int *passed = push_descriptors(L, 10, &passed_count);
     const char *leads = lua_isstring(L, 7) ? lua_tostring(L, 7) : "", *failed = "";
-    start s = {.plan = {.argv = argv, .envp = envp, .cwd = lua_isstring(L, 3) ? lua_tostring(L, 3) : NULL},
+    start s = {.plan = {.argv = argv,
+                        .envp = envp,
+                        .cwd = lua_isstring(L, 3) ? lua_tostring(L, 3) : NULL,
+                        .passed = passed,
+                        .passed_count = passed_count},
                .ends = {{-1, -1, false, NULL}, {-1, -1, false, NULL}, {-1, -1, false, NULL}},
                .terminal = -1};
     enum process_step step = PROCESS_START;
@@ -255,11 +274,11 @@ static int lua_spawn(lua_State *L) {
         child_kill(h->child, SIGKILL);
         return push_failure(L, status);
     }
-    lua_settop(L, 13);
+    lua_settop(L, 14);
     for (int i = 0; i < 3; i++) {
         if (s.ends[i].ours < 0) {
             lua_pushboolean(L, 0);
-            lua_replace(L, 11 + i);
+            lua_replace(L, 12 + i);
         }
     }
     return 4;

@@ -75,21 +75,34 @@ static void close_from(int first) {
     }
 }
 
-/* First out of the way of 0 to 2, then to their places, where they are inherited. */
-static int place_stdio(const process_plan *plan) {
-    int fds[3];
-    for (int i = 0; i < 3; i++) {
-        fds[i] = fcntl(plan->stdio[i], F_DUPFD, 3);
-        if (fds[i] < 0) {
+/* Copies them out of the way of their places. */
+static int lift(int *to, const int *from, int count, int above) {
+    for (int i = 0; i < count; i++) {
+        to[i] = fcntl(from[i], F_DUPFD, above);
+        if (to[i] < 0) {
             return -1;
         }
     }
-    for (int i = 0; i < 3; i++) {
-        if (dup2(fds[i], i) < 0) {
+    return 0;
+}
+
+/* To their places, where they are inherited. */
+static int put(const int *fds, int count, int first) {
+    for (int i = 0; i < count; i++) {
+        if (dup2(fds[i], first + i) < 0) {
             return -1;
         }
     }
-    close_from(3);
+    return 0;
+}
+
+static int place_descriptors(const process_plan *plan) {
+    int stdio[3], count = (int)plan->passed_count, end = 3 + count;
+    if (lift(stdio, plan->stdio, 3, end) < 0 || lift(plan->passed, plan->passed, count, end) < 0 ||
+        put(stdio, 3, 0) < 0 || put(plan->passed, count, 3) < 0) {
+        return -1;
+    }
+    close_from(end);
     return 0;
 }
 
@@ -104,7 +117,7 @@ static void run_child(start *s) {
             s->step = PROCESS_IDENTITY;
             if (become(plan) == 0) {
                 s->step = PROCESS_STDIO;
-                if (place_stdio(plan) == 0) {
+                if (place_descriptors(plan) == 0) {
                     s->step = PROCESS_EXEC;
                     sigemptyset(&none);
                     sigprocmask(SIG_SETMASK, &none, NULL);

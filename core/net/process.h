@@ -25,10 +25,12 @@ enum process_step {
 };
 
 typedef struct process_plan {
-    char *const *argv;     /* ends with NULL; argv[0] is looked for in PATH, unless there is a slash in it */
-    char *const *envp;     /* ends with NULL; or NULL: ours */
-    const char *cwd;       /* or NULL: ours */
-    int stdio[3];          /* what it gets as 0, 1 and 2; they stay the caller's */
+    char *const *argv; /* ends with NULL; argv[0] is looked for in PATH, unless there is a slash in it */
+    char *const *envp; /* ends with NULL; or NULL: ours */
+    const char *cwd;   /* or NULL: ours */
+    int stdio[3];      /* what it gets as 0, 1 and 2; they stay the caller's */
+    int *passed;       /* what it gets as 3, 4, ..., likewise; the array is not as it was afterwards */
+    size_t passed_count;
     bool session;          /* it leads a session of its own, without a terminal */
     bool group;            /* it leads a process group of its own */
     bool terminal;         /* with session: stdio[0] is its controlling terminal */

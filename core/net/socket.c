@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "loop/system.h"
+#include "net/succession.h"
 
 int socket_new(int family, int type) {
     int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -109,7 +110,7 @@ int socket_accept(io *listener, address *peer) {
 /* Closing alone would reset those who are in the queue by then. TCP has no call for it, but a filter: who is not let in tries
  * again a second later, and is refused as soon as the listener is closed. */
 int socket_refuse(io *listener) {
-    if (listener->shared) {
+    if (listener->shared || succession_handed_over()) {
         return UV_EPERM;
     }
     if (get_int(listener->fd, SO_DOMAIN) == AF_UNIX) {

@@ -10,9 +10,20 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "net/succession.h"
+
+static in_port_t port_of(const address *a) {
+    return a->storage.ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)&a->storage)->sin6_port
+                                            : ((const struct sockaddr_in *)&a->storage)->sin_port;
+}
+
 int tcp_listen(executor *ex, const address *a, int backlog, bool reuseport, io **out) {
     *out = NULL;
-    int fd = socket_new(a->storage.ss_family, SOCK_STREAM);
+    int fd = succession_claim(a);
+    if (fd >= 0) {
+        return socket_listen(ex, fd, backlog, out);
+    }
+    fd = socket_new(a->storage.ss_family, SOCK_STREAM);
     if (fd < 0) {
         return fd;
     }
@@ -27,12 +38,10 @@ int tcp_listen(executor *ex, const address *a, int backlog, bool reuseport, io *
         close(fd);
         return status;
     }
+    if (port_of(a) == 0) {
+        succession_chose(fd);
+    }
     return socket_listen(ex, fd, backlog, out);
-}
-
-static in_port_t port_of(const address *a) {
-    return a->storage.ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)&a->storage)->sin6_port
-                                            : ((const struct sockaddr_in *)&a->storage)->sin_port;
 }
 
 static bool listens_on(int fd, in_port_t port) {

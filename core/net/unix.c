@@ -4,6 +4,7 @@
  */
 #include "net/unix.h"
 
+#include "net/succession.h"
 #include "net/udp.h"
 
 #include <errno.h>
@@ -49,7 +50,11 @@ static int bind_path(int fd, const address *a, int mode) {
 
 int unix_listen(executor *ex, const address *a, int backlog, int mode, io **out) {
     *out = NULL;
-    int fd = socket_new(AF_UNIX, SOCK_STREAM);
+    int fd = succession_claim(a);
+    if (fd >= 0) {
+        return socket_listen(ex, fd, backlog, out);
+    }
+    fd = socket_new(AF_UNIX, SOCK_STREAM);
     if (fd < 0) {
         return fd;
     }

@@ -31,7 +31,7 @@ The command line was wrong.
 The first SIGINT (Ctrl\-C) or SIGTERM cancels the tasks of every thread; the command ends when they have. The second one
 kills. A program that takes a signal over by
 .B momo.signal.recv
-ends by itself.
+ends by itself. SIGHUP has another process take over, with the listeners; SIGQUIT has the process say what its tasks do.
 .SH ENVIRONMENT
 .TP
 .BR LUA_PATH ", " LUA_CPATH

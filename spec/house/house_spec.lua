@@ -375,6 +375,7 @@ describe("the object files", function()
     end
     table.sort(found, function(a, b) return a.name < b.name end)
     assert.same({
+      { name = "chain", section = ".data" },
       { name = "defined", section = ".bss" },
       { name = "entered", section = ".data.rel.local" },
       { name = "executor_running", section = ".tbss" },
@@ -386,6 +387,7 @@ describe("the object files", function()
       { name = "serving", section = ".bss" },
       { name = "signals_taken", section = ".bss" },
       { name = "snapshots", section = ".data.rel.local" },
+      { name = "succession", section = ".bss" },
       { name = "usual_limit_ns", section = ".bss" },
       { name = "watchdog", section = ".bss" },
     }, found)

@@ -3,10 +3,14 @@
 local USAGE = [[
 usage: momo [options] FILE.lua [ARGS]
        momo dump PID
+       momo reload PID
   FILE.lua is run as the first task; `-` reads it from stdin
   dump PID        has the process say on its stderr what its tasks do, as `kill -QUIT` does
+  reload PID      has the process run its program anew in another one, which takes its listeners over, as `kill -HUP`
+                  does
   -e CODE         runs CODE instead of a file
   --threads N     N threads run the file, each in a Lua state of its own; auto: one a CPU
+  --watch         runs the program anew when its file has changed, or one that it has required
   --pin           pins thread i to the i-th CPU that the process may use
   --stall MS      a task that computes for so long while others wait is told on stderr; 25, or MOMO_STALL_MS; 0: none is
   --profile[=FILE]  tells on stderr, at the end, which tasks and lines the first thread has computed in; FILE: and draws
@@ -59,6 +63,8 @@ local function parse(words)
       end
     elseif word == "--profile" or word:find "^%-%-profile=." then
       options.profile = word:match "=(.*)" or true
+    elseif word == "--watch" then
+      options.watch = true
     elseif word == "--pin" then
       options.pin = true
     elseif word == "--virtual" then
@@ -79,6 +85,9 @@ local function parse(words)
       return nil, "which file?"
     end
     i = i + 1
+  end
+  if options.watch and (options.code or options.file == "-") then
+    return nil, "--watch wants a file"
   end
   if options.clock and options.threads ~= 1 then
     return nil, "--virtual is for one thread"
@@ -109,13 +118,15 @@ local function read_source(options)
   return (source:gsub("^#[^\n]*", "")), "@" .. options.file
 end
 
+local HUP, QUIT = 1, 3
+
 local function stall_of_environment()
   local ms = tonumber(os.getenv "MOMO_STALL_MS")
   return ms and ms >= 0 and ms <= STALL_MAX and ms or STALL
 end
 
----momo dump PID
-local function dump(pid)
+---momo dump PID, momo reload PID: sends a signal that momo handles, and that would end another process.
+local function signal(pid, number, send)
   local status, err = io.open("/proc/" .. pid .. "/status")
   if not status then
     complain(err)
@@ -123,11 +134,12 @@ local function dump(pid)
   end
   local name, caught = status:read "*a":match "^Name:%s*([^\n]*).*SigCgt:%s*%x-(%x)\n"
   status:close()
-  if not caught or tonumber(caught, 16) % 8 < 4 then -- SIGQUIT is number 3; who does not catch it is ended by it
-    complain(("process %s (%s) is not run by momo, or takes no SIGQUIT"):format(pid, name or "?"))
+  if not caught or math.floor(tonumber(caught, 16) / 2 ^ (number - 1)) % 2 == 0 then
+    complain(("process %s (%s) is not run by momo, or takes no %s"):format(pid, name or "?",
+      number == HUP and "SIGHUP" or "SIGQUIT"))
     return FAILED
   end
-  local ok, problem = require("momo.internal.core").native.dump_process(tonumber(pid))
+  local ok, problem = require("momo.internal.core").native[send](tonumber(pid))
   if not ok then
     complain(problem)
     return FAILED
@@ -154,14 +166,33 @@ local function tell_profile(path)
   return true
 end
 
-local function run(options)
+---What the first task does: the program, and beside it what keeps it up to date.
+local function main(options, program)
+  local succession = require "momo.internal.succession"
+  local follows = succession.is_awaited()
+  succession.announce()
+  if not options.watch then
+    return program()
+  end
+  local task = require "momo.internal.task"
+  task.spawn(require("momo.internal.watching").run, options.file, require("momo.time").wall()):set_name "momo: watch"
+  if follows then
+    return program()
+  end
+  local ok, err = xpcall(program, require("momo.internal.core").native.traceback_capture)
+  if not ok and not task.is_cancelled(err) then
+    complain(require("momo.internal.report").describe(err))
+  end
+end
+
+local function run(options, words)
   local source, name = read_source(options)
   if not source then
     complain(name)
     return FAILED
   end
   local _, problem = loadstring(source, name)
-  if problem then
+  if problem and not options.watch then
     complain(problem)
     return FAILED
   end
@@ -182,6 +213,9 @@ local function run(options)
   end
   if cpus[1] then
     thread.pin(cpus[1])
+  end
+  if options.file ~= "-" then
+    require("momo.internal.succession").prepare(words)
   end
   core.C.momo_stop_on_signals(core.executor, options.grace)
   require "momo.internal.compiled"()
@@ -211,7 +245,7 @@ local function run(options)
     if threads > 1 then
       task.yield_now()
     end
-    return run_program(source, name, options.words)
+    return main(options, function() return run_program(source, name, options.words) end)
   end)
   if ok == false then
     complain(require("momo.internal.report").describe(err, traceback))
@@ -219,13 +253,14 @@ local function run(options)
   if options.profile then
     failed = not tell_profile(options.profile) or failed
   end
-  return (ok == false or failed or core.native.unjoined() > 0) and FAILED or OK
+  return core.native.succession_stand((ok == false or failed or core.native.unjoined() > 0) and FAILED or OK)
 end
 
-return function(...)
+---@param program string with which it was started
+return function(program, ...)
   local first, pid = ...
-  if first == "dump" and select("#", ...) == 2 and pid:find "^%d+$" then
-    return dump(pid)
+  if (first == "dump" or first == "reload") and select("#", ...) == 2 and pid:find "^%d+$" then
+    return signal(pid, first == "dump" and QUIT or HUP, first .. "_process")
   end
   local options, err = parse { ... }
   if not options then
@@ -239,5 +274,5 @@ return function(...)
     print(require("momo")._VERSION)
     return OK
   end
-  return run(options)
+  return run(options, { [0] = program, ... })
 end
