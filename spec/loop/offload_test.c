@@ -168,6 +168,39 @@ static void threads_are_used_again(void) {
     CHECK(atomic_load(&states) == 0); /* idle threads are waited for */
 }
 
+/* ---- what is left behind ---- */
+
+static offload *first, *second;
+
+/* Leaves the first call behind when its time is over, and waits for the second, which is run after it. */
+static void resume_impatient(task *t) {
+    enum wake wake = task_take_wake(t);
+    if (!first) {
+        first = make(&on_few, 1);
+        CHECK(offload_start(first) == 0);
+        wait_until(&at_gate, 1);
+        offload_wait(first, t, "test", executor_deadline_ms(ex, 0.001));
+    } else if (!second) {
+        CHECK(wake == WAKE_TIMEOUT && !offload_leave(first));
+        second = make(&on_few, 2);
+        CHECK(offload_start(second) == 0);
+        offload_wait(second, t, "test", DEADLINE_NEVER);
+        pthread_mutex_unlock(&gate);
+    } else {
+        CHECK(wake == WAKE_READY && second->done && offload_leave(second));
+        task_end(t);
+    }
+}
+
+static void what_was_left_wakes_nobody(void) {
+    begin_counting(resume_impatient);
+    pthread_mutex_lock(&gate);
+    spawn();
+    CHECK(executor_run(ex) && atomic_load(&ran) == 2);
+    finish();
+    CHECK(atomic_load(&freed) == 2);
+}
+
 /* ---- the bound of a queue ---- */
 
 /* One call runs, so many wait; a place is free again when one of those is given up. A pool of another kind does not care. */
@@ -230,6 +263,7 @@ int main(void) {
     check_begin();
     each_call_is_freed_once();
     threads_are_used_again();
+    what_was_left_wakes_nobody();
     a_full_queue_refuses();
     calls_outlive_the_executor();
     return 0;
