@@ -31,6 +31,14 @@ static int is_stale(const address *a) {
     return refused;
 }
 
+/* What has failed leaves no file: its code. */
+static int remove_path(const address *a, int code) {
+    if (path_of(a)[0]) {
+        unlink(path_of(a));
+    }
+    return code;
+}
+
 static int bind_path(int fd, const address *a, int mode) {
     if (mode >= 0 && fchmod(fd, (mode_t)mode) < 0) { /* the file is made with these, or fewer: see umask(2) */
         return io_last_error();
@@ -45,7 +53,7 @@ static int bind_path(int fd, const address *a, int mode) {
     if (status < 0) {
         return status;
     }
-    return mode >= 0 && path_of(a)[0] && chmod(path_of(a), (mode_t)mode) < 0 ? io_last_error() : 0;
+    return mode >= 0 && path_of(a)[0] && chmod(path_of(a), (mode_t)mode) < 0 ? remove_path(a, io_last_error()) : 0;
 }
 
 int unix_listen(executor *ex, const address *a, int backlog, int mode, io **out) {
@@ -63,13 +71,19 @@ int unix_listen(executor *ex, const address *a, int backlog, int mode, io **out)
         close(fd);
         return status;
     }
-    return socket_listen(ex, fd, backlog, out);
+    status = socket_listen(ex, fd, backlog, out);
+    return status < 0 ? remove_path(a, status) : 0;
 }
 
 int unix_bind_datagram(executor *ex, const address *a, int mode, io **out) {
     *out = NULL;
     int fd = socket_new(AF_UNIX, SOCK_DGRAM);
-    return fd < 0 ? fd : udp_take_over(ex, fd, bind_path(fd, a, mode), out);
+    if (fd < 0) {
+        return fd;
+    }
+    int bound = bind_path(fd, a, mode);
+    int status = udp_take_over(ex, fd, bound, out);
+    return bound == 0 && status < 0 ? remove_path(a, status) : status;
 }
 
 int unix_pair_datagram(executor *ex, io **one, io **other) {
