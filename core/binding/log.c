@@ -6,12 +6,12 @@
 
 #include "binding/runtime.h"
 
-/* log_push(line, json) -> whether it was taken */
+/* log_push(line, json) */
 static int push_line(lua_State *L) {
     size_t size;
     const char *line = luaL_checklstring(L, 1, &size);
-    lua_pushboolean(L, log_push(line, size, lua_toboolean(L, 2)));
-    return 1;
+    log_push(line, size, lua_toboolean(L, 2));
+    return 0;
 }
 
 /* log_dropped() -> lines that this process has dropped */

@@ -99,7 +99,7 @@ static bool start(void) {
     return started;
 }
 
-bool log_push(const char *bytes, size_t size, bool json) {
+void log_push(const char *bytes, size_t size, bool json) {
     line *l = malloc(sizeof *l + size);
     pthread_mutex_lock(&queue.lock);
     queue.started = queue.started || start();
@@ -120,7 +120,6 @@ bool log_push(const char *bytes, size_t size, bool json) {
     if (!taken) {
         free(l);
     }
-    return taken;
 }
 
 uint64_t log_dropped(void) {

@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Takes a copy of the line, which ends with a newline. As JSON: how a number of lost lines is written after it. False: it was
- * dropped. From any thread. */
-bool log_push(const char *line, size_t size, bool json);
+/* Takes a copy of the line, which ends with a newline. As JSON: how a number of lost lines is written after it. From any thread;
+ * where there is no room, it is dropped and counted. */
+void log_push(const char *line, size_t size, bool json);
 /* Lines that were dropped since the process began. */
 uint64_t log_dropped(void);
 /* Waits until all is written, but not for longer than a second. */
