@@ -19,7 +19,8 @@ static void on_done(job *j) {
     offload *f = list_entry(j, offload, job);
     task *waiter = task_get(f->executor, f->waiter);
     f->done = true;
-    if (waiter) {
+    /* It may have been cancelled, or its time be over, and it has not run yet. */
+    if (waiter && waiter->state == TASK_WAITING) {
         task_wake(waiter, WAKE_READY);
     }
     release(f);

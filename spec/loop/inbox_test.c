@@ -84,6 +84,7 @@ static void a_sleeper_is_woken_once(void) {
     CHECK(rings() == 0);
     inbox_awake(&box);
     CHECK(!inbox_sleep(&box)); /* there is mail */
+    inbox_awake(&box);
     inbox_post(&box, &letters[2]);
     CHECK(rings() == 0);
     arrived = 0;
@@ -93,7 +94,9 @@ static void a_sleeper_is_woken_once(void) {
     inbox_post(&box, &letters[0]);
     CHECK(rings() == 0);
     inbox_withdraw(&box, &letters[0]);
-    CHECK(inbox_sleep(&box)); /* it is there no more */
+    arrived = 0;
+    inbox_take(&box);
+    CHECK(arrived == 0 && inbox_sleep(&box)); /* it is there no more */
     inbox_awake(&box);
 }
 

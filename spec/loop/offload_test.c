@@ -91,9 +91,9 @@ static void resume_any(task *t) {
             return;
         }
     }
-    if (f->done) {
+    if (wake == WAKE_READY) {
         const call *c = list_entry(f, call, offload);
-        CHECK(wake == WAKE_READY && c->output == c->input * 3 + 1 && offload_leave(f));
+        CHECK(f->done && c->output == c->input * 3 + 1 && offload_leave(f));
         answered++;
         task_end(t);
     } else if (wake == WAKE_NONE) {
@@ -102,8 +102,9 @@ static void resume_any(task *t) {
         if (check_below(10) == 0) task_cancel(t);
     } else {
         CHECK(wake == WAKE_TIMEOUT || wake == WAKE_CANCEL);
+        bool done = f->done; /* meanwhile */
         if (offload_leave(f)) {
-            never_ran++;
+            *(done ? &answered : &never_ran) += 1;
         } else {
             left_behind++;
         }
@@ -201,6 +202,35 @@ static void what_was_left_wakes_nobody(void) {
     CHECK(atomic_load(&freed) == 2);
 }
 
+static task *patient;
+
+/* The first waits for a call; the second cancels it when that has been run, and nobody has looked yet. */
+static void resume_cancelling(task *t) {
+    if (!first) {
+        patient = t;
+        first = make(&on_few, 1);
+        CHECK(offload_start(first) == 0);
+        offload_wait(first, t, "test", DEADLINE_NEVER);
+    } else if (t != patient) {
+        while (!inbox_has_mail(&ex->inbox)) usleep(100);
+        task_cancel(patient);
+        task_end(t);
+    } else {
+        CHECK(task_take_wake(t) == WAKE_CANCEL && first->done && offload_leave(first));
+        task_end(t);
+    }
+}
+
+static void an_answer_undoes_no_cancellation(void) {
+    begin_counting(resume_cancelling);
+    first = NULL;
+    spawn();
+    spawn();
+    CHECK(executor_run(ex));
+    finish();
+    CHECK(atomic_load(&freed) == 1);
+}
+
 /* ---- the bound of a queue ---- */
 
 /* One call runs, so many wait; a place is free again when one of those is given up. A pool of another kind does not care. */
@@ -264,6 +294,7 @@ int main(void) {
     each_call_is_freed_once();
     threads_are_used_again();
     what_was_left_wakes_nobody();
+    an_answer_undoes_no_cancellation();
     a_full_queue_refuses();
     calls_outlive_the_executor();
     return 0;
