@@ -29,8 +29,10 @@ static bool is_bodiless(int status) {
 static int check_status(lua_State *L, int index, const char *operation, int least) {
     double status = lua_tonumber(L, index);
     if (lua_type(L, index) != LUA_TNUMBER || !(status >= least && status <= 599) || status != floor(status)) {
-        throw(L, "%s: the status must be a whole number from %d to 599, got %s", operation, least,
-              lua_type(L, index) == LUA_TNUMBER ? lua_tostring(L, index) : luaL_typename(L, index));
+        bool is_number = lua_type(L, index) == LUA_TNUMBER;
+        throw(L, "%s: the status must be a whole number from %d to 599, got %s%s", operation, least,
+              is_number ? lua_tostring(L, index) : luaL_typename(L, index),
+              is_number ? "" : "; write send(200, body), start(200), json(200, value)");
     }
     return (int)status;
 }
@@ -86,11 +88,27 @@ static void measure_pieces(lua_State *L, body *b) {
     }
 }
 
+static bool is_empty(lua_State *L, int index) {
+    lua_pushnil(L);
+    if (lua_next(L, index) == 0) {
+        return true;
+    }
+    lua_pop(L, 2);
+    return false;
+}
+
 static body body_at(lua_State *L, int index) {
     body b = {.index = index};
     switch (lua_type(L, index)) {
     case LUA_TSTRING: b.bytes = lua_tolstring(L, index, &b.size); break;
-    case LUA_TTABLE: measure_pieces(L, &b); break;
+    case LUA_TTABLE:
+        measure_pieces(L, &b);
+        if (b.pieces == 0 && !is_empty(L, index)) {
+            throw(L,
+                  "send: the body must be a string or an array of strings, got a table with other keys; response:json "
+                  "sends one");
+        }
+        break;
     case LUA_TNIL: b.is_nil = true; break;
     default: throw(L, "send: the body must be a string or an array of strings, got %s", luaL_typename(L, index));
     }

@@ -125,7 +125,8 @@ static bool set_ocsp(setup *s) {
         return true;
     }
     bool is_response = value->size > 2 && value->data[0] == 0x30 && (value->data[1] & 0x80);
-    BIO *bio = is_response ? BIO_new_mem_buf(value->data, (int)value->size) : pem_open(value, "ocsp", s->problem);
+    BIO *bio =
+        is_response ? BIO_new_mem_buf(value->data, (int)value->size) : pem_open(value, "OCSP response", s->problem);
     OCSP_RESPONSE *response = bio ? d2i_OCSP_RESPONSE_bio(bio, NULL) : NULL;
     unsigned char *der = NULL;
     int size = response ? i2d_OCSP_RESPONSE(response, &der) : 0;

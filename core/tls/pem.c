@@ -37,7 +37,7 @@ BIO *pem_open(const tls_bytes *source, const char *what, tls_problem *problem) {
     int error = errno;
     if (!bio && error) {
         ERR_clear_error();
-        problem_set(problem, -error, "%s: %s", pem_name(source, name, sizeof name), what);
+        problem_set(problem, -error, "%s: %s (the %s)", strerror(error), pem_name(source, name, sizeof name), what);
     } else if (!bio) {
         problem_set_openssl(problem, "bad-certificate: can't open %s", pem_name(source, name, sizeof name));
     }

@@ -41,8 +41,8 @@ local OPTIONS = {
 local RUN_OPTIONS = { "input", "limit", "timeout" }
 
 local function check_options(options, name, allowed, more)
-  check.argument(type(options) == "table", name .. ": argument 1 must be a table: {\"command\", \"argument\", ...}",
-    options)
+  check.argument(type(options) == "table", name .. ": argument 1 must be a table: {\"command\", \"argument\", ...}, "
+    .. "or call momo.process.shell(text)", options)
   local known = {}
   for _, list in ipairs { allowed, more or {} } do
     for _, key in ipairs(list) do

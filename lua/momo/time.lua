@@ -100,7 +100,7 @@ waitable[After] = {
   consume = function() return true end,
 }
 
-names.objects(Interval, "interval")
+names.objects(Interval, "interval", "while interval:tick() do")
 names.objects(After, "waitable")
 
 return names.module(M, "momo.time")

@@ -177,3 +177,144 @@ describe("a mistake", function()
     end))
   end)
 end)
+
+describe("habits of elsewhere", function()
+  it("a port as an argument of its own", function()
+    local net = momo.net
+    assert.equal('TcpListener.bind: the port is a part of the address; write "0.0.0.0:8080"',
+      told(function() net.TcpListener.bind("0.0.0.0", 8080) end))
+    assert.equal('UdpSocket.bind: the port is a part of the address; write "localhost:53"',
+      told(function() net.UdpSocket.bind("localhost", 53) end))
+    assert.equal('TcpStream.connect: the port is a part of the address; write "localhost:80"',
+      told(function() net.TcpStream.connect("localhost", 80) end))
+    assert.equal('TcpListener.bind: "8080" is no address; write "127.0.0.1:8080"',
+      told(function() net.TcpListener.bind("8080", 5) end))
+  end)
+
+  it("a class called with a colon", function()
+    assert.equal("TcpListener.bind: call it with a dot: TcpListener.bind(...)",
+      told(function() momo.net.TcpListener:bind("127.0.0.1:0") end))
+    assert.equal("UdpSocket.bind: call it with a dot: UdpSocket.bind(...)",
+      told(function() momo.net.UdpSocket:bind("127.0.0.1:0") end))
+  end)
+
+  it("a for loop over an object", function()
+    local tx, rx = momo.sync.channel(1)
+    local far_tx, far_rx = momo.thread.channel(1)
+    local stream = momo.net.UnixStream.pair()
+    local wanted = {
+      [rx] = "rx is no function: write for value in rx:iter() do",
+      [far_rx] = "rx is no function: write for value in rx:iter() do",
+      [stream] = "stream is no function: write for line in stream:lines() do",
+      [momo.time.interval(1)] = "interval is no function: write while interval:tick() do",
+    }
+    for object, text in pairs(wanted) do
+      assert.equal(text, told_outside(function() for _ in object do f() end end))
+    end
+    tx:close()
+    far_tx:close()
+    stream:close()
+  end)
+
+  it("one end of a channel taken for both", function()
+    assert.equal("tx has no recv: its other end has it: local tx, rx = channel(...)",
+      told(function() momo.sync.channel(1):recv() end))
+    assert.equal("rx has no send: its other end has it: local tx, rx = channel(...)",
+      told(function() select(2, momo.thread.channel(1)):send(1) end))
+  end)
+
+  it("files in place of modules, for threads, and names that are cut", function()
+    local text = 'thread.spawn: %q is a file; write the name of a module, as for require: "%s"'
+    assert.equal(text:format("worker.lua", "worker"), told(function() momo.thread.spawn "worker.lua" end))
+    assert.equal(text:format("./app/worker.lua", "app.worker"),
+      told(function() momo.thread.spawn "./app/worker.lua" end))
+    assert.equal('thread.spawn: the name of a module must have no zero byte, got "worker\\0x"',
+      told(function() momo.thread.spawn "worker\0x" end))
+    assert.equal('spawn_blocking: "work.lua" is a file; write the name of a module, as for require: "work"',
+      told(function() momo.spawn_blocking "work.lua" end))
+  end)
+
+  it("a command in one string, and a child's descriptors", function()
+    assert.equal('run: argument 1 must be a table: {"command", "argument", ...}, or call momo.process.shell(text), '
+      .. 'got "ls -l"', told(function() momo.process.run "ls -l" end))
+    assert.equal('child has no write: write child.stdin:write(...), of a child spawned with stdin = "pipe"',
+      told(function() momo.process.spawn { "true" }:write "x" end))
+  end)
+
+  it("patterns of other routers", function()
+    local router = momo.http.Router()
+    assert.equal('handle: the pattern "GET /users/:id" has ":id": a wildcard is written {id}',
+      told(function() router:handle("GET /users/:id", f) end))
+    assert.equal('handle: the pattern "/users/<id>/x" has "<id>": a wildcard is written {id}',
+      told(function() router:handle("/users/<id>/x", f) end))
+    assert.equal('handle: the pattern "/static/*" has "*": write {name}, or {name...} for all that follows',
+      told(function() router:handle("/static/*", f) end))
+  end)
+
+  it("answers of other frameworks", function()
+    local listener = assert(momo.run(function() return momo.net.TcpListener.bind "127.0.0.1:0" end))
+    local function answered(handler)
+      local text
+      momo.run(function()
+        local server = momo.spawn(momo.http.serve, listener, handler, { on_error = function(err) text = err end })
+        assert.equal(500, assert(momo.http.get("http://" .. listener:local_addr())).status)
+        server:cancel()
+      end)
+      listener = assert(momo.run(function() return momo.net.TcpListener.bind "127.0.0.1:0" end))
+      return text:match "^[^\n]-:%d+: ([^\n]*)"
+    end
+    assert.equal("send: the status must be a whole number from 200 to 599, got string; write send(200, body), "
+      .. "start(200), json(200, value)", answered(function(_, response) response:send "hello" end))
+    assert.equal("send: the body must be a string or an array of strings, got a table with other keys; response:json "
+      .. "sends one", answered(function(_, response) response:send(200, { a = 1 }) end))
+    assert.equal("response.status tells what was answered, and can't be set: write send(status, body, headers)",
+      answered(function(_, response) response.status = 404 end))
+    assert.equal("response has no set_header: write response.headers[name] = value",
+      answered(function(_, response) response:set_header("A", "b") end))
+    listener:close()
+  end)
+end)
+
+describe("a nil that a call has returned", function()
+  local support = require "spec.support"
+
+  local function hint_of(code)
+    local status, _, stderr = support.momo(support.tmpfile(code))
+    assert.equal(1, status)
+    return stderr:match "^momo: [^\n]*a nil value%)\n%((.-)%)\nstack"
+  end
+
+  it("is told with the call", function()
+    local text = "%s in line %d has returned nil, and why as its second value: look at that, or write assert(%s(...))"
+    assert.equal(text:format("momo.fs.open", 2, "momo.fs.open"), hint_of [[
+      local momo = require "momo"
+      local file = momo.fs.open "/nonexistent"
+      print(file:read())
+    ]])
+    assert.equal(text:format("net.TcpStream.connect", 4, "net.TcpStream.connect"), hint_of [[
+      local momo = require "momo"
+      local net, stream = momo.net, nil
+      local function greet() stream:write "hello" end
+      stream = net.TcpStream.connect("127.0.0.1:1")
+      greet()
+    ]])
+    assert.equal('a child has it that was spawned with stdin = "pipe"', hint_of [[
+      local child = require("momo").process.spawn { "true" }
+      child.stdin:write "x"
+    ]])
+  end)
+
+  it("is not made up", function()
+    assert.is_nil(hint_of [[
+      local x = tostring
+      x = nil
+      x.y = 1
+    ]])
+    assert.is_nil(hint_of [[
+      local momo = require "momo"
+      local file = momo.fs.open "/dev/null"
+      file = nil
+      print(file.x)
+    ]])
+  end)
+end)

@@ -238,6 +238,7 @@ describe("what an object is", function()
       assert.equal("request has no headr; did you mean header?", told(function() return request:headr "host" end))
       assert.equal("response has no sned; did you mean send?", told(function() return response:sned() end))
       assert.is_nil(request.user)
+      assert.is_nil(request.params)
       request.user = "whatever a program keeps there"
       if request.path == "/form" then
         for part in request:parts() do made["momo.http.Part"] = tostring(part) end

@@ -265,8 +265,8 @@ describe("mistakes", function()
   end
 
   it("are told", function()
-    assert.equal("spawn: argument 1 must be a table: {\"command\", \"argument\", ...}, got \"ls\"",
-      said(process.spawn, "ls"))
+    assert.equal("spawn: argument 1 must be a table: {\"command\", \"argument\", ...}, or call "
+      .. "momo.process.shell(text), got \"ls\"", said(process.spawn, "ls"))
     assert.equal("spawn: there is no command: write {\"command\", \"argument\", ...}", said(process.spawn, {}))
     assert.equal("spawn: there is no option \"cmd\"", said(process.spawn, { "ls", cmd = 1 }))
     assert.matches("^spawn: word 2 must be a string without zero bytes", said(process.spawn, { "ls", "a\0b" }))

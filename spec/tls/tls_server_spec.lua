@@ -436,7 +436,7 @@ describe("a server's file", function()
   local damaged = certs.write("damaged.pem", (host.cert:gsub("MII", "XXX", 1)))
 
   for words, options in pairs {
-    ["ENOENT: /nonexistent: certificate"] = { cert = "/nonexistent", key = host.key },
+    ["ENOENT: No such file or directory: /nonexistent (the certificate)"] = { cert = "/nonexistent", key = host.key },
     ["ETLS: bad-certificate: there is no good certificate in /tmp"] = { cert = "/tmp", key = host.key },
     [("ETLS: bad-certificate: there is no good certificate in %s (no start line)"):format(empty)] =
       { cert = empty, key = host.key },
@@ -446,7 +446,8 @@ describe("a server's file", function()
       { cert = host.cert, key = encrypted },
     [("ETLS: bad-certificate: the password is wrong for the key in %s"):format(encrypted)] =
       { cert = host.cert, key = encrypted, password = "guess" },
-    ["ENOENT: /nonexistent.der: ocsp"] = { cert = host.cert, key = host.key, ocsp = "/nonexistent.der" },
+    ["ENOENT: No such file or directory: /nonexistent.der (the OCSP response)"] =
+      { cert = host.cert, key = host.key, ocsp = "/nonexistent.der" },
     [("ETLS: bad-certificate: there is no OCSP response in %s"):format(empty)] =
       { cert = host.cert, key = host.key, ocsp = empty },
   } do

@@ -15,7 +15,7 @@ local MOST = 2 ^ 31 - 1
 ---@field path string as it was opened
 local File = { __name = "momo.File" }
 File.__index = File
-names.objects(File, "file")
+names.objects(File, "file", "for line in file:lines() do")
 
 local function check_offset(value, name)
   check.argument(check.is_whole(value) and value >= 0 and value < 2 ^ 53,

@@ -19,7 +19,7 @@ local waitable = require "momo.internal.waitable"
 ---@class momo.Watcher
 local Watcher = { __name = "momo.Watcher" }
 Watcher.__index = Watcher
-names.objects(Watcher, "watcher")
+names.objects(Watcher, "watcher", "local event = watcher:recv()")
 
 local M = {}
 

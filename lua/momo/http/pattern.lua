@@ -53,6 +53,12 @@ local function read_wildcard(pattern, word, is_last)
 end
 
 local function read_literal(pattern, word)
+  local name = word:match "^:([%a_][%w_]*)$" or word:match "^<([%a_][%w_]*)>$"
+  if name then
+    refuse(pattern, ("has %q: a wildcard is written {%s}"):format(word, name))
+  elseif word == "*" then
+    refuse(pattern, 'has "*": write {name}, or {name...} for all that follows')
+  end
   local decoded = percent.decode(word)
   if not decoded or decoded:find("%z") then
     refuse(pattern, ("has %q, which no request can have"):format(word))

@@ -27,7 +27,7 @@ local header, headers, next_field = native.http_header, native.http_headers, nat
 ---@field private failure string? the code of a failure that is not the content's
 ---@field private max_body number
 local Request = { __name = "momo.http.Request", content = NONE }
-local missing = names.own_index(Request, "request")
+local missing = names.own_index(Request, "request", "params query failure max_body")
 
 -- What each request has lies in its array, which is one piece of memory with the table; a table with names is two, and
 -- takes twice as long to be made and collected.

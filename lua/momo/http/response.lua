@@ -57,6 +57,8 @@ function Response.__newindex(self, key, value)
   local connection = rawget(self, CONNECTION)
   if key == "headers" and connection then
     connection.headers = value
+  elseif KEPT[key] then
+    check.fail(("response.%s tells what was answered, and can't be set: write send(status, body, headers)"):format(key))
   else
     rawset(self, key, value)
   end

@@ -34,7 +34,7 @@ local CONTROL_MAX = 125
 ---@field kind "text"|"binary" of that message
 local WebSocket = { __name = "momo.http.WebSocket" }
 WebSocket.__index = WebSocket
-names.objects(WebSocket, "websocket")
+names.objects(WebSocket, "websocket", "for message in websocket:messages() do")
 
 local M = {}
 

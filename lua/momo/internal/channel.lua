@@ -379,6 +379,6 @@ function M.oneshot()
 end
 
 names.objects(Sender, "tx")
-names.objects(Receiver, "rx")
+names.objects(Receiver, "rx", "for value in rx:iter() do")
 
 return M

@@ -120,6 +120,30 @@ local function plain(name)
   return (name:lower():gsub("_", ""))
 end
 
+-- What is no method of the object's own, and where it is.
+local of_object = {
+  tx = { ["recv receive get iter read"] = "its other end has it: local tx, rx = channel(...)" },
+  rx = { ["send put push write publish"] = "its other end has it: local tx, rx = channel(...)" },
+  response = {
+    ["set_header add_header write_head setheader header"] = "write response.headers[name] = value",
+    ["end close"] = "response:finish() ends a streamed answer; send(status, body) is whole",
+    ["status_code set_status"] = "write response:send(status, body)",
+    ["html text render"] = 'write response:send(200, text, { ["Content-Type"] = "text/html" })',
+  },
+  request = { ["get_header"] = "write request:header(name)", ["param args"] = "write request.params[name], or "
+    .. "request:query_args()[name]" },
+  child = {
+    ["write"] = "write child.stdin:write(...), of a child spawned with stdin = \"pipe\"",
+    ["read lines"] = "write child.stdout:read(), of a child spawned with stdout = \"pipe\"",
+    ["exit_code return_code code"] = "child:wait() returns it: status, signal",
+  },
+  thread = { ["kill stop terminate cancel abort"] = "a thread ends when its function does: tell it, by a channel" },
+  interval = { ["stop cancel close clear"] = "it stands still unless a task calls tick: cancel that task" },
+  file = { ["flush"] = "it has no buffer; file:sync() waits for the disk", ["tell"] = "write file:seek(\"cur\", 0)" },
+  scope = { ["wait join"] = "momo.scope itself waits for all that was spawned in it" },
+  listener = { ["listen"] = "it listens already: listener:accept(), or momo.net.serve(listener, fn)" },
+}
+
 ---Each of the names by itself, as it is compared.
 local function spell_out(places)
   local spelled = {}
@@ -132,8 +156,10 @@ local function spell_out(places)
 end
 
 of_modules, absent, of_objects = spell_out(of_modules), spell_out(absent), spell_out(of_objects)
-for module, places in each(in_module) do
-  in_module[module] = spell_out(places)
+for _, some in ipairs { in_module, of_object } do
+  for name, places in each(some) do
+    some[name] = spell_out(places)
+  end
 end
 
 ---Letters that were left out, added, changed, or swapped with their neighbours, from one name to the other.
@@ -224,6 +250,10 @@ function M.answer(names, shown, key, more)
     for place in (of_objects[plain(key)] or ""):gmatch "[^|]+" do
       meant = meant or (rawget(names, place) and place)
     end
+    local advice = (of_object[shown] or {})[plain(key)]
+    if advice then
+      check.fail(("%s has no %s: %s"):format(shown, key, advice))
+    end
     meant = meant or closest(sorted(names, more, "function"), key)
     if meant then
       check.fail(("%s has no %s; did you mean %s?"):format(shown, key, meant))
@@ -253,14 +283,9 @@ local environments = {
   turbo = "Turbo",
 }
 
----What a global was meant by, where LuaJIT says only that it is nil.
----@param text string an error's
----@return string? hint
-function M.hint(text)
-  local name = text:match "attempt to %l+ global '([%a_][%w_]*)' %(a nil value%)"
-  if not name then
-    return nil
-  elseif name == "momo" then
+---What a global was meant by.
+local function hint_of_global(name)
+  if name == "momo" then
     return 'write: local momo = require "momo"'
   elseif environments[name] then
     return ("%s is of %s; what Momo has instead is in docs/guide, and libraries for others run through momo.compat")
@@ -273,6 +298,49 @@ function M.hint(text)
   end
   local place = of_modules[plain(name)] or elsewhere(name)
   return place and ("did you mean %s?"):format(place)
+end
+
+-- Functions of Momo's that return nil and an error, by their last name.
+local failing = {}
+for name in ([[accept bind client connect from_fd get list lookup_host open pair post read read_exact read_until recv
+  request run server spawn stat tempfile watch websocket]]):gmatch "%S+" do
+  failing[name] = true
+end
+
+---Which call a variable had its nil from, as the source has it: the last assignment above that line, or anywhere
+---where a function uses it from outside.
+local function hint_of_variable(path, last, name)
+  local file, called, at, n = io.open(path), nil, nil, 0
+  for text in file and file:lines() or function() end do
+    n = n + 1
+    local value = n <= last and (text:match("^%s*local%s+" .. name .. "%f[^%w_][^=]*=%s*(.*)$")
+      or text:match("^%s*" .. name .. "%f[^%w_][^=]*=%s*(.*)$"))
+    if value then
+      called, at = value:match "^([%a_][%w_.:]*)%s*[%({\"']", n
+    end
+  end
+  if file then
+    file:close()
+  end
+  if called and failing[called:match "[%w_]+$"] then
+    return ("%s in line %d has returned nil, and why as its second value: look at that, or write assert(%s(...))")
+      :format(called, at, called)
+  end
+end
+
+---What to do about an error of LuaJIT's that says only that something is nil.
+---@param text string an error's
+---@return string? hint
+function M.hint(text)
+  local path, line, kind, name = text:match "^([^\n]-):(%d+): attempt to %l+ (%l+) '([%a_][%w_]*)' %(a nil value%)"
+  local hint = kind == "global" and hint_of_global(name)
+  if hint then
+    return hint
+  elseif kind == "field" and (name == "stdin" or name == "stdout" or name == "stderr") then
+    return ("a child has it that was spawned with %s = \"pipe\""):format(name)
+  end
+  local last = kind == "local" and tonumber(line) or (kind == "upvalue" or kind == "global") and math.huge
+  return last and hint_of_variable(path, last, name) or nil
 end
 
 return M

@@ -42,9 +42,13 @@ local HARMLESS_MAX = 64 -- names that are kept of a class
 ---are kept, so that to ask for one again and again costs little.
 ---@param class table where the methods are found
 ---@param object string such as "stream"
+---@param fields string? names of those that may be nil
 ---@return fun(key: any)
-local function asker(class, object)
+local function asker(class, object, fields)
   local harmless, left = {}, HARMLESS_MAX
+  for name in (fields or ""):gmatch "%S+" do
+    harmless[name] = true
+  end
   return function(key)
     if type(key) == "string" and not harmless[key] then
       M.missing(class, object, key)
@@ -57,8 +61,15 @@ end
 
 ---@param class table the metatable of objects, where their methods are found
 ---@param object string such as "stream"
-function M.objects(class, object)
+---@param iterated string? how one goes through what it gives, such as "for value in rx:iter() do": what is told to a
+---program that writes `for value in rx do`
+function M.objects(class, object, iterated)
   class.__tostring = class.__tostring or M.tell_name
+  if iterated then
+    function class.__call()
+      require("momo.internal.check").fail(("%s is no function: write %s"):format(object, iterated))
+    end
+  end
   local ask = asker(class, object)
   setmetatable(class, { __index = function(_, key) ask(key) end })
 end
@@ -66,10 +77,11 @@ end
 ---As `objects`, for a class whose __index is a function of its own, which ends in the one that is returned.
 ---@param class table
 ---@param object string such as "request"
+---@param fields string? names of fields that may be nil, between blanks
 ---@return fun(key: any)
-function M.own_index(class, object)
+function M.own_index(class, object, fields)
   class.__tostring = class.__tostring or M.tell_name
-  return asker(class, object)
+  return asker(class, object, fields)
 end
 
 ---A table of constructors of objects whose methods it has, too.

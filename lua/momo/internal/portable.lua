@@ -26,6 +26,11 @@ function M.dump(fn, name)
     check.argument(check.is_text(package[path]), ("%s: package.%s must be a string"):format(name, path), package[path])
   end
   if type(fn) == "string" then
+    check.argument(check.is_text(fn), name .. ": the name of a module must have no zero byte", fn)
+    if fn:find "/" or fn:find "%.lua$" then
+      check.fail(("%s: %q is a file; write the name of a module, as for require: %q"):format(name, fn,
+        (fn:gsub("%.lua$", ""):gsub("^%./", ""):gsub("/", "."))))
+    end
     return fn
   elseif type(fn) ~= "function" then
     check.fail(name .. ": needs a function or the name of a module, got " .. check.show(fn))

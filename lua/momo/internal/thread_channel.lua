@@ -152,6 +152,6 @@ function M.channel(capacity)
 end
 
 names.objects(Sender, "tx")
-names.objects(Receiver, "rx")
+names.objects(Receiver, "rx", "for value in rx:iter() do")
 
 return M

@@ -40,7 +40,7 @@ local POLICIES = { drop_newest = true, drop_oldest = true, wait = true, close = 
 ---@field private seen_end boolean who receives has seen the end
 local Subscription = { __name = "momo.nats.Subscription" }
 Subscription.__index = Subscription
-names.objects(Subscription, "rx")
+names.objects(Subscription, "rx", "for message in rx:iter() do")
 
 local Receiver = getmetatable((select(2, sync.channel(1))))
 local receiver = waitable[Receiver]

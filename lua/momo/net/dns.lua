@@ -9,10 +9,11 @@ local M = {}
 
 ---@param address any
 ---@param name string of the function that was given it
+---@param next any its next argument, which may be a port
 ---@return string host
 ---@return integer port
 ---@return boolean literal whether host is no name
-function M.split(address, name)
+function M.split(address, name, next)
   check.dot(address, name)
   if type(address) ~= "string" then
     check.fail(name .. ": the address must be a string such as \"127.0.0.1:8080\", got " .. check.show(address))
@@ -22,6 +23,9 @@ function M.split(address, name)
     local digits = address:match "^:?(%d+)$"
     if tonumber(address:match ":(%d+)$" or 0) > 65535 then
       check.fail(("%s: the port of %q must be a number from 0 to 65535"):format(name, address))
+    end
+    if type(next) == "number" and address ~= "" and not digits then
+      check.fail(("%s: the port is a part of the address; write \"%s:%d\""):format(name, address, next))
     end
     check.fail(("%s: %q is no address; write \"127.0.0.1:%s\""):format(name, address, digits or "8080"))
   end

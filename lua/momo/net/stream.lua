@@ -303,6 +303,6 @@ function Stream:set_keepalive(seconds)
   return ok, err, code
 end
 
-names.objects(Stream, "stream")
+names.objects(Stream, "stream", "for line in stream:lines() do")
 
 return Stream

@@ -33,6 +33,10 @@ local TcpListener = names.class({}, Listener, "momo.net.TcpListener")
 ---@return string? err
 ---@return string? code
 function TcpListener.bind(address, options)
+  check.dot(address, "TcpListener.bind")
+  if type(options) == "number" then
+    dns.split(address, "TcpListener.bind", options)
+  end
   options = check.options(options, { backlog = "number", reuseport = "boolean" }, "TcpListener.bind")
   local backlog = socket.backlog(options.backlog, "TcpListener.bind")
   local host, port, literal = dns.split(address, "TcpListener.bind")
@@ -88,7 +92,7 @@ end
 
 ---@async
 local function connect(address, timeout, from)
-  local host, port, literal = dns.split(address, "TcpStream.connect")
+  local host, port, literal = dns.split(address, "TcpStream.connect", timeout)
   if literal then
     return attempt(address, timeout, from)
   end

@@ -53,6 +53,10 @@ end
 ---@return string? err
 ---@return string? code
 function UdpSocket.bind(address, options)
+  check.dot(address, "UdpSocket.bind")
+  if type(options) == "number" then
+    dns.split(address, "UdpSocket.bind", options)
+  end
   options = check.options(options, { reuseaddr = "boolean", reuseport = "boolean" }, "UdpSocket.bind")
   return with_each(address, "UdpSocket.bind", nil, function(literal)
     return native.udp_bind(literal, options.reuseaddr, options.reuseport)
