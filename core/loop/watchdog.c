@@ -64,8 +64,11 @@ static void on_quit(int number) {
 }
 
 int watchdog_dump_on_quit(void) {
-    struct sigaction action = {.sa_handler = on_quit, .sa_flags = SA_RESTART};
+    struct sigaction now, action = {.sa_handler = on_quit, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
+    if (sigaction(SIGQUIT, NULL, &now) == 0 && now.sa_handler == SIG_IGN) {
+        return 0;
+    }
     int status = watchdog_start();
     if (status == 0 && sigaction(SIGQUIT, &action, NULL) < 0) {
         status = uv_translate_sys_error(errno);

@@ -9,6 +9,6 @@
 int watchdog_start(void);
 /* There is a stall to tell. Once it runs; a signal's handler may call it. */
 void watchdog_wake(void);
-/* From now on SIGQUIT has it dump every executor, also where that was ignored, as a shell's background job has it: 0, or a
- * negative UV_E*. */
+/* From now on SIGQUIT has it dump every executor, unless that is ignored, as by a script's background job: 0, or a negative
+ * UV_E*. */
 int watchdog_dump_on_quit(void);

@@ -6,6 +6,7 @@ local MOMO = support.quote(os.getenv "MOMO_BIN")
 
 ---Runs a program in the background; once it has printed "ready", the commands, in which $! is its process, and
 ---`heard TEXT N` waits until it has written so many lines with that text to stderr. Returns what it has written there.
+---A script's background job would ignore SIGQUIT.
 local function inside(code, commands, environment)
   local output, errors = support.quote(support.tmpfile ""), support.quote(support.tmpfile "")
   local _, _, stderr = support.shell(([[
@@ -14,7 +15,7 @@ local function inside(code, commands, environment)
     heard() {
       for i in $(seq 2000); do [ $(grep -c "$1" "$errors") -ge $2 ] && return; sleep 0.01; done
     }
-    (%s exec %s %s >"$output" 2>"$errors") &
+    (%s exec env --default-signal=QUIT %s %s >"$output" 2>"$errors") &
     until grep -q ready "$output"; do sleep 0.01; done
     %s
     kill -KILL $!

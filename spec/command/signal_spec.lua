@@ -212,4 +212,13 @@ describe("a signal that was ignored at the start", function()
       assert.same({ 0, "goes on\n" }, { status, stdout })
     end)
   end
+
+  it("stays ignored: SIGQUIT, which else asks for a dump", function()
+    local code = [[local file = io.open "/proc/self/status" print(file:read "*a":match "SigIgn:%s*(%x+)")]]
+    for before, ignored in pairs { ["trap '' QUIT"] = true, ["true"] = false } do
+      local _, stdout = support.shell(("%s; exec %s -e %s"):format(before, support.quote(os.getenv "MOMO_BIN"),
+        support.quote(code)))
+      assert.equal(ignored, tonumber(stdout, 16) % 8 >= 4, stdout) -- it is number 3
+    end
+  end)
 end)
