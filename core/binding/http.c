@@ -72,18 +72,18 @@ static void push_body(lua_State *L, const http_head *h) {
 
 enum { SHORT = 1024 }; /* bytes of a head that is read anew whenever more of it has come */
 
-/* When a server's patience ends. */
-typedef struct patience {
+/* What a server takes of a request, and how long it waits for it. */
+typedef struct request_limits {
     http_limits limits;
     double idle, head; /* seconds without a request; seconds for a head. Negative: for ever */
     bool is_first;     /* of a connection: the time for the head began when that was accepted */
-} patience;
+} request_limits;
 
-static const metatable patience_metatable = {.name = "momo.http_patience"};
+static const metatable request_limits_metatable = {.name = "momo.http_request_limits"};
 
-/* http_patience(max_head, max_target, max_fields, idle, head, is_first) -> limits of http_request; nil: for ever */
-static int http_patience(lua_State *L) {
-    patience *p = push_object(L, sizeof *p, &patience_metatable);
+/* http_request_limits(max_head, max_target, max_fields, idle, head, is_first) -> limits of http_request; nil: for ever */
+static int http_request_limits(lua_State *L) {
+    request_limits *p = push_object(L, sizeof *p, &request_limits_metatable);
     p->limits = (http_limits){(uint32_t)luaL_checknumber(L, 1), (uint32_t)luaL_checknumber(L, 2),
                               (uint32_t)luaL_checknumber(L, 3)};
     p->idle = luaL_optnumber(L, 4, -1);
@@ -114,7 +114,7 @@ static int push_request(lua_State *L, io *o, const http_head *h) {
 }
 
 static void check_request(lua_State *L, op *o) {
-    const patience *p = lua_touserdata(L, 2);
+    const request_limits *p = lua_touserdata(L, 2);
     if (o->io) {
         o->timeout = p->is_first || !stream_unread(o->io) ? p->idle : p->head;
         o->io->searched = 0;
@@ -122,7 +122,7 @@ static void check_request(lua_State *L, op *o) {
 }
 
 /* The first bytes of a head have come. */
-static void begin_head(op *o, const patience *p) {
+static void begin_head(op *o, const request_limits *p) {
     if (!p->is_first) {
         o->timeout = p->head;
         o->task->deadline_ms = op_deadline(o->task, p->head);
@@ -132,7 +132,7 @@ static void begin_head(op *o, const patience *p) {
 /* io.searched: bytes in which no head ends. Without another line it does not end in more either, and so a long one is not read
  * over and over. */
 static int attempt_request(lua_State *L, op *o) {
-    const patience *p = lua_touserdata(L, 2);
+    const request_limits *p = lua_touserdata(L, 2);
     int status;
     for (status = reading_fill(o, 0); status == 0; status = reading_fill(o, stream_unread(o->io) + 1)) {
         size_t seen = o->io->searched, unread = stream_unread(o->io);
@@ -154,7 +154,7 @@ static int attempt_request(lua_State *L, op *o) {
     return status;
 }
 
-/* http_request(stream, patience)
+/* http_request(stream, limits)
  * -> head, flags, body, method, path, query, target, host: the last two only if the target is no path
  * | nil, status, text: it is refused | nil, err, code */
 static int http_request(lua_State *L) {
@@ -352,7 +352,7 @@ static int http_take_trailers(lua_State *L) {
 }
 
 static const function functions[] = {
-    {"http_patience", http_patience},
+    {"http_request_limits", http_request_limits},
     {"http_request", http_request},
     {"http_response", http_response},
     {"http_header", http_header},
@@ -365,6 +365,6 @@ static const function functions[] = {
     {NULL, NULL},
 };
 
-static const metatable *const metatables[] = {&chunk_metatable, &patience_metatable, NULL};
+static const metatable *const metatables[] = {&chunk_metatable, &request_limits_metatable, NULL};
 
 const module http_module = {.functions = functions, .metatables = metatables};

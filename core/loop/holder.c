@@ -16,7 +16,7 @@
 #include "loop/task.h"
 
 enum {
-    PATIENCE_MS = 1000,     /* that an answer may take: the thread may have to wait for a CPU */
+    ANSWER_MS = 1000,       /* that an answer may take: the thread may have to wait for a CPU */
     HOOK_CPU_US = 10000,    /* that a thread runs without coming to a hook, before it is believed to be elsewhere */
     SLEEP_LOOKS = 3,        /* in a row that found it asleep: so it is */
     STEP_NS = 1000000,      /* between two looks */
@@ -158,7 +158,7 @@ static bool look(executor *ex, bool in_call) {
     if (sigaction(number, &action, NULL) < 0 || pthread_kill(ex->holder.thread, number) != 0) {
         return false;
     }
-    for (int ms = 0; ms < PATIENCE_MS && !atomic_load(&question.looked); ms++) {
+    for (int ms = 0; ms < ANSWER_MS && !atomic_load(&question.looked); ms++) {
         step();
     }
     return atomic_load(&question.looked);
@@ -168,7 +168,7 @@ static bool look(executor *ex, bool in_call) {
 static bool await_hook(const holder *h) {
     int64_t begin_us = cpu_us(h);
     int asleep = 0;
-    for (int ms = 0; ms < PATIENCE_MS && !atomic_load(&question.answered); ms++) {
+    for (int ms = 0; ms < ANSWER_MS && !atomic_load(&question.answered); ms++) {
         asleep = is_asleep(h) ? asleep + 1 : 0;
         if (asleep == SLEEP_LOOKS || cpu_us(h) - begin_us > HOOK_CPU_US) {
             return false;

@@ -46,7 +46,7 @@ function M.status(co)
   return waiting[co] and "normal" or status(co)
 end
 
-local function settle(co, before, ok, ...)
+local function after_resume(co, before, ok, ...)
   if parked() then -- by an operation inside: wait with it
     local task = current()
     waiting[co] = true
@@ -56,7 +56,7 @@ local function settle(co, before, ok, ...)
       misled(task)
       return false, "the task's coroutine was resumed by somebody else than the runtime"
     end
-    return settle(co, before, resume(co, answer))
+    return after_resume(co, before, resume(co, answer))
   end
   if leave(before) then
     return false, "a coroutine can't yield beneath a scope or a timeout that it has entered; leave that first"
@@ -78,7 +78,7 @@ function M.resume(co, ...)
   waiting[co] = false -- its place is there before it waits: where the task is parked nothing may fail
   local before = enter(co)
   if before then
-    return settle(co, before, resume(co, ...))
+    return after_resume(co, before, resume(co, ...))
   elseif before == false then
     return false, "C stack overflow: coroutines are resumed inside of each other, too many of them"
   end

@@ -79,11 +79,11 @@ describe("a finalizer that is called in an operation", function()
       assert(other:write(head .. SENT))
       assert(one:peek(#head + #SENT))
       local native = require("momo.internal.core").native
-      local patience = native.http_patience(8192, 8192, 100, 10, 10, true)
+      local limits = native.http_request_limits(8192, 8192, 100, 10, 10, true)
       local code
       local arm = finalizer.garbage(function() code = select(3, one:consume(2000)) end)
       arm()
-      local _, _, _, _, method, path = native.http_request(one, patience)
+      local _, _, _, _, method, path = native.http_request(one, limits)
       assert.equal("EBUSY", code)
       assert.equal("GET", method)
       assert.equal(3001, #path)

@@ -139,35 +139,35 @@ local unread = core.new "size_t[1]"
 
 -- There is no request: a status says why, or the code of an error. Nil; or one that has come at the last moment.
 ---@async
-local function refused(self, patience, status, text)
+local function refused(self, limits, status, text)
   local server = self.server
   if type(status) == "number" then
     refuse(self, status, text, status == 405 and ALLOW or nil)
   elseif text == "ETIMEDOUT" then
     if C.momo_unread(executor, self.stream, unread) ~= nil then
       refuse(self, 408, "the head of the request took too long")
-    elseif server.draining and patience ~= server.impatience then
-      return self:next_request(server.impatience)
+    elseif server.draining and limits ~= server.closing_limits then
+      return self:next_request(server.closing_limits)
     end
   end
 end
 
 ---The next request; nil: there will be none.
 ---@async
----@param patience userdata how long it is waited for
+---@param limits userdata how long it is waited for
 ---@return momo.http.Request?
-function Connection:next_request(patience)
+function Connection:next_request(limits)
   local again, head, marks, framing, method, path, query, target, host
   self.idle = true
   repeat
-    again, head, marks, framing, method, path, query, target, host = http_request(self.stream, patience)
+    again, head, marks, framing, method, path, query, target, host = http_request(self.stream, limits)
   until not again
   self.idle = false
   if head then
     self.marks = marks
     return requests.new(self, head, framing, method, path, query, target, host)
   end
-  return refused(self, patience, marks, framing)
+  return refused(self, limits, marks, framing)
 end
 
 -- Before the body of a request is waited for.
@@ -242,7 +242,7 @@ end
 
 -- What a handler leaves behind that has raised, or not finished its answer.
 ---@async
-local function settle(self, request, response, ok, err)
+local function conclude(self, request, response, ok, err)
   if ok then
     ok, err = xpcall(complete, traceback_capture, self, request, response)
   end
@@ -320,8 +320,8 @@ local function serve_requests(self, request)
     self.handling = response
     server.handle(request, response)
     self.handling = nil
-    finish(self, request, response, self.state == "done" or settle(self, request, response, true))
-    request = not self.closing and self:next_request(server.draining and server.impatience or server.patience)
+    finish(self, request, response, self.state == "done" or conclude(self, request, response, true))
+    request = not self.closing and self:next_request(server.draining and server.closing_limits or server.limits)
   end
 end
 
@@ -330,8 +330,8 @@ end
 local function serve_on(self, err)
   local request, response, server = self.request, self.handling, self.server
   self.handling = nil
-  finish(self, request, response, settle(self, request, response, false, err))
-  request = not self.closing and self:next_request(server.draining and server.impatience or server.patience)
+  finish(self, request, response, conclude(self, request, response, false, err))
+  request = not self.closing and self:next_request(server.draining and server.closing_limits or server.limits)
   return serve_requests(self, request)
 end
 
@@ -358,7 +358,7 @@ function M.serve(server, stream, peer)
   }, Connection)
   C.momo_set_silence(executor, stream, server.write_timeout or -1)
   server.connections[self] = true
-  local request = self:next_request(server.draining and server.last_patience or server.first_patience)
+  local request = self:next_request(server.draining and server.last_limits or server.first_limits)
   local ok, err = xpcall(serve_requests, traceback_capture, self, request)
   while not ok and self.handling do
     ok, err = xpcall(serve_on, traceback_capture, self, err)

@@ -66,10 +66,10 @@ end
 ---@field connections table<momo.http.Connection, true> that are open
 ---@field listener momo.net.TcpListener? of its own, to be closed
 ---@field draining boolean no further request is waited for
----@field first_patience userdata how long a connection's first request is waited for,
----@field patience userdata and a later one,
----@field impatience userdata and one when the server ends: not at all
----@field last_patience userdata how long the first one is waited for of who has connected just then
+---@field first_limits userdata how long a connection's first request is waited for,
+---@field limits userdata and a later one,
+---@field closing_limits userdata and one when the server ends: not at all
+---@field last_limits userdata how long the first one is waited for of who has connected just then
 ---@field handle async fun(request: momo.http.Request, response: momo.http.Response) the handler, as it is called
 
 local function server_of(handler, options)
@@ -81,12 +81,12 @@ local function server_of(handler, options)
   for name in each(DEFAULTS) do
     server[name] = limit_of(options, name)
   end
-  local function patience(idle, is_first)
-    return native.http_patience(server.max_head, server.max_target, server.max_fields, idle, server.header_timeout,
-      is_first)
+  local function limits(idle, is_first)
+    return native.http_request_limits(server.max_head, server.max_target, server.max_fields, idle,
+      server.header_timeout, is_first)
   end
-  server.first_patience, server.patience = patience(server.header_timeout, true), patience(server.idle_timeout, false)
-  server.impatience, server.last_patience = patience(0, false), patience(GRACE_SECONDS, true)
+  server.first_limits, server.limits = limits(server.header_timeout, true), limits(server.idle_timeout, false)
+  server.closing_limits, server.last_limits = limits(0, false), limits(GRACE_SECONDS, true)
   return server
 end
 
