@@ -6,7 +6,7 @@ local streams = require "spec.fuzz.streams"
 local M = {}
 
 local FAILURES = "ETIMEDOUT"
-local BROKEN = "ETIMEDOUT EPIPE ECONNRESET ECANCELED EBADF ENOTCONN"
+local BROKEN = "ETIMEDOUT EPIPE ECONNRESET ECANCELED EBADF ENOTCONN ETLS"
 
 -- Copies from `from` to `to` until the end; what a copy that ended early has not written is there for the next one.
 local function copy_all(actor, flow, from, to)
@@ -26,7 +26,7 @@ local function copy_all(actor, flow, from, to)
         copied = copied + bytes
         ended = n == nil or bytes < n
       else
-        world:failed(actor.name .. " copy", err, code, flow.broken and BROKEN or FAILURES)
+        world:failed(actor.name .. " copy", err, code, flow.broken and BROKEN or FAILURES .. streams.truncation(flow))
         world:expect(side == "from" or side == "to", actor.name, "copy names no side:", tostring(side))
         ended = code ~= "ETIMEDOUT" and not world:is_want(err)
         flow.broken = flow.broken or ended
@@ -122,7 +122,8 @@ function M.both(world, random)
             world:log(actor.name, "  copied", one_way, other_way)
             ended = one_way ~= nil
             if not ended then
-              world:failed(actor.name, other_way, code, (there.broken or back.broken) and BROKEN or FAILURES)
+              world:failed(actor.name, other_way, code, (there.broken or back.broken) and BROKEN
+                or FAILURES .. streams.truncation(there) .. streams.truncation(back))
               ended = code ~= "ETIMEDOUT" and not world:is_want(other_way)
               if ended then
                 break_both()
@@ -196,8 +197,10 @@ function M.frames(world, random)
         local err, code
         data, err, code = reads:read_exact(size)
         if not data then
-          world:failed(actor.name, err, code, "EOF")
-          ended = code == "EOF"
+          local cut = broken
+          for i = 1, n do cut = cut or at_most[i] > sent[i] end
+          world:failed(actor.name, err, code, cut and "EOF ETLS" or "EOF")
+          ended = code == "EOF" or code == "ETLS"
         end
       end)
       if data or ended then

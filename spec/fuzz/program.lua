@@ -21,7 +21,7 @@ local waits = { waiting.semaphore, waiting.mutex, waiting.notify, channels.of_ta
 local moves = { streams.conversation, streams.conversation, copies.chain, copies.both, copies.frames, sockets.tcp,
   sockets.unix, sockets.datagrams }
 local others = { channels.of_threads, waiting.tasks, waiting.tasks, system.files,
-  system.programs, system.http }
+  system.programs, system.signals, system.http }
 local across = { threads.gather, threads.echo, threads.program }
 
 local function kinds_of(options)

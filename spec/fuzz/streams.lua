@@ -40,6 +40,11 @@ function M.flow(random, goal)
   }
 end
 
+---The code, behind a blank, that TLS tells at an end which came too early, as a write was cut short; or nothing.
+function M.truncation(flow)
+  return flow.at_most > flow.sent and " ETLS" or ""
+end
+
 -- What was read must be what comes next. A finalizer may have dropped bytes just before or just after, while the string
 -- was made: `before` says how many consumes there had been when the read began.
 local function check_read(actor, flow, name, data, before, stays)
@@ -63,7 +68,7 @@ end
 local function read_failed(actor, flow, name, err, code)
   actor.world:log(actor.name, "  returned", err)
   actor.world:failed(actor.name .. " " .. name, err, code,
-    flow.broken and "EOF ETIMEDOUT ECANCELED EBADF ECONNRESET" or "EOF ETIMEDOUT")
+    flow.broken and "EOF ETIMEDOUT ECANCELED EBADF ECONNRESET ETLS" or "EOF ETIMEDOUT" .. M.truncation(flow))
   if code == "EOF" then
     flow.ended = true
   elseif code ~= "ETIMEDOUT" and not actor.world:is_want(err) then
@@ -262,12 +267,46 @@ M.pairs = {
   end,
 }
 
+local identity, client, server
+
+-- Made when it is first asked for, once, as keys take long; it may fail.
+local function prepare()
+  if not identity then
+    local pair, err = momo.tls.self_signed()
+    identity = pair or error(err, 0)
+  end
+  client = client or momo.tls.client { ca = identity.cert }
+  server = server or momo.tls.server(identity)
+  return client and server
+end
+
+-- TLS over it; both ends may be asked for in the midst of the handshake, and then nobody has them.
+function M.pairs.tls(random)
+  if not prepare() then
+    return
+  end
+  local lower, upper = M.pairs[random(2) == 1 and "unix" or "tcp"](random)
+  if not lower then
+    return
+  end
+  local one, other
+  momo.scope(function(scope)
+    scope:spawn(function() one = client:wrap(lower, "localhost", 10) end)
+    other = server:wrap(upper, 10)
+  end)
+  if one and other then
+    return one, other
+  end
+  lower:close()
+  upper:close()
+end
+
 ---A pair of a random kind, or nothing: there are no descriptors for it.
 ---@return momo.Stream? reader
 ---@return momo.Stream? writer
 ---@return boolean both_ways
 function M.pair(world, random, both_ways)
-  local kinds = { "unix", "tcp", not both_ways and "pipe" or nil }
+  local kinds = { "unix", "tcp", "tls", not both_ways and "pipe" or nil }
   local kind = kinds[random(#kinds)]
   local one, other = M.pairs[kind](random)
   world:log("a", kind, one and "pair" or "pair can't be had")

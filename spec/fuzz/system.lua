@@ -1,6 +1,11 @@
----Conversations with the system, and with a server of HTTP: files that are replaced, programs that are run, requests.
+---Conversations with the system, and with a server of HTTP: files that are replaced, programs that are run, signals,
+---requests.
 
+local ffi = require "ffi"
 local momo = require "momo"
+
+pcall(ffi.cdef, "int getpid(void);")
+pcall(ffi.cdef, "int kill(int, int);")
 
 local M = {}
 
@@ -76,6 +81,40 @@ function M.programs(world, random)
     end }
   end
   return { actors = actors, close = function() end, check = function() end }
+end
+
+local SIGNALS = { SIGURG = 23, SIGWINCH = 28 } -- which end nobody: they may come before they are taken over
+local NAMES = { "SIGURG", "SIGWINCH" }
+
+---Signals come until all have one who wait for them. How many is not said: they are the process's, and alike ones join.
+function M.signals(world, random)
+  local actors, waiting = {}, 1 + random(3)
+  for i = 1, waiting do
+    actors[i] = { "signal receiver", function(actor)
+      while actor:goes_on() do
+        local first, second = NAMES[random(2)], random(2) == 1 and NAMES[random(2)] or nil
+        actor:step("recv " .. first, function()
+          local name, problem, number
+          if second then
+            name, problem, number = momo.signal.recv(first, second)
+          else
+            name, problem, number = momo.signal.recv(first)
+          end
+          if not name then
+            return world:failed("recv", problem, number, "")
+          end
+          world:expect(name == first or name == second, "who waits for", first, second, "gets", name)
+        end)
+      end
+    end, function() waiting = waiting - 1 end }
+  end
+  actors[#actors + 1] = { "signal sender", function(actor)
+    while waiting > 0 do
+      ffi.C.kill(ffi.C.getpid(), SIGNALS[NAMES[actor.random(2)]])
+      momo.time.sleep(actor:ms(3))
+    end
+  end }
+  return { actors = actors, close = function() waiting = 0 end, check = function() end }
 end
 
 ---A server that gives bodies back, and clients that share connections.
