@@ -327,6 +327,9 @@ tls_status engine_end(tls_engine *head) {
     return TLS_FAILED;
 }
 
+/* OpenSSL before 3.0.14 frees a buffer in which the header of a record lies, and uses it later. */
 void engine_rest(tls_engine *head) {
-    SSL_free_buffers(((engine *)head)->ssl);
+    if (!head->held) {
+        SSL_free_buffers(((engine *)head)->ssl);
+    }
 }
