@@ -122,6 +122,8 @@ int main(int argc, char **argv) {
         for (int i = 0; i < n; i++) {
             connection *c = events[i].data.ptr;
             if (c != NULL && !serve(c)) {
+                SSL_shutdown(c->ssl); /* says close_notify, as the others do */
+                send_all(c);
                 SSL_free(c->ssl);
                 close(c->fd);
                 free(c);
