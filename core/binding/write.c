@@ -30,9 +30,19 @@ OP_HOT bool is_data(int type) {
     return type == LUA_TSTRING || type == LUA_TTABLE || type == LUA_TNUMBER;
 }
 
+/* Several arguments, as io.write has them, are most often meant as pieces. */
+static void check_is_no_piece(lua_State *L) {
+    if (lua_type(L, 3) == LUA_TSTRING) {
+        throw(L, "write: it takes one value and a timeout; write { a, b } sends several pieces as one");
+    }
+}
+
 static void check_write(lua_State *L, op *o) {
     o->timeout = o->io && o->io->silence >= 0 ? o->io->silence : o->timeout;
-    op_check_timeout(L, o, 3);
+    if (!lua_isnoneornil(L, 3)) {
+        check_is_no_piece(L);
+        op_check_timeout(L, o, 3);
+    }
 }
 
 /* In place of an answer. */

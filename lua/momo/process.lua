@@ -40,6 +40,12 @@ local OPTIONS = {
 }
 local RUN_OPTIONS = { "input", "limit", "timeout" }
 
+local function check_alone(name, more)
+  if more ~= nil then
+    check.fail(("%s: the options stand in the table of the words: {\"sort\", \"-n\", timeout = 5}"):format(name))
+  end
+end
+
 local function check_options(options, name, allowed, more)
   check.argument(type(options) == "table", name .. ": argument 1 must be a table: {\"command\", \"argument\", ...}, "
     .. "or call momo.process.shell(text)", options)
@@ -184,10 +190,12 @@ end
 ---Codes: ENOENT the program, its folder, the user or the group is not there; EACCES; EPERM; E2BIG; EMFILE; EAGAIN too
 ---many processes; ENOMEM; EBADF a stream is closed.
 ---@param options momo.ProcessOptions the words of the command, and options: {"ls", "-l", cwd = "/"}
+---@param ... nil nothing: options stand in the table
 ---@return momo.Child? child
 ---@return string? err
 ---@return string? code
-function M.spawn(options)
+function M.spawn(options, ...)
+  check_alone("spawn", ...)
   check_options(options, "spawn", OPTIONS)
   return spawn(options, "spawn")
 end
@@ -287,10 +295,12 @@ end
 ---Codes: those of spawn; ETIMEDOUT; EMSGSIZE it wrote more than `limit` bytes. After those two, it was ended.
 ---@async
 ---@param options momo.RunOptions the words of the command, and options: {"sort", input = "b\na\n"}
+---@param ... nil nothing: options stand in the table
 ---@return { status: integer?, signal: string?, stdout: string?, stderr: string? }? result
 ---@return string? err
 ---@return string? code
-function M.run(options)
+function M.run(options, ...)
+  check_alone("run", ...)
   check_options(options, "run", OPTIONS, RUN_OPTIONS)
   return run(options, "run")
 end

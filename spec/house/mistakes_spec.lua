@@ -241,6 +241,23 @@ describe("habits of elsewhere", function()
       told(function() momo.process.spawn { "true" }:write "x" end))
   end)
 
+  it("several values in one write, and options beside a table that has them", function()
+    momo.run(function()
+      local here, there = momo.net.UnixStream.pair()
+      local file = assert(momo.fs.open("/dev/null", "w"))
+      assert.equal("write: it takes one value and a timeout; write { a, b } sends several pieces as one",
+        told_outside(function() here:write("a", "b") end))
+      assert.equal("write: it takes one value; for several write file:write(a .. b)",
+        told_outside(function() file:write("a", "b") end))
+      here:close()
+      there:close()
+      file:close()
+    end)
+    local text = 'run: the options stand in the table of the words: {"sort", "-n", timeout = 5}'
+    assert.equal(text, told(function() momo.process.run({ "true" }, { timeout = 1 }) end))
+    assert.equal(text:gsub("run", "spawn", 1), told(function() momo.process.spawn({ "true" }, { cwd = "/" }) end))
+  end)
+
   it("patterns of other routers", function()
     local router = momo.http.Router()
     assert.equal('handle: the pattern "GET /users/:id" has ":id": a wildcard is written {id}',
@@ -269,6 +286,11 @@ describe("habits of elsewhere", function()
       .. "sends one", answered(function(_, response) response:send(200, { a = 1 }) end))
     assert.equal("response.status tells what was answered, and can't be set: write send(status, body, headers)",
       answered(function(_, response) response.status = 404 end))
+    assert.equal("write: it takes one value; for several write response:write { a, b }",
+      answered(function(_, response)
+        response:start(500)
+        response:write("a", "b")
+      end))
     assert.equal("response has no set_header: write response.headers[name] = value",
       answered(function(_, response) response:set_header("A", "b") end))
     listener:close()

@@ -84,11 +84,13 @@ end
 ---bytes may be written then.
 ---@async
 ---@param data string
+---@param ... nil nothing: it takes one value
 ---@return integer? bytes
 ---@return string? err
 ---@return string? code
-function File:write(data)
+function File:write(data, ...)
   check.self(self, File, "file", "write")
+  check.alone("write", "file:write(a .. b)", ...)
   check_data(data, "write")
   local n, err, code = call_file("write", self, data, self.position)
   if n then

@@ -220,11 +220,13 @@ end
 ---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED; EBADF the exchange is over.
 ---@async
 ---@param data string|string[]
+---@param ... nil nothing: it takes one value
 ---@return integer? bytes of data
 ---@return string? err
 ---@return string? code
-function Response:write(data)
+function Response:write(data, ...)
   local connection, err, code = open(self, "write")
+  check.alone("write", "response:write { a, b }", ...)
   if not connection then
     return nil, err, code
   end

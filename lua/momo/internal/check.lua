@@ -79,6 +79,16 @@ function M.array(value, what)
   return n
 end
 
+---Throws where something is given behind the data, as io.write takes it.
+---@param name string of the function
+---@param instead string such as "a .. b"
+---@param more any what is
+function M.alone(name, instead, more)
+  if more ~= nil then
+    M.fail(("%s: it takes one value; for several write %s"):format(name, instead))
+  end
+end
+
 ---@param options any
 ---@param allowed table<string, string> the type of each option; also "array"; "any": the caller checks it
 ---@param name string of the function
