@@ -1,5 +1,6 @@
 -- The client's side of WebSocket: the way to a server, its handshake, and what it takes from servers.
 
+local cases = require "spec.support.websocket_cases"
 local frames = require "spec.support.frames"
 local http = require "spec.support.http"
 local momo = require "momo"
@@ -194,6 +195,20 @@ describe("http.websocket", function()
       os.remove(path)
     end)
   end)
+
+  for section, rows in pairs(cases.of(frame)) do
+    it("answers, as an echo, by the rules: " .. section, function()
+      for _, row in ipairs(rows) do
+        local got = talk(row[2], function(ws)
+          for message, kind in ws:messages() do
+            ws:send(message, kind)
+          end
+          assert.is_number(ws.close_code)
+        end)
+        assert(got == row[1], ("%q: %s, not %s"):format(row[2]:sub(1, 50), got, row[1]))
+      end
+    end)
+  end
 
   -- What a server sends; what the client answers; what recv says last, and close_code.
   local CASES = {
