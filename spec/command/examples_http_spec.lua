@@ -3,6 +3,7 @@
 local frames = require "spec.support.frames"
 local momo = require "momo"
 local process = require "spec.support.process"
+local tcp = require "spec.support.tcp"
 
 local http = momo.http
 
@@ -51,6 +52,21 @@ describe("examples", function()
       http.Client({}):stream("GET", url .. "/events", nil, function(answer)
         assert.matches("^id: 1\ndata: %d%d:%d%d:%d%d\n\n$", (answer:read()))
       end)
+    end)
+  end)
+
+  it("live.lua shows what comes, in three ways", function()
+    with("live", function(url, address)
+      assert.matches("EventSource", http.get(url).body)
+      assert.equal("piece 1piece 2piece 3piece 4piece 5", http.get(url .. "/stream").body)
+      assert.matches("^data: event 1\n\n.*data: event 5\n\nevent: end\n", http.get(url .. "/events").body)
+      local ws = assert(http.websocket("ws://" .. address .. "/chat"))
+      assert(ws:send "hello")
+      for n = 1, 5 do
+        assert.equal("hello " .. n, (ws:recv()))
+      end
+      tcp.assert_failed("EOF", ws:recv())
+      assert.equal(1000, ws.close_code)
     end)
   end)
 
