@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "binding/handle.h"
+#include "loop/libc.h"
 #include "loop/task.h"
 
 enum { PERIOD_NS = 1000000, NAME_MAX_BYTES = 64 };
@@ -47,7 +48,7 @@ static void on_signal(int number) {
 
 static int start_timer(void) {
     struct sigevent to = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGPROF};
-    to._sigev_un._tid = gettid();
+    to.sigev_notify_thread_id = gettid();
     if (timer_create(CLOCK_THREAD_CPUTIME_ID, &to, &profiler.timer) < 0) {
         return uv_translate_sys_error(errno);
     }

@@ -9,15 +9,16 @@
 
 #include "binding/op.h"
 #include "binding/signal.h"
+#include "loop/libc.h"
 
 void push_signal(lua_State *L, int number) {
-    lua_pushfstring(L, "SIG%s", sigabbrev_np(number));
+    lua_pushfstring(L, "SIG%s", libc_signal_name(number));
 }
 
 int signal_number(const char *name) {
     if (strncmp(name, "SIG", 3) == 0) {
         for (int number = 1; number <= EXECUTOR_SIGNALS; number++) {
-            const char *known = sigabbrev_np(number);
+            const char *known = libc_signal_name(number);
             if (known && strcmp(known, name + 3) == 0) {
                 return number;
             }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "loop/io.h"
+#include "loop/libc.h"
 
 /* libuv allocates, and never frees, a text for a code that it does not know. */
 static bool libuv_knows(int code) {
@@ -27,7 +28,7 @@ const char *momo_error_name(int code) {
     if (teller) {
         return teller->failure.name;
     }
-    const char *name = libuv_knows(code) ? uv_err_name(code) : strerrorname_np(-code);
+    const char *name = libuv_knows(code) ? uv_err_name(code) : libc_error_name(-code);
     return name ? name : "EUNKNOWN";
 }
 
@@ -39,6 +40,6 @@ const char *momo_error_text(int code) {
     if (code == UV_ETIMEDOUT) { /* not only connections do */
         return "operation timed out";
     }
-    const char *text = libuv_knows(code) ? uv_strerror(code) : strerrordesc_np(-code);
+    const char *text = libuv_knows(code) ? uv_strerror(code) : libc_error_text(-code);
     return text ? text : "unknown error";
 }

@@ -16,6 +16,7 @@
 #include "loop/background.h"
 #include "loop/executor.h"
 #include "loop/holder.h"
+#include "loop/libc.h"
 #include "loop/signals.h"
 
 enum {
@@ -90,7 +91,7 @@ static void tell_held(executor *ex, void *any) {
     char who[HOLDER_SAID], line[HOLDER_SAID + 64];
     holder_ask(ex, &answer);
     holder_describe(&answer, who);
-    snprintf(line, sizeof line, "momo: SIG%s is not heard for %g s: %s\n", sigabbrev_np(grace.first), grace.seconds,
+    snprintf(line, sizeof line, "momo: SIG%s is not heard for %g s: %s\n", libc_signal_name(grace.first), grace.seconds,
              who);
     say(line);
     *(bool *)any = true;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "loop/libc.h"
+
 /* A thread ends after so long without a job. */
 enum { IDLE_SECONDS = 10 };
 
@@ -120,13 +122,10 @@ pool *pool_of(executor *ex, const pool_kind *kind) {
 /* Starts a thread, which may run on every CPU that the process may use, wherever this one is pinned to. Under the lock. */
 static int start_thread(pool *p) {
     worker *w = malloc(sizeof *w);
-    pthread_attr_t attributes;
-    int error = w ? pthread_attr_init(&attributes) : ENOMEM;
-    if (error == 0) {
+    int error = ENOMEM;
+    if (w) {
         *w = (worker){.pool = p};
-        pthread_attr_setaffinity_np(&attributes, sizeof p->executor->cpus, &p->executor->cpus);
-        error = pthread_create(&w->thread, &attributes, thread_main, w);
-        pthread_attr_destroy(&attributes);
+        error = libc_start_thread(&w->thread, &p->executor->cpus, thread_main, w);
     }
     if (error) {
         free(w);

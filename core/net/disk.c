@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "loop/libc.h"
 #include "loop/system.h"
 
 enum {
@@ -129,7 +130,7 @@ static ssize_t disk_read(const layer *l, io *o, char *into, size_t room) {
         piece.iov_len = room < (size_t)(d->ahead - d->offset) ? room : (size_t)(d->ahead - d->offset);
         n = io_try(o, UV_READABLE, preadv(o->fd, &piece, 1, d->offset));
     } else {
-        n = io_try(o, UV_READABLE, preadv2(o->fd, &piece, 1, d->offset, RWF_NOWAIT));
+        n = io_try(o, UV_READABLE, libc_preadv2(o->fd, &piece, 1, d->offset, RWF_NOWAIT));
     }
     return n == UV_EAGAIN || n == UV_ENOTSUP || n == UV_EINVAL ? read_ahead(d, o) : took(d, n);
 }

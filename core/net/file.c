@@ -12,6 +12,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "loop/libc.h"
+
 enum {
     FILE_THREADS = 4, /* of one executor */
     FILE_JOBS = 4096, /* that wait for one of them */
@@ -92,7 +94,7 @@ static ssize_t read_some(int fd, char *into, size_t n, int64_t offset, int flags
     struct iovec piece = {into, n};
     ssize_t got;
     do {
-        got = preadv2(fd, &piece, 1, offset, flags);
+        got = libc_preadv2(fd, &piece, 1, offset, flags);
         if (got < 0 && errno == ESPIPE && offset >= 0 && !flags) { /* a pipe or terminal has no offsets */
             got = readv(fd, &piece, 1);
         }

@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "loop/libc.h"
 #include "net/file.h"
 
 /* offset: the most bytes. */
@@ -38,7 +39,7 @@ static ssize_t now_load(file_call *c) {
     }
     n = file_call_reserve(c, (size_t)size + 1); /* one more: what was changed meanwhile has another size */
     if (n == 0) {
-        n = preadv2(fd, &(struct iovec){c->bytes, (size_t)size + 1}, 1, 0, RWF_NOWAIT);
+        n = libc_preadv2(fd, &(struct iovec){c->bytes, (size_t)size + 1}, 1, 0, RWF_NOWAIT);
     }
     close(fd);
     c->size = n > 0 ? (size_t)n : 0;

@@ -6,6 +6,7 @@
 
 #include "loop/drain.h"
 #include "loop/grace.h"
+#include "loop/libc.h"
 #include "thread/channel.h"
 
 #include <sched.h>
@@ -301,20 +302,12 @@ int thread_start(thread *t, executor *parent) {
     pthread_mutex_init(&t->lock, NULL);
     t->references = 3;
 
-    pthread_attr_t attributes;
-    int error = pthread_attr_init(&attributes);
-    if (error == 0) {
-        cpu_set_t cpus = parent->cpus;
-        if (t->cpu >= 0) {
-            CPU_ZERO(&cpus);
-            CPU_SET(t->cpu, &cpus);
-        }
-        error = pthread_attr_setaffinity_np(&attributes, sizeof cpus, &cpus);
-        if (error == 0) {
-            error = pthread_create(&t->os, &attributes, thread_main, t);
-        }
-        pthread_attr_destroy(&attributes);
+    cpu_set_t cpus = parent->cpus;
+    if (t->cpu >= 0) {
+        CPU_ZERO(&cpus);
+        CPU_SET(t->cpu, &cpus);
     }
+    int error = libc_start_thread(&t->os, &cpus, thread_main, t);
     if (error != 0) {
         t->references = 0;
         pthread_mutex_destroy(&t->lock);
