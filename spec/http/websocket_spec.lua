@@ -158,6 +158,7 @@ describe("WebSocket", function()
         local got = http.answer(connect, row[2])
         assert(got.status == row[1], row[2] .. got.status)
         assert.equal(row[1] == 426 and "13" or nil, got.headers["sec-websocket-version"])
+        assert.equal(row[1] == 426, (got.headers.connection or ""):find "Upgrade" ~= nil)
       end
       for _, origin in ipairs { "http://a", "http://A:80", "HTTP://a" } do
         open(connect, "Origin: " .. origin .. "\r\n"):close()

@@ -83,6 +83,7 @@ function M.accept(request, response, options)
     response:send(status, text .. "\n", {
       ["Content-Type"] = "text/plain; charset=utf-8",
       ["Upgrade"] = status == 426 and "websocket" or nil,
+      ["Connection"] = status == 426 and "Upgrade" or nil, -- Upgrade is a field of this hop
       ["Sec-WebSocket-Version"] = status == 426 and "13" or nil,
     })
     return nil, "EPROTO: " .. text, "EPROTO"
