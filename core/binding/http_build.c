@@ -43,21 +43,22 @@ static bool is_writable(const io *o) {
 int http_build_send(lua_State *L, http_build *b, io *o) {
     size_t sent = 0;
     if (o && is_writable(o)) {
-        ssize_t n = stream_write(o, &(struct iovec){b->bytes, b->size}, 1);
+        ssize_t n = stream_send(o, &(struct iovec){b->bytes, b->size}, 1);
         if (n < 0 && n != UV_EAGAIN) {
             return push_failure(L, (int)n);
         }
         sent = n < 0 ? 0 : (size_t)n;
     }
-    if (sent == b->size && !(o && o->pending)) { /* else a write waits until the layers have given all of it away */
+    bool begun = sent || (o && o->transfer.block); /* the poller sends it, and whoever writes it is told */
+    if (sent == b->size && !(o && o->pending)) {   /* else a write waits until the layers have given all of it away */
         lua_pushboolean(L, true);
         return 1;
     }
-    if (sent) { /* should the push raise, what was sent is cut short */
+    if (begun) { /* should the push raise, what was sent is cut short */
         o->cut = o->broken = true;
     }
     lua_pushlstring(L, b->bytes, b->size);
-    if (sent) { /* the turn is ours, so that nothing comes between the two parts */
+    if (begun) { /* the turn is ours, so that nothing comes between the two parts */
         o->cut = o->broken = false;
         stream_begin_write(o, o->executor->current);
         o->written = sent;

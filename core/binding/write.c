@@ -71,7 +71,7 @@ OP_HOT int write_bytes(lua_State *L, op *o, const char *bytes, size_t size) {
             return OP_GIVE_WAY;
         }
         const struct iovec rest = {(char *)(uintptr_t)bytes + stream->written, size - stream->written};
-        ssize_t n = stream_write(stream, &rest, 1);
+        ssize_t n = o->timeout != 0 ? stream_send(stream, &rest, 1) : stream_write(stream, &rest, 1);
         if (n < 0) {
             return (int)n;
         }
@@ -157,6 +157,10 @@ static int look_at_pieces(lua_State *L, op *o) {
     return 0;
 }
 
+static ssize_t write_batch(const op *o, const batch *b) {
+    return o->timeout != 0 ? stream_send(o->io, b->places, b->count) : stream_write(o->io, b->places, b->count);
+}
+
 static int write_pieces(lua_State *L, op *o) {
     io *stream = o->io;
     if (!stream->pieces) {
@@ -176,9 +180,12 @@ static int write_pieces(lua_State *L, op *o) {
         if (!gather(L, stream, &b)) {
             return CHANGED;
         }
-        ssize_t n = b.count ? stream_write(stream, b.places, b.count) : 0;
+        ssize_t n = b.count ? write_batch(o, &b) : 0;
         if (n < 0) {
             return (int)n;
+        }
+        if ((size_t)n > b.total) { /* than it had when it was sent */
+            return CHANGED;
         }
         if ((size_t)n < b.total) {
             advance(L, stream, (size_t)n);
@@ -217,6 +224,11 @@ static int park_writer(lua_State *L, op *o) {
     if (!writes(o)) {
         stream_wait_turn(o->io, o->task, o->deadline_ms);
         return 0;
+    }
+    if (o->io->driven && o->io->transfer.block) { /* the poller's next wait sends it: before that no time is over */
+        int status = io_wait(o->io, o->task, UV_WRITABLE, o->name, DEADLINE_NEVER, true);
+        o->task->deadline_ms = o->deadline_ms;
+        return status;
     }
     uint64_t deadline_ms = o->woken && o->io->silence >= 0 ? op_deadline(o->task, o->io->silence) : o->deadline_ms;
     return io_wait(o->io, o->task, UV_WRITABLE, o->name, deadline_ms, true);

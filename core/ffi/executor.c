@@ -8,6 +8,10 @@ const char *momo_version(void) {
     return MOMO_VERSION;
 }
 
+const char *momo_poller(const executor *ex) {
+    return ex->poller.driver->name;
+}
+
 double momo_now(const momo_executor *ex) {
     return executor_now(ex);
 }

@@ -41,8 +41,9 @@ int momo_failure(const executor *ex, const momo_token *token) {
 }
 
 int momo_descriptor(executor *ex, const momo_token *token) {
-    const io *o = io_get(ex, *token);
-    return o ? o->fd : UV_EBADF;
+    io *o = io_get(ex, *token);
+    int status = o ? stream_end_receiving(o) : UV_EBADF;
+    return status < 0 ? status : o->fd;
 }
 
 int momo_give_away(executor *ex, const momo_token *token) {

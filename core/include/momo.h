@@ -64,6 +64,8 @@ typedef struct momo_pool_metrics {
 } momo_pool_metrics;
 
 const char *momo_version(void);
+/* "epoll" or "ring". */
+const char *momo_poller(const momo_executor *);
 const char *momo_error_name(int code);
 const char *momo_error_text(int code);
 

@@ -20,12 +20,17 @@ static void tell(poller *p, uint64_t id, int events) {
     }
 }
 
+static transfer *transfer_of(poller *p, uint64_t id) {
+    io *o = slab_get(&list_entry(p, executor, poller)->ios, id);
+    return o ? &o->transfer : NULL;
+}
+
 int io_poll_init(executor *ex) {
     list_init(&ex->io_open);
     list_init(&ex->io_closed);
     list_init(&ex->io_idle);
     uv_run(&ex->loop, UV_RUN_NOWAIT); /* from here on its descriptor knows what wakes it: see executor.loop */
-    int status = poller_init(&ex->poller, tell);
+    int status = poller_init(&ex->poller, tell, transfer_of);
     if (status < 0) {
         return status;
     }
@@ -84,7 +89,8 @@ int io_open(executor *ex, int fd, io **out) {
     o->ready = UV_READABLE | UV_WRITABLE;
     o->read_waits = UV_READABLE;
     o->write_waits = UV_WRITABLE;
-    o->listening = o->in_turn = o->drains = o->broken = o->cut = o->pending = o->shared = o->unwatched = false;
+    o->listening = o->in_turn = o->drains = o->broken = o->cut = o->pending = o->shared = o->unwatched = o->driven =
+        false;
     o->failed = 0;
     o->end_code = 0;
     list_init(&o->readers);
@@ -97,6 +103,7 @@ int io_open(executor *ex, int fd, io **out) {
     o->hooks = &none;
     o->layer = NULL;
     o->idle = NULL;
+    o->transfer = (transfer){.state = RECEIVED_NEVER};
     list_push(&ex->io_open, &o->open);
     *out = o;
     return 0;
@@ -183,6 +190,35 @@ void io_close_idle(executor *ex) {
     }
 }
 
+void io_stop_receiving(io *o) {
+    poller *p = &o->executor->poller;
+    if (o->transfer.state >= RECEIVED_NOW) {
+        p->driver->stop(p, slab_id(&o->head));
+        o->transfer.state = RECEIVED_MAY;
+        o->ready |= UV_READABLE;
+    }
+}
+
+ssize_t io_unsend(io *o, bool flush) {
+    poller *p = &o->executor->poller;
+    if (o->transfer.block) {
+        p->driver->unsend(p, &o->transfer, slab_id(&o->head), flush);
+    }
+    return o->transfer.sent ? io_take_sent(o) : 0;
+}
+
+/* Its id has ended. */
+static void forget_received(io *o, uint64_t id) {
+    poller *p = &o->executor->poller;
+    if (o->transfer.state >= RECEIVED_NOW) { /* else the peer would not see the end */
+        p->driver->stop(p, id);
+    }
+    if (o->transfer.size) {
+        p->driver->drop(p, &o->transfer);
+    }
+    o->transfer.state = RECEIVED_NEVER;
+}
+
 int io_give_away(io *o) {
     executor *ex = o->executor;
     int fd = o->fd;
@@ -193,7 +229,12 @@ int io_give_away(io *o) {
     if (o->armed) {
         poller_disarm(&ex->poller, o->fd);
     }
+    if (o->transfer.block) {
+        io_unsend(o, true);
+    }
+    uint64_t id = slab_id(&o->head);
     slab_expire(&ex->ios, o);
+    forget_received(o, id);
     list_remove(&o->open);
     list_push(&ex->io_closed, &o->open);
     task_wake_all(&o->readers, WAKE_CLOSED);

@@ -52,6 +52,7 @@ struct io {
     bool cut : 1;       /* a write was cut short */
     bool pending : 1;   /* its layers have bytes for the descriptor (stream_pend) */
     bool unwatched : 1; /* no event tells of it: its layer wakes who waits */
+    bool driven : 1;    /* the poller may receive and send for it */
     bool lent : 1;      /* its unread bytes are being copied, and must stay */
     int16_t failed;     /* the code that an operation of its own failed with last, or 0 */
     int end_code; /* what is told in place of an end; UV_ENOMEM: unread bytes were lost, and each read says so; or 0 */
@@ -81,7 +82,8 @@ struct io {
         uint64_t accepted;         /* a listener's: id of a connection that it has taken and nobody has got yet, or 0 */
         int send_code;             /* a datagram socket's: the failure that is kept for who sends, or 0 */
     };
-    io_idle *idle; /* owned; or NULL */
+    transfer transfer; /* what the poller reads ahead, and sends */
+    io_idle *idle;     /* owned; or NULL */
     executor *executor;
 };
 
@@ -143,6 +145,22 @@ static inline io *io_get(const executor *executor, momo_token token) {
 static inline momo_token io_token(const io *io) {
     return (momo_token){io->head.index, io->head.generation};
 }
+
+/* The poller may receive for it from now on, if it does such a thing: a stream socket, which nobody else reads. */
+static inline void io_receive(io *o) {
+    o->driven = o->executor->poller.driver->take;
+    o->transfer.state = o->driven ? RECEIVED_MAY : RECEIVED_NEVER;
+}
+/* The poller receives no more for it, until it is armed again. What came stays to be read. */
+void io_stop_receiving(io *);
+
+/* What came of bytes that the poller has sent: as a system call has it. */
+static inline ssize_t io_take_sent(io *o) {
+    o->transfer.sent = false;
+    return o->transfer.result;
+}
+/* The poller sends nothing more, but what it has at once, if `flush`: the bytes that are out by its last send, or a code. */
+ssize_t io_unsend(io *, bool flush);
 
 /* The next try in this direction makes its system call, whatever is known. */
 static inline void io_ask(io *o, int direction) {

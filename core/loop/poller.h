@@ -7,13 +7,38 @@
  *        ^---- a system call has answered EAGAIN (again) <-------------'
  *
  * An event is told once: what it said holds until a system call answers EAGAIN, and after that the descriptor has to be armed
- * again. It tells of readiness only; nothing is in flight. A driver is one file (poller_epoll.c), and the only one that knows
- * by what means the kernel is asked.
+ * again. A driver is one file (poller_epoll.c, poller_ring.c), and the only one that knows by what means the kernel is asked.
+ *
+ * A driver may also receive by itself what comes for a socket. That is read ahead, in order, and stays until somebody takes it;
+ * and it may send what was copied, in its next wait. Nothing else is ever in flight.
  */
 #pragma once
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 typedef struct poller poller;
+
+enum { POLLER_EVENTS = 128 }; /* in one wait; the rest comes with the next, as does whatever they wake */
+
+enum received_state {
+    RECEIVED_NEVER,    /* it is read by system calls */
+    RECEIVED_MAY,      /* a driver may receive for it once it is armed for reading, */
+    RECEIVED_NOW,      /* and does: no other may read the descriptor */
+    RECEIVED_STOPPING, /* it does not much longer, as too much is unread */
+};
+
+/* What a driver has received for a descriptor before anybody has read, and what it sends. */
+typedef struct transfer {
+    uint8_t state;        /* enum received_state */
+    bool sent;            /* what has come of sending is known: result */
+    int16_t code;         /* how receiving has failed, behind the bytes, or 0 */
+    uint16_t first, last; /* the driver's */
+    uint16_t block;       /* the driver's; not 0: bytes are to be sent, and nobody else may send any */
+    uint32_t size;        /* bytes that were received */
+    int32_t result;       /* bytes that were sent, UV_EAGAIN: none were, the descriptor takes none; or another code */
+} transfer;
 
 typedef struct poller_driver {
     const char *name;
@@ -25,25 +50,42 @@ typedef struct poller_driver {
     int (*arm)(poller *, int fd, uint64_t id, int directions, uint8_t *armed);
     /* Before an armed descriptor is closed: other processes may have it too. */
     void (*disarm)(poller *, int fd);
-    /* Waits for events, at most so long (-1: without a limit), and tells them. */
-    void (*wait)(poller *, int timeout_ms);
+    /* Waits for events, at most so long (-1: without a limit), and tells them. Negative: it could not ask; else at most
+     * POLLER_EVENTS, where there may be more. */
+    int (*wait)(poller *, int timeout_ms);
+
+    /* Of a driver that receives (poller.transfer_of); else they are NULL, and nothing is ever received. */
+
+    /* What has come for this id until now is received. It is told by the next wait. */
+    void (*look)(poller *, uint64_t id);
+    /* Receives no more for this id, which may have ended: the descriptor is not used from here on. */
+    void (*stop)(poller *, uint64_t id);
+    /* The first bytes that were received, at most so many: how many they were. */
+    size_t (*take)(poller *, transfer *, char *into, size_t room);
+    /* Drops all of them. */
+    void (*drop)(poller *, transfer *);
+    /* Copies these bytes, sends what the descriptor takes of them with the next wait, and tells UV_WRITABLE. False: it does not;
+     * to send them now costs less. */
+    bool (*send)(poller *, transfer *, int fd, uint64_t id, const struct iovec *, int count, size_t total);
+    /* Ends that: bytes are sent at once, if `flush`, or not at all, if they are not out already. `result` tells. */
+    void (*unsend)(poller *, transfer *, uint64_t id, bool flush);
 } poller_driver;
 
 struct poller {
     const poller_driver *driver;
     int fd;
+    void *own; /* the driver's */
     /* In which directions a system call may succeed, both after an error; with UV_DISCONNECT where an end or urgent bytes have
      * come, so that a short read is no proof of having taken all. */
     void (*tell)(poller *, uint64_t id, int events);
+    /* What is transferred for this id; NULL: there is nobody of this name. */
+    transfer *(*transfer_of)(poller *, uint64_t id);
 };
 
-extern const poller_driver poller_epoll;
+extern const poller_driver poller_epoll, poller_ring;
 
-/* As poller_driver.init. */
-static inline int poller_init(poller *p, void (*tell)(poller *, uint64_t id, int events)) {
-    *p = (poller){&poller_epoll, -1, tell};
-    return p->driver->init(p);
-}
+/* As poller_driver.init. The driver is the one that MOMO_POLLER names where the system has it, else epoll. */
+int poller_init(poller *, void (*tell)(poller *, uint64_t id, int events), transfer *(*)(poller *, uint64_t id));
 static inline void poller_deinit(poller *p) {
     p->driver->deinit(p);
 }

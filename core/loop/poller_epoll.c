@@ -10,8 +10,6 @@
 #include "loop/poller.h"
 #include "loop/system.h"
 
-enum { EVENTS = 128 }; /* in one wait; the rest comes with the next, as does whatever they wake */
-
 static int init(poller *p) {
     p->fd = epoll_create1(EPOLL_CLOEXEC);
     return p->fd < 0 ? uv_translate_sys_error(errno) : 0;
@@ -54,16 +52,18 @@ static int translate(uint32_t mask) {
 #endif
 
 static int wait_for(poller *p, struct epoll_event *events, int timeout_ms) {
-    return (int)SYSTEM_CALL(epoll_wait(p->fd, events, EVENTS, timeout_ms), SYS_epoll_wait, (long)p->fd, events,
-                            (long)EVENTS, (long)timeout_ms, NULL, 0L);
+    return (int)SYSTEM_CALL(epoll_wait(p->fd, events, POLLER_EVENTS, timeout_ms), SYS_epoll_wait, (long)p->fd, events,
+                            (long)POLLER_EVENTS, (long)timeout_ms, NULL, 0L);
 }
 
-static void wait(poller *p, int timeout_ms) {
-    struct epoll_event events[EVENTS];
+static int wait(poller *p, int timeout_ms) {
+    struct epoll_event events[POLLER_EVENTS];
     int n = wait_for(p, events, timeout_ms);
     for (int i = 0; i < n; i++) {
         p->tell(p, events[i].data.u64, translate(events[i].events));
     }
+    return n;
 }
 
-const poller_driver poller_epoll = {"epoll", init, deinit, arm, disarm, wait};
+const poller_driver poller_epoll = {
+    .name = "epoll", .init = init, .deinit = deinit, .arm = arm, .disarm = disarm, .wait = wait};

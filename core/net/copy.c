@@ -46,8 +46,29 @@ static size_t at_most(const copy *c, size_t n) {
     return c->left < n ? (size_t)c->left : n;
 }
 
+/* While it splices, it waits for the descriptor itself. */
+static void end_receiving(copy *c, io *from) {
+    if (from->transfer.state != RECEIVED_NEVER) {
+        io_stop_receiving(from);
+        c->received = !from->transfer.size && !from->transfer.code; /* else they come first */
+        from->transfer.state = c->received ? RECEIVED_NEVER : RECEIVED_MAY;
+    }
+}
+
+static void receive_again(copy *c, io *from) {
+    if (c->received) {
+        io_receive(from);
+        c->received = false;
+    }
+}
+
+static bool may_splice(const copy *c, const io *from) {
+    return c->much && !c->plain && !from->end_code && !from->transfer.size && !from->transfer.code &&
+           (from->ready & UV_READABLE || from->transfer.state >= RECEIVED_NOW);
+}
+
 ssize_t copy_take(copy *c, io *from, const io *to) {
-    if (!c->much || c->plain || from->end_code || !(from->ready & UV_READABLE)) {
+    if (!may_splice(c, from)) {
         ssize_t n = stream_fill(from, 1);
         c->much = n > 0 ? n >= EXECUTOR_SCRATCH : c->much;
         return n;
@@ -55,6 +76,10 @@ ssize_t copy_take(copy *c, io *from, const io *to) {
     if (!c->has_pipe && !(layer_raw(from->layer, from) && layer_raw(to->layer, to) && take_pipe(c, from->executor))) {
         c->plain = true;
         return 0;
+    }
+    end_receiving(c, from);
+    if (from->transfer.state != RECEIVED_NEVER) {
+        return stream_fill(from, 1);
     }
     ssize_t n = layer_splice(from->layer, from, c->pipe[1], at_most(c, PIPE_SIZE));
     if (n > 0) {
@@ -64,9 +89,13 @@ ssize_t copy_take(copy *c, io *from, const io *to) {
         return n;
     } else if (n == UV_EINVAL) {
         c->plain = true;
+        receive_again(c, from);
         return 0;
     }
     c->much = n >= SPLICE_LEAST;
+    if (!c->much) {
+        receive_again(c, from);
+    }
     return n;
 }
 
@@ -107,6 +136,7 @@ ssize_t copy_give(copy *c, io *from, io *to) {
 void copy_end(copy *c, executor *ex, io *from) {
     if (from) {
         put_back(c, from); /* if there is no memory for it, reading says so */
+        receive_again(c, from);
     }
     release_pipe(c, ex);
 }

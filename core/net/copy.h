@@ -19,6 +19,7 @@ typedef struct copy {
     bool has_pipe;     /* only while it is of use */
     bool much;         /* the last read was as large as can be */
     bool plain;        /* these two can't be spliced */
+    bool received;     /* the poller receives for `from` again once it is not spliced from */
     uint64_t moved_ms; /* for those who limit its silence: when it moved bytes last */
     /* For those who park, each a direction: */
     uint8_t side;  /* which of the streams the last step was for: the readable, or the writable one */

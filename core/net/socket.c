@@ -76,6 +76,7 @@ static int open_socket(executor *ex, int fd, int family, io **out) {
     int status = stream_open(ex, fd, family == AF_UNIX ? &layer_local : &layer_socket, out);
     if (status == 0) {
         (*out)->drains = true;
+        io_receive(*out);
     }
     return status;
 }
@@ -194,6 +195,8 @@ int socket_adopt(executor *ex, int fd, io **out) {
     int status = listening ? open_listener(ex, fd, out) : open_socket(ex, fd, get_int(fd, SO_DOMAIN), out);
     if (status == 0) {
         (*out)->shared = true;
+        (*out)->transfer.state = RECEIVED_NEVER; /* others may read it */
+        (*out)->driven = false;
     }
     return status;
 }

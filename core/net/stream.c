@@ -84,6 +84,24 @@ static __attribute__((noinline)) int reserve(io *o) {
     return 0;
 }
 
+int stream_end_receiving(io *o) {
+    if (o->transfer.state == RECEIVED_NEVER) {
+        return 0;
+    }
+    io_stop_receiving(o);
+    const poller_driver *driver = o->executor->poller.driver;
+    while (o->transfer.size) {
+        int status = reserve(o);
+        if (status < 0) {
+            return status;
+        }
+        o->end += driver->take(&o->executor->poller, &o->transfer, o->data + o->end, o->capacity - o->end);
+    }
+    o->transfer.state = RECEIVED_NEVER;
+    transport_keep_failure(o, o->transfer.code);
+    return 0;
+}
+
 ssize_t stream_fill_now(io *o, size_t want) {
     if (o->end_code == UV_ENOMEM) {
         return UV_ENOMEM;
@@ -109,6 +127,10 @@ ssize_t stream_fill_now(io *o, size_t want) {
 int stream_give_away(io *o) {
     if (o->layer->transport->close) {
         return UV_ENOTSUP;
+    }
+    int status = stream_end_receiving(o);
+    if (status < 0) {
+        return status;
     }
     bool used = o->lent || stream_unread(o) || !list_empty(&o->readers) || !list_empty(&o->writers) ||
                 task_get(o->executor, o->reader) || task_get(o->executor, o->writer);
@@ -215,6 +237,8 @@ void stream_end_write(io *o) {
 
 void stream_cut_write(io *o, task *t) {
     if (o->writer == slab_id(&t->head)) {
+        ssize_t n = io_unsend(o, false);
+        o->written += n > 0 ? (size_t)n : 0;
         o->cut |= o->written > 0;
         o->broken |= o->cut;
         stream_end_write(o);
@@ -234,6 +258,33 @@ static ssize_t wrote(io *o, ssize_t n) {
 
 ssize_t stream_write(io *o, const struct iovec *pieces, int count) {
     return wrote(o, layer_writev(o->layer, o, pieces, count));
+}
+
+/* Whether the poller has taken the bytes. */
+static bool sends(io *o, const struct iovec *pieces, int count) {
+    poller *p = &o->executor->poller;
+    size_t total = 0;
+    if (!o->layer->transport->sends || !(o->ready & UV_WRITABLE)) {
+        return false;
+    }
+    for (int i = 0; i < count; i++) {
+        total += pieces[i].iov_len;
+    }
+    return p->driver->send(p, &o->transfer, o->fd, slab_id(&o->head), pieces, count, total);
+}
+
+ssize_t stream_send_later(io *o, const struct iovec *pieces, int count) {
+    transfer *t = &o->transfer;
+    if (t->sent && t->result != UV_EAGAIN) {
+        return wrote(o, transport_has_written(o, io_take_sent(o)));
+    }
+    bool was_full = t->sent;
+    t->sent = false;
+    if (t->block || (!was_full && sends(o, pieces, count))) {
+        o->waits = UV_WRITABLE;
+        return wrote(o, UV_EAGAIN);
+    }
+    return stream_write(o, pieces, count);
 }
 
 int stream_pend(io *o) {

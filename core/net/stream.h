@@ -41,6 +41,8 @@ static inline ssize_t stream_fill(io *o, size_t want) {
 void stream_consume(io *, size_t n);
 /* The same, for who does not read: UV_EINVAL if there are not so many, UV_EBUSY while a task reads. */
 int stream_discard(io *, size_t n);
+/* From now on nobody reads ahead, as others may read the descriptor; what was read ahead is unread. UV_ENOMEM: nothing is lost. */
+int stream_end_receiving(io *);
 /* The stream is closed, and its descriptor is the caller's from now on. UV_EBUSY: there are unread bytes, or a task reads or
  * writes; UV_ENOTSUP: its bytes are not the descriptor's own, as those of TLS. */
 int stream_give_away(io *);
@@ -59,6 +61,11 @@ void stream_cut_write(io *, task *);
 void stream_wait_turn(io *, task *, uint64_t deadline_ms);
 /* One try: bytes taken, which are one at least; UV_EAGAIN or an error. */
 ssize_t stream_write(io *, const struct iovec *, int count);
+/* The same, of who waits after UV_EAGAIN and tries the same bytes again: the poller may send them. */
+ssize_t stream_send_later(io *, const struct iovec *, int count);
+static inline ssize_t stream_send(io *o, const struct iovec *pieces, int count) {
+    return o->driven ? stream_send_later(o, pieces, count) : stream_write(o, pieces, count);
+}
 int stream_flush_layers(io *);
 /* The end of a write: what lies in the layers goes to the descriptor: 0, nothing is left there; UV_EAGAIN or an error. */
 static inline int stream_flush(io *o) {

@@ -56,8 +56,34 @@ static ssize_t has_read(io *o, ssize_t n, bool short_of) {
     return transport_keep_failure(o, n);
 }
 
+/* What the poller has received. UV_EAGAIN: nothing is there yet; 0: it receives nothing, so ask the descriptor. */
+static ssize_t read_received(io *o, char *into, size_t room) {
+    transfer *from = &o->transfer;
+    const poller_driver *driver = o->executor->poller.driver;
+    if (!from->size && from->state >= RECEIVED_NOW && o->ready & UV_READABLE) { /* who does not wait has asked */
+        driver->look(&o->executor->poller, slab_id(&o->head));
+    }
+    if (from->size) {
+        size_t n = driver->take(&o->executor->poller, from, into, room);
+        if (!from->size && from->state >= RECEIVED_NOW) {
+            o->ready &= (uint8_t)~UV_READABLE; /* the next bytes are an event */
+        }
+        return count_in(o, (ssize_t)n);
+    }
+    if (from->code) {
+        int code = from->code;
+        from->code = 0;
+        return transport_keep_failure(o, code);
+    }
+    return from->state >= RECEIVED_NOW ? io_must_wait(o, UV_READABLE) : 0;
+}
+
 static ssize_t socket_read(const layer *l, io *o, char *into, size_t room) {
     (void)l;
+    ssize_t received = o->transfer.state ? read_received(o, into, room) : 0;
+    if (received) {
+        return received;
+    }
     ssize_t n = io_try(o, UV_READABLE, system_recv(o->fd, into, room, MSG_DONTWAIT));
     return has_read(o, n, (size_t)n < room);
 }
@@ -66,25 +92,35 @@ static ssize_t socket_read(const layer *l, io *o, char *into, size_t room) {
  * something came which had no room is all that tells of either: MSG_CTRUNC. */
 static ssize_t local_read(const layer *l, io *o, char *into, size_t room) {
     (void)l;
+    ssize_t received = o->transfer.state ? read_received(o, into, room) : 0;
+    if (received) {
+        return received;
+    }
     struct iovec piece = {into, room};
     struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
     ssize_t n = io_try(o, UV_READABLE, system_recvmsg(o->fd, &message, MSG_DONTWAIT));
     return has_read(o, n, (size_t)n < room && !(message.msg_flags & (MSG_CTRUNC | MSG_OOB)));
 }
 
-static ssize_t has_written(io *o, ssize_t n) {
+/* A write has returned n. What has ended the connection may have been told to the poller, and to nobody yet. */
+ssize_t transport_has_written(io *o, ssize_t n) {
+    if (n == UV_EPIPE && o->transfer.code) {
+        n = o->transfer.code;
+        o->transfer.code = 0;
+    }
     return n < 0 ? transport_keep_failure(o, n) : transport_count_out(o, n);
 }
 
 static ssize_t socket_writev(const layer *l, io *o, const struct iovec *pieces, int count) {
     (void)l;
     if (count == 1) {
-        return has_written(
+        return transport_has_written(
             o,
             io_try(o, UV_WRITABLE, system_send(o->fd, pieces->iov_base, pieces->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL)));
     }
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count};
-    return has_written(o, io_try(o, UV_WRITABLE, system_sendmsg(o->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL)));
+    return transport_has_written(o,
+                                 io_try(o, UV_WRITABLE, system_sendmsg(o->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL)));
 }
 
 static int socket_shutdown(const layer *l, io *o) {
@@ -162,9 +198,9 @@ static ssize_t shared_writev(const layer *l, io *o, const struct iovec *pieces, 
 }
 
 static const transport socket_transport = {
-    .read = socket_read, .writev = socket_writev, .shutdown = socket_shutdown, .raw = socket_raw};
+    .read = socket_read, .writev = socket_writev, .shutdown = socket_shutdown, .raw = socket_raw, .sends = true};
 static const transport local_transport = {
-    .read = local_read, .writev = socket_writev, .shutdown = socket_shutdown, .raw = socket_raw};
+    .read = local_read, .writev = socket_writev, .shutdown = socket_shutdown, .raw = socket_raw, .sends = true};
 static const transport file_transport = {
     .read = file_read, .writev = file_writev, .shutdown = file_shutdown, .raw = file_raw};
 static const transport terminal_transport = {

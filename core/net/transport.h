@@ -42,6 +42,7 @@ typedef struct transport {
     bool (*raw)(const io *);
     /* As read, into a pipe; of those that are raw. NULL: by splice(2), where the descriptor stands. */
     ssize_t (*splice)(const layer *, io *, int pipe, size_t room);
+    bool sends;    /* the poller may send as writev does */
     bool standard; /* a broken pipe is the process's to hear of, as of any write to stdout and stderr */
 } transport;
 
@@ -61,6 +62,8 @@ extern const layer
 /* The system tells what has ended a connection once, to whoever asks first: it is kept for those who read, who are told it in
  * place of an end, behind the bytes that came before. n: what a system call on the socket has returned, passed through. */
 ssize_t transport_keep_failure(io *, ssize_t n);
+/* The same, of a write that has returned n. */
+ssize_t transport_has_written(io *, ssize_t n);
 
 /* The descriptor has taken n bytes, or n says why not. */
 static inline ssize_t transport_count_out(io *o, ssize_t n) {

@@ -114,6 +114,8 @@ int unix_pair(executor *ex, io **one, io **other) {
     int status = stream_open_two(ex, ends, &layer_local, one, other);
     if (status == 0) {
         (*one)->drains = (*other)->drains = true;
+        io_receive(*one);
+        io_receive(*other);
     }
     return status;
 }

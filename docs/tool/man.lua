@@ -42,6 +42,11 @@ looks for modules, Momo's own included.
 .BR LISTEN_FDS ", " LISTEN_PID ", " LISTEN_FDNAMES
 Listeners that systemd, or a predecessor, hands over; see
 .BR momo.net.inherited_listeners .
+.TP
+.B MOMO_POLLER
+.B ring
+has io_uring receive what comes for stream sockets, where the system lets it; else epoll tells when there is something
+to read.
 .SH EXAMPLES
 .nf
 momo app.lua

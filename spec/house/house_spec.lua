@@ -141,14 +141,15 @@ describe("the floors of the house", function()
     assert.is_false((pcall(fault_of, "core/stray.c", '"', "base/list.h")))
   end)
 
-  it("let only one file of the core know of epoll", function()
+  it("let only one file of the core know of epoll, and one of io_uring", function()
     local found = {}
     for _, path in ipairs(sources) do
-      if read(SOURCE .. "/" .. path):match "epoll_%w+%(" then
+      local text = read(SOURCE .. "/" .. path)
+      if text:match "sys/epoll%.h" or text:match "linux/io_uring%.h" then
         found[#found + 1] = path
       end
     end
-    assert.same({ "core/loop/poller_epoll.c" }, found)
+    assert.same({ "core/loop/poller_epoll.c", "core/loop/uring.h" }, found)
   end)
 
   it("let only lua/momo/internal/core.lua require ffi, and who loads a library when it is first used", function()

@@ -18,7 +18,7 @@ usage: momo [options] FILE.lua [ARGS]
   --grace S       seconds that a thread has to hear of SIGINT or SIGTERM before it is said who holds it, and the
                   process ends; 3 where nothing is said
   --virtual       time moves only when every task waits, straight to the next deadline
-  --version       shows the version
+  --version       shows the version; with -v, by what the kernel is asked for events as well
   --help          shows this
 ]]
 
@@ -71,6 +71,7 @@ local function parse(words)
       options.clock = "virtual"
     elseif word == "--version" or word == "--help" or word == "-h" then
       options.show = word == "--version" and "version" or "usage"
+      options.verbose = words[i + 1] == "-v"
       return options
     elseif word == "-" or word:sub(1, 1) ~= "-" then
       break
@@ -272,6 +273,10 @@ return function(program, ...)
     return OK
   elseif options.show == "version" then
     print(require("momo")._VERSION)
+    if options.verbose then
+      local core = require "momo.internal.core"
+      print("poller: " .. core.string(core.C.momo_poller(core.executor)))
+    end
     return OK
   end
   return run(options, { [0] = program, ... })
