@@ -321,7 +321,7 @@ local function serve_requests(self, request)
     server.handle(request, response)
     self.handling = nil
     finish(self, request, response, self.state == "done" or conclude(self, request, response, true))
-    request = not self.closing and self:next_request(server.draining and server.closing_limits or server.limits)
+    request = not self.closing and self:next_request(server.draining and server.last_limits or server.limits)
   end
 end
 
@@ -331,7 +331,7 @@ local function serve_on(self, err)
   local request, response, server = self.request, self.handling, self.server
   self.handling = nil
   finish(self, request, response, conclude(self, request, response, false, err))
-  request = not self.closing and self:next_request(server.draining and server.closing_limits or server.limits)
+  request = not self.closing and self:next_request(server.draining and server.last_limits or server.limits)
   return serve_requests(self, request)
 end
 

@@ -69,7 +69,7 @@ end
 ---@field first_limits userdata how long a connection's first request is waited for,
 ---@field limits userdata and a later one,
 ---@field closing_limits userdata and one when the server ends: not at all
----@field last_limits userdata how long the first one is waited for of who has connected just then
+---@field last_limits userdata how long it is waited for then, of who has connected or was answered just before
 ---@field handle async fun(request: momo.http.Request, response: momo.http.Response) the handler, as it is called
 
 local function server_of(handler, options)
