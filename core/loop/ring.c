@@ -10,6 +10,7 @@
 
 enum {
     HELD_MAX = 64 * 1024, /* unread bytes of a socket beyond which no more are received until somebody reads */
+    LOOKS = 1024,         /* the kernel does 20 pieces of its work in one entry */
     ENTER_FAILURES = 4,   /* in a row, after which the ring is taken for broken */
     TOLD_LEAST = 2,       /* sockets for which something came in a wait, from which on sending in the next one pays */
 };
@@ -160,9 +161,12 @@ static bool look_for(ring *r, uint64_t id) {
 
 void ring_look(poller *p, uint64_t id) {
     ring *r = ring_of(p);
-    if (uring_is_open(&r->kernel)) {
-        uring_enter(&r->kernel, 0);
+    for (int entries = 0; uring_is_open(&r->kernel) && entries < LOOKS; entries++) {
+        bool done = uring_enter(&r->kernel, 0) && !uring_has_work(&r->kernel);
         look_for(r, id);
+        if (done) {
+            return;
+        }
     }
 }
 
