@@ -36,6 +36,10 @@ local CONCERNS = {
   { "^core/net/child", "process" },
   { "^core/net/path", "fs" },
   { "^core/net/file", "fs" },
+  { "^core/net/whole", "fs" },
+  { "^core/net/beneath", "fs" },
+  { "^core/net/disk", "fs|http" },
+  { "^core/net/user", "process" },
   { "^core/net/notify", "fs" },
   { "^core/net/", "net" },
   { "^core/thread/", "thread" },
@@ -206,20 +210,24 @@ end
 
 local catchers = {} -- for each file: which specs have caught a change of it
 
--- The names under which ctest knows the specs of some folders, in three rounds: those that are called like the file or
--- have caught a change of it before, then the quick ones, then the slow ones.
+-- The names under which ctest knows the specs, in four rounds: those that are called like the file or have caught a
+-- change of it before, then those of the folders that concern it, the quick ones and the slow ones, then the quick ones
+-- of all other folders.
 local function rounds_of(folders, path)
-  local base, rounds, seconds = path:match "([%w_]+)%.%w+$", { {}, {}, {} }, costs()
-  for folder in folders:gmatch "[^|]+" do
-    local pipe = assert(io.popen(("cd %s/spec/%s && ls | grep -E '_(spec.lua|test.c)$'"):format(tree, folder)))
-    for file in pipe:lines() do
-      local name = file:match "^(.*)%.%w+$"
-      local round = (name:find(base, 1, true) or (catchers[path] or {})[name]) and 1
-        or (seconds[name] or 0) > SLOW_SECONDS and 3 or 2
-      table.insert(rounds[round], name)
+  local base, rounds, seconds = path:match "([%w_]+)%.%w+$", { {}, {}, {}, {} }, costs()
+  folders = "|" .. folders .. "|"
+  local pipe = assert(io.popen(("cd %s/spec && ls */*_spec.lua */*_test.c"):format(tree)))
+  for file in pipe:lines() do
+    local folder, name = file:match "^(.-)/(.*)%.%w+$"
+    local slow = (seconds[name] or 0) > SLOW_SECONDS
+    if folders:find("|" .. folder .. "|", 1, true) then
+      local first = name:find(base, 1, true) or (catchers[path] or {})[name]
+      table.insert(rounds[first and 1 or slow and 3 or 2], name)
+    elseif not slow and folder ~= "house" and not file:find "_test%.c$" then
+      table.insert(rounds[4], name)
     end
-    pipe:close()
   end
+  pipe:close()
   return rounds
 end
 
