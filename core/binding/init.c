@@ -24,6 +24,7 @@
     _(log)            \
     _(profile)        \
     _(snapshot)       \
+    _(inspect)        \
     _(handle)         \
     _(join)           \
     _(traceback)      \

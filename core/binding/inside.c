@@ -12,13 +12,14 @@
 
 #include "loop/watchdog.h"
 
-/* (module) -> what its function `text` returns. Called protected. */
+/* (argument, module) -> what its function `text` returns. Called protected. */
 static int make_text(lua_State *L) {
     lua_getglobal(L, "require");
-    lua_insert(L, 1);
+    lua_insert(L, 2);
     lua_call(L, 1, 1);
-    lua_getfield(L, -1, "text");
-    lua_call(L, 0, 1);
+    lua_getfield(L, 2, "text");
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 1);
     return 1;
 }
 
@@ -34,21 +35,22 @@ static char *copy_of(const char *before, const char *text) {
     return copy;
 }
 
-char *inside_text(executor *ex, const char *module_name, const char *on_failure) {
+char *inside_text(executor *ex, const char *module_name, const char *argument, const char *on_failure) {
     lua_State *L = ((runtime *)ex->user)->L;
     if (!L || !lua_checkstack(L, LUA_MINSTACK)) {
         return NULL;
     }
     lua_pushcfunction(L, make_text);
+    lua_pushstring(L, argument);
     lua_pushstring(L, module_name);
-    bool ok = lua_pcall(L, 1, 1, 0) == 0;
+    bool ok = lua_pcall(L, 2, 1, 0) == 0;
     char *copy = ok || on_failure ? copy_of(ok ? "" : on_failure, error_text(L)) : NULL;
     lua_pop(L, 1);
     return copy;
 }
 
 static char *make_dump(executor *ex) {
-    return inside_text(ex, "momo.internal.tree", "momo: a thread's tasks can't be told: ");
+    return inside_text(ex, "momo.internal.tree", NULL, "momo: a thread's tasks can't be told: ");
 }
 
 void inside_init(runtime *rt) {

@@ -6,6 +6,7 @@
 #include "binding/runtime.h"
 
 void inside_init(runtime *);
-/* Between two resumes, on run's own stack: what the function `text` of this module of Lua returns, and a newline; free() ends it.
+/* Between two resumes, on run's own stack: what the function `text` of this module of Lua returns for the argument,
+ * a string or NULL, and a newline; free() ends it.
  * Where it fails: why, behind on_failure, or NULL if that is. NULL: out of memory. */
-char *inside_text(executor *, const char *module_name, const char *on_failure);
+char *inside_text(executor *, const char *module_name, const char *argument, const char *on_failure);

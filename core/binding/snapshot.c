@@ -60,18 +60,24 @@ static int metric_define(lua_State *L) {
     return 1;
 }
 
-static char *make_snapshot(executor *ex) {
-    return inside_text(ex, module_name, NULL);
+static char *make_snapshot(executor *ex, const char *question) {
+    return inside_text(ex, module_name, question, NULL);
 }
 
 void snapshots_init(runtime *rt) {
     rt->executor.snapshot.make = make_snapshot;
 }
 
-/* snapshots_ask() -> the number of the round: every other state that runs is asked */
+/* snapshots_ask(question, or nil) -> the number of the round: every other state that runs is asked */
 static int ask(lua_State *L) {
-    lua_pushnumber(L, (lua_Number)snapshot_ask(open_executor(L)));
+    lua_pushnumber(L, (lua_Number)snapshot_ask(open_executor(L), luaL_optstring(L, 1, NULL)));
     return 1;
+}
+
+/* snapshots_hide(): this state, which has not run yet, is none that is asked */
+static int hide(lua_State *L) {
+    open_executor(L)->snapshot.make = NULL;
+    return 0;
 }
 
 static uint64_t round_of(lua_State *L) {
@@ -173,9 +179,8 @@ void snapshots_retire_state(lua_State *L) {
 }
 
 static const function functions[] = {
-    {"metric_define", metric_define}, {"snapshots_ask", ask},
-    {"snapshots_wait", wait_for_all}, {"snapshots_missing", missing},
-    {"snapshots_take", take},         {"snapshots_past", past},
-    {"snapshots_retire", retire},     {NULL, NULL},
+    {"metric_define", metric_define}, {"snapshots_ask", ask},         {"snapshots_hide", hide},
+    {"snapshots_wait", wait_for_all}, {"snapshots_missing", missing}, {"snapshots_take", take},
+    {"snapshots_past", past},         {"snapshots_retire", retire},   {NULL, NULL},
 };
 const module snapshot_module = {.functions = functions};

@@ -4,6 +4,7 @@
  */
 #include "loop/snapshot.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,8 +38,11 @@ static void on_asked(mail *m) {
     snapshot *s = list_entry(m, snapshot, asked);
     pthread_mutex_lock(&snapshots.lock);
     uint64_t round = s->wanted;
+    char question[SNAPSHOT_QUESTION];
+    memcpy(question, s->question, sizeof question);
+    s->question[0] = '\0';
     pthread_mutex_unlock(&snapshots.lock);
-    char *text = s->make(list_entry(s, executor, snapshot));
+    char *text = s->make(list_entry(s, executor, snapshot), question);
     pthread_mutex_lock(&snapshots.lock);
     if (text) {
         free(s->text);
@@ -92,7 +96,7 @@ void snapshot_leave(executor *ex) {
     pthread_mutex_unlock(&snapshots.lock);
 }
 
-uint64_t snapshot_ask(executor *asker) {
+uint64_t snapshot_ask(executor *asker, const char *question) {
     pthread_mutex_lock(&snapshots.lock);
     snapshots.wanted = true;
     uint64_t round = ++snapshots.round;
@@ -100,6 +104,9 @@ uint64_t snapshot_ask(executor *asker) {
         executor *ex = executor_of(node);
         if (ex != asker && ex->snapshot.runs) {
             ex->snapshot.wanted = round;
+            if (question) {
+                snprintf(ex->snapshot.question, SNAPSHOT_QUESTION, "%s", question);
+            }
             inbox_post(&ex->inbox, &ex->snapshot.asked);
         }
     }

@@ -16,16 +16,19 @@
 
 struct momo_executor;
 
+enum { SNAPSHOT_QUESTION = 64 };
+
 /* What an executor has for this. */
 typedef struct snapshot {
     /* On the executor's thread, between two resumes: the text, which free() ends; NULL: there is no memory. Set before it runs. */
-    char *(*make)(struct momo_executor *);
-    list link;       /* among those that there are. Guarded by the lock of snapshot.c, as what follows, */
-    char *text;      /* the last; NULL: none yet */
-    uint64_t wanted; /* the last round in which it was asked; */
-    uint64_t made;   /* and the one for which the text was made */
-    bool runs;       /* whether it is asked; */
-    bool waits;      /* it is to be told when others have made theirs: down to here */
+    char *(*make)(struct momo_executor *, const char *question);
+    list link;  /* among those that there are. Guarded by the lock of snapshot.c, as what follows, */
+    char *text; /* the last; NULL: none yet */
+    char question[SNAPSHOT_QUESTION]; /* what it is to answer besides; "": nothing */
+    uint64_t wanted;                  /* the last round in which it was asked; */
+    uint64_t made;                    /* and the one for which the text was made */
+    bool runs;                        /* whether it is asked; */
+    bool waits;                       /* it is to be told when others have made theirs: down to here */
     mail asked, answered;
     list waiters; /* tasks of the executor that wait for the answers: its own */
 } snapshot;
@@ -36,8 +39,9 @@ void snapshot_deinit(struct momo_executor *);
 void snapshot_enter(struct momo_executor *);
 void snapshot_leave(struct momo_executor *);
 
-/* Asks all others that run: the number of the round. */
-uint64_t snapshot_ask(struct momo_executor *);
+/* Asks all others that run: the number of the round. question: what else they are to answer, for who makes snapshots to
+ * understand; or NULL. */
+uint64_t snapshot_ask(struct momo_executor *, const char *question);
 /* How many others have not answered in this round. */
 unsigned snapshot_missing(const struct momo_executor *, uint64_t round);
 /* A task was parked among the waiters: it is woken when another one has answered, to look again. */

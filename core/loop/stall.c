@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "loop/holder.h"
+#include "loop/incidents.h"
 #include "loop/task.h"
 #include "loop/watchdog.h"
 
@@ -114,6 +115,7 @@ static void say(const stall *s, const holder_answer *a, uint64_t held_ms) {
     int size = snprintf(text, sizeof text, "momo: stall: for %llu ms no other task could run: %s%s\n",
                         (unsigned long long)held_ms, where, more);
     (void)!write(STDERR_FILENO, text, (size_t)size);
+    incidents_add("stall", text + sizeof "momo: stall:");
 }
 
 static void tell(executor *ex, void *unused) {

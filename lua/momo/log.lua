@@ -2,6 +2,7 @@
 ---What comes while nobody reads them is dropped, and counted.
 
 local check = require "momo.internal.check"
+local json = require "momo.internal.json_text"
 local native = require("momo.internal.core").native
 local each = require "momo.internal.each"
 local names = require "momo.internal.names"
@@ -34,11 +35,7 @@ local thread = select(2, native.thread_current()) or "main"
 
 -- Text
 
-local ESCAPES = { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t", ["\""] = "\\\"", ["\\"] = "\\\\" }
-
-local function escape(char)
-  return ESCAPES[char] or ("\\u%04x"):format(char:byte())
-end
+local escape, json_string = json.escape, json.string
 
 ---@param value any
 ---@return string text in quotes if it is not one plain word
@@ -78,31 +75,6 @@ local function text_line(record)
 end
 
 -- JSON
-
--- What is left of a string once the well-formed characters of UTF-8 are taken out of it is no UTF-8.
-local PATTERNS = { "[\194-\223][\128-\191]", "\224[\160-\191][\128-\191]", "[\225-\236\238\239][\128-\191][\128-\191]",
-  "\237[\128-\159][\128-\191]", "\240[\144-\191][\128-\191][\128-\191]", "[\241-\243][\128-\191][\128-\191][\128-\191]",
-  "\244[\128-\143][\128-\191][\128-\191]" }
-
-local function well_formed(text)
-  local parts, at, length = {}, 1, #text
-  while at <= length do
-    local plain = text:match("^[%z\1-\127]+", at)
-    for i = 1, plain and 0 or #PATTERNS do
-      plain = plain or text:match("^" .. PATTERNS[i], at)
-    end
-    parts[#parts + 1] = plain or "\239\191\189"
-    at = at + (plain and #plain or 1)
-  end
-  return table.concat(parts)
-end
-
-local function json_string(text)
-  if text:find "[\128-\255]" then
-    text = well_formed(text)
-  end
-  return '"' .. text:gsub('[%c"\\]', escape) .. '"'
-end
 
 local function json_value(value)
   local kind = type(value)

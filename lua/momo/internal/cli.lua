@@ -15,6 +15,8 @@ usage: momo [options] FILE.lua [ARGS]
   --stall MS      a task that computes for so long while others wait is told on stderr; 25, or MOMO_STALL_MS; 0: none is
   --profile[=FILE]  tells on stderr, at the end, which tasks and lines the first thread has computed in; FILE: and draws
                   a flame graph (SVG)
+  --inspect[=ADDR]  serves a page that shows tasks, plots, stalls and a CPU profile: at ADDR, HOST:PORT or PORT; else
+                  on loopback, at a port that stderr tells
   --grace S       seconds that a thread has to hear of SIGINT or SIGTERM before it is said who holds it, and the
                   process ends; 3 where nothing is said
   --virtual       time moves only when every task waits, straight to the next deadline
@@ -65,6 +67,8 @@ local function parse(words)
       options.profile = word:match "=(.*)" or true
     elseif word == "--watch" then
       options.watch = true
+    elseif word == "--inspect" or word:find "^%-%-inspect=." then
+      options.inspect = word:match "=(.*)" or ""
     elseif word == "--pin" then
       options.pin = true
     elseif word == "--virtual" then
@@ -148,6 +152,17 @@ local function signal(pid, number, send)
   return OK
 end
 
+---Starts to serve the page that shows what is inside.
+local function inspect(native, address)
+  local where, err = native.inspect_start(address, package.path, package.cpath)
+  if not where then
+    complain("--inspect: " .. err)
+    return false
+  end
+  io.stderr:write("momo: inspect: ", where, "\n")
+  return true
+end
+
 ---Ends the profile: its table goes to stderr, and its graph to the file, if there is one.
 local function tell_profile(path)
   local profile = require("momo.profile").stop()
@@ -224,6 +239,9 @@ local function run(options, words)
   core.native.dump_on_quit()
   core.native.set_usual_stall((options.stall or stall_of_environment()) / 1e3)
 
+  if options.inspect and not inspect(core.native, options.inspect) then
+    return FAILED
+  end
   if options.profile then
     assert(require("momo.profile").start())
   end

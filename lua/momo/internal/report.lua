@@ -53,6 +53,9 @@ function M.complain(what, err)
 end
 
 local function without_handler(err, traceback, task)
+  if native.incidents_are_kept() then
+    native.incident("failed", native.task_name(task) .. ": " .. M.describe(err, traceback))
+  end
   local log = log_of_reports()
   if log then
     log.add("error", "a task failed", { error = err, traceback = traceback }, task)

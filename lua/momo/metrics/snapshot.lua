@@ -10,13 +10,29 @@ local ANSWER_SECONDS = 0.25 -- that other threads have: one that computes for lo
 local M = {}
 
 ---Of this thread.
+---@param question string? what is to be answered besides: the answer stands between two form feeds
 ---@return string
-function M.text()
+function M.text(question)
   local lines = {}
   own.write(lines)
   users.write(lines)
   lines[#lines + 1] = ""
+  if question and question ~= "" then
+    lines[#lines] = "\f" .. require "momo.internal.inspect_answer"(question):gsub("\f", " ") .. "\f"
+  end
   return table.concat(lines, "\n")
+end
+
+---The texts of others, and what they have answered besides.
+---@return string counted
+---@return string[] answers
+function M.take()
+  local answers = {}
+  local counted = native.snapshots_take():gsub("\f(.-)\f", function(answer)
+    answers[#answers + 1] = answer
+    return ""
+  end)
+  return counted, answers
 end
 
 ---Of all threads.
@@ -33,7 +49,7 @@ function M.of_all()
   local lines = {}
   text.family(lines, "momo_executors_silent", "gauge", "Those that do not come round, and are told of as they were.")
   text.sample(lines, "momo_executors_silent", "", native.snapshots_missing(round))
-  return text.sum(M.text() .. table.concat(lines, "\n") .. "\n" .. native.snapshots_take())
+  return text.sum(M.text() .. table.concat(lines, "\n") .. "\n" .. (M.take()))
 end
 
 ---The thread ends: what it has counted is kept for those that go on.
