@@ -166,7 +166,8 @@ const char *socket_kind(int fd) {
         return NULL;
     }
     bool is_unix = family == AF_UNIX;
-    if (type != SOCK_STREAM || !(is_unix || family == AF_INET || family == AF_INET6)) {
+    if (type != SOCK_STREAM || !(is_unix || family == AF_INET || family == AF_INET6) ||
+        get_int(fd, SO_PROTOCOL) == IPPROTO_SCTP) {
         return "a socket of another kind";
     }
     if (get_int(fd, SO_ACCEPTCONN) > 0) {

@@ -21,6 +21,11 @@ end
 
 local path = package.searchpath("momo.tls", package.cpath)
 if not path then
+  local probe, why = io.open "/dev/null" -- to search is to open, and what fails is not told
+  if not probe then
+    lacks("momo.tls can't be loaded: " .. why)
+  end
+  probe:close()
   lacks "momo.tls was built without libssl: install libssl-dev (OpenSSL 3) and build Momo anew"
 end
 local opened, problem = native.tls_open(path)

@@ -27,7 +27,8 @@ local function bytes(flow, from, n)
 end
 
 ---One direction. sent: bytes that are sure to be sent; at_most: as many may be, since a write was cut short; position:
----bytes that were read; dropped: how much each consume of a finalizer has dropped; broken: an end was closed early.
+---bytes that were read; dropped: how much each consume of a finalizer has dropped; broken: an end was closed early;
+---back: the flow the other way, if there is one.
 function M.flow(random, goal)
   return {
     salt = random(RECORDS) * RECORD,
@@ -69,6 +70,9 @@ local function read_failed(actor, flow, name, err, code)
   actor.world:log(actor.name, "  returned", err)
   actor.world:failed(actor.name .. " " .. name, err, code,
     flow.broken and "EOF ETIMEDOUT ECANCELED EBADF ECONNRESET ETLS" or "EOF ETIMEDOUT" .. M.truncation(flow))
+  if code == "ETLS" and flow.back then -- the connection is at its end in both directions
+    flow.back.broken = true
+  end
   if code == "EOF" then
     flow.ended = true
   elseif code ~= "ETIMEDOUT" and not actor.world:is_want(err) then
@@ -215,7 +219,7 @@ function M.write(actor, flow, stream)
       end
       actor.world:log(actor.name, "  returned", err)
       actor.world:failed(actor.name .. " write", err, code,
-        (flow.broken or may_break) and "ETIMEDOUT EPIPE ECONNRESET ECANCELED EBADF" or "ETIMEDOUT")
+        (flow.broken or may_break) and "ETIMEDOUT EPIPE ECONNRESET ECANCELED EBADF ETLS" or "ETIMEDOUT")
       flow.cut = code ~= "ETIMEDOUT" and not actor.world:is_want(err)
     end)
   end
@@ -356,6 +360,10 @@ function M.conversation(world, random)
     return
   end
   local flows = { M.flow(random, M.goal(random)), both and random(2) == 1 and M.flow(random, M.goal(random)) or nil }
+  flows[1].back = flows[2]
+  if flows[2] then
+    flows[2].back = flows[1]
+  end
   local ends = { { reads = one, writes = other }, { reads = other, writes = one } }
   local closes, open, actors = random(6) == 1, { [one] = #flows, [other] = #flows }, {}
   local function break_all()

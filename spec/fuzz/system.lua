@@ -143,7 +143,8 @@ function M.http(world, random)
           if not answer then
             return world:failed("post", problem, number, "ETIMEDOUT ECONNRESET ECONNREFUSED EPIPE EOF EPROTO EBADF")
           end
-          world:expect(answer.status == 503 or answer.body == text, "the answer to", #text, "bytes is", answer.status,
+          local excused = answer.status == 503 or answer.status == 500 and world:is_short() -- the handler has failed
+          world:expect(excused or answer.body == text, "the answer to", #text, "bytes is", answer.status,
             #tostring(answer.body))
         end)
       end

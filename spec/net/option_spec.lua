@@ -8,7 +8,7 @@ local tcp = require "spec.support.tcp"
 local net = momo.net
 local run, pair, assert_failed = tcp.run, tcp.pair, tcp.assert_failed
 
-ffi.cdef "int fcntl(int fd, int command, ...);"
+ffi.cdef "int fcntl(int fd, int command, ...); int socket(int, int, int); int close(int);"
 local F_SETFL, O_RDWR = 4, 2
 
 describe("set_option and get_option", function()
@@ -133,6 +133,16 @@ describe("from_fd", function()
         print((select(3, net.TcpListener.from_fd(60):accept(0))))
       ]], ("60<&%d"):format(listener:fd())))
     end)
+  end)
+
+  it("takes SCTP for no TCP", function()
+    local fd = ffi.C.socket(2, 1, 132)
+    if fd < 0 then
+      return pending "the system has no SCTP"
+    end
+    local text = ("EINVAL: descriptor %d is a socket of another kind; wanted: a TCP stream"):format(fd)
+    run(function() assert.same({ nil, text, "EINVAL" }, { net.TcpStream.from_fd(fd) }) end)
+    ffi.C.close(fd)
   end)
 
   it("refuses, and leaves alone, what is of another kind", function()
