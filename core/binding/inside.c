@@ -8,8 +8,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "loop/io.h"
 #include "loop/watchdog.h"
 
 /* (argument, module) -> what its function `text` returns. Called protected. */
@@ -99,6 +101,16 @@ static int reload_process(lua_State *L) {
     return send_signal(L, SIGHUP);
 }
 
+/* console_may(stream of a Unix socket): whether its peer is this process's owner, or root */
+static int console_may(lua_State *L) {
+    const io *o = io_get(open_executor(L), *(const momo_token *)lua_touserdata(L, 1));
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    bool known = o && getsockopt(o->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+    lua_pushboolean(L, known && (peer.uid == geteuid() || peer.uid == 0));
+    return 1;
+}
+
 /* pid(): of this process */
 static int own_pid(lua_State *L) {
     lua_pushinteger(L, getpid());
@@ -111,6 +123,7 @@ static const function functions[] = {
     {"dump_on_quit", dump_on_quit},
     {"dump_process", dump_process},
     {"reload_process", reload_process},
+    {"console_may", console_may},
     {"pid", own_pid},
     {NULL, NULL},
 };

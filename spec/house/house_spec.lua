@@ -161,7 +161,7 @@ describe("the floors of the house", function()
     end
     assert.same({
       "lua/momo/compat/ngx/digest.lua", "lua/momo/compat/ngx/pcre.lua", "lua/momo/internal/core.lua",
-      "lua/momo/nats/nkey.lua",
+      "lua/momo/internal/typed.lua", "lua/momo/nats/nkey.lua",
     }, found)
   end)
 end)

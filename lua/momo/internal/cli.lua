@@ -2,14 +2,19 @@
 
 local USAGE = [[
 usage: momo [options] FILE.lua [ARGS]
+       momo -i [FILE.lua]
+       momo attach PID
        momo dump PID
        momo reload PID
   FILE.lua is run as the first task; `-` reads it from stdin
+  -i              reads lines of Lua, and runs each as a task; FILE.lua is run first
+  attach PID      opens the console of a process that was started with --console
   dump PID        has the process say on its stderr what its tasks do, as `kill -QUIT` does
   reload PID      has the process run its program anew in another one, which takes its listeners over, as `kill -HUP`
                   does
   -e CODE         runs CODE instead of a file
   --threads N     N threads run the file, each in a Lua state of its own; auto: one a CPU
+  --console PATH  momo attach can open a console in the process, over a Unix socket at PATH that only its owner may open
   --watch         runs the program anew when its file has changed, or one that it has required
   --pin           pins thread i to the i-th CPU that the process may use
   --stall MS      a task that computes for so long while others wait is told on stderr; 25, or MOMO_STALL_MS; 0: none is
@@ -65,6 +70,14 @@ local function parse(words)
       end
     elseif word == "--profile" or word:find "^%-%-profile=." then
       options.profile = word:match "=(.*)" or true
+    elseif word == "--console" then
+      i = i + 1
+      options.console = words[i]
+      if not options.console then
+        return nil, "--console wants a path"
+      end
+    elseif word == "-i" then
+      options.interactive = true
     elseif word == "--watch" then
       options.watch = true
     elseif word == "--inspect" or word:find "^%-%-inspect=." then
@@ -86,12 +99,14 @@ local function parse(words)
   end
   if not options.code then
     options.file = words[i]
-    if not options.file then
+    if not options.file and not options.interactive then
       return nil, "which file?"
     end
     i = i + 1
   end
-  if options.watch and (options.code or options.file == "-") then
+  if options.interactive and (options.watch or options.file == "-" or options.threads ~= 1) then
+    return nil, "-i reads stdin, and is for one thread, without --watch"
+  elseif options.watch and (options.code or options.file == "-") then
     return nil, "--watch wants a file"
   end
   if options.clock and options.threads ~= 1 then
@@ -105,8 +120,8 @@ end
 
 ---The program's text and the name that errors show it under.
 local function read_source(options)
-  if options.code then
-    return options.code, "=(command line)"
+  if options.code or not options.file then
+    return options.code or "", "=(command line)"
   elseif options.file == "-" then
     return io.read "*a", "=stdin"
   end
@@ -121,6 +136,22 @@ local function read_source(options)
     return nil, "cannot read " .. options.file .. ": " .. err
   end
   return (source:gsub("^#[^\n]*", "")), "@" .. options.file
+end
+
+---momo attach PID
+local function attach(pid)
+  local client = require "momo.internal.attach"
+  local path, err = client.path_of(pid)
+  if path then
+    local _, ok, problem = require("momo.internal.task").start({}, function()
+      return client.run(path, require("momo.internal.typed").reader())
+    end)
+    err = not ok and problem or nil
+  end
+  if err then
+    complain(err)
+  end
+  return err and FAILED or OK
 end
 
 local HUP, QUIT = 1, 3
@@ -141,7 +172,7 @@ local function signal(pid, number, send)
   status:close()
   if not caught or math.floor(tonumber(caught, 16) / 2 ^ (number - 1)) % 2 == 0 then
     complain(("process %s (%s) is not run by momo, or takes no %s"):format(pid, name or "?",
-      number == HUP and "SIGHUP" or "SIGQUIT"))
+      number == HUP and "SIGHUP" or "SIGQUIT, as none does while os.execute runs"))
     return FAILED
   end
   local ok, problem = require("momo.internal.core").native[send](tonumber(pid))
@@ -187,7 +218,16 @@ local function main(options, program)
   local succession = require "momo.internal.succession"
   local follows = succession.is_awaited()
   succession.announce()
-  if not options.watch then
+  if options.console then
+    local ok, err = require("momo.internal.console").open(options.console)
+    if not ok then
+      error("--console: " .. err, 0)
+    end
+  end
+  if options.interactive then
+    require("momo.internal.task").spawn(program)
+    return require("momo.internal.repl").run()
+  elseif not options.watch then
     return program()
   end
   local task = require "momo.internal.task"
@@ -212,7 +252,7 @@ local function run(options, words)
     complain(problem)
     return FAILED
   end
-  options.words[0] = options.file or "-e"
+  options.words[0] = options.file or options.code and "-e" or "-i"
 
   local core = require "momo.internal.core"
   local task = require "momo.internal.task"
@@ -280,6 +320,9 @@ return function(program, ...)
   local first, pid = ...
   if (first == "dump" or first == "reload") and select("#", ...) == 2 and pid:find "^%d+$" then
     return signal(pid, first == "dump" and QUIT or HUP, first .. "_process")
+  end
+  if first == "attach" and select("#", ...) == 2 and pid:find "^%d+$" then
+    return attach(pid)
   end
   local options, err = parse { ... }
   if not options then
