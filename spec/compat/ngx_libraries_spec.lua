@@ -2,8 +2,10 @@
 
 local beside = require "spec.support.beside"
 local momo = require "momo"
+local openresty = require "spec.support.openresty"
 local tcp = require "spec.support.tcp"
 
+package.path = package.path .. ";" .. openresty.path
 require("momo.compat").install "ngx"
 local ngx = _G.ngx
 
@@ -27,6 +29,9 @@ local function at_once(fn)
 end
 
 describe("momo.compat, ngx:", function()
+  if not openresty.is_there() then
+    return pending "./dev test unpacks libraries for OpenResty, from Debian's packages"
+  end
   after_each(tcp.check_nothing_left)
 
   ---@async

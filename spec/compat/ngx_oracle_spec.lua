@@ -3,6 +3,7 @@
 local beside = require "spec.support.beside"
 local folder = require "spec.support.folder"
 local momo = require "momo"
+local openresty = require "spec.support.openresty"
 local tcp = require "spec.support.tcp"
 
 require("momo.compat").install "ngx"
@@ -10,12 +11,13 @@ require("momo.compat").install "ngx"
 local PROGRAM = "spec/compat/ngx_oracle.lua"
 
 local CONFIGURATION = [[
-load_module /usr/lib/nginx/modules/ndk_http_module.so;
-load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;
+load_module MODULES/ndk_http_module.so;
+load_module MODULES/ngx_http_lua_module.so;
 daemon off; master_process off; error_log stderr emerg; pid ROOT/nginx.pid;
 events {}
 http {
   lua_shared_dict oracle 1m;
+  lua_package_path "LIBRARIES;;";
   access_log off;
   client_body_temp_path ROOT; proxy_temp_path ROOT; fastcgi_temp_path ROOT; uwsgi_temp_path ROOT; scgi_temp_path ROOT;
   server {
@@ -33,19 +35,21 @@ local function lines_of(text)
   return lines
 end
 
-local function has_nginx()
-  local file = io.open "/usr/lib/nginx/modules/ngx_http_lua_module.so"
-  return file and file:close() and io.open "/usr/share/lua/5.1/resty/core.lua"
-end
-
 ---@async
 local function by_nginx()
   local root, port = folder.make {}, beside.free_port()
-  local text = CONFIGURATION:gsub("ROOT", (root:gsub("%%", "%%%%"))):gsub("PORT", port)
-    :gsub("PROGRAM", (os.getenv "MOMO_SOURCE_DIR" .. "/" .. PROGRAM))
+  local words = {
+    ROOT = root,
+    PORT = port,
+    MODULES = openresty.modules,
+    LIBRARIES = openresty.path,
+    PROGRAM = os.getenv "MOMO_SOURCE_DIR" .. "/" .. PROGRAM,
+  }
+  local text = CONFIGURATION:gsub("%u+", words)
   folder.write(root, "nginx.conf", text)
   local lines
-  beside.run({ "nginx", "-p", root, "-c", root .. "/nginx.conf", stderr = "null" }, port, function()
+  local env = { LD_LIBRARY_PATH = openresty.library_path() }
+  beside.run({ "nginx", "-p", root, "-c", root .. "/nginx.conf", env = env, stderr = "null" }, port, function()
     local answer = assert(momo.http.get("http://127.0.0.1:" .. port .. "/"))
     assert.equal(200, answer.status)
     lines = lines_of(answer.body)
@@ -66,8 +70,8 @@ end
 
 describe("momo.compat, ngx:", function()
   it("does what it does in nginx", function()
-    if not has_nginx() then
-      return pending "install nginx and libnginx-mod-http-lua"
+    if not openresty.is_there() then
+      return pending "./dev test unpacks nginx's modules and libraries, from Debian's packages"
     end
     tcp.run(function()
       local theirs, ours = by_nginx(), by_momo()
