@@ -76,6 +76,10 @@ return names.module(M, "momo", {
     M.profile = require "momo.profile"
     return M.profile
   end,
+  trace = function()
+    M.trace = require "momo.trace"
+    return M.trace
+  end,
   tls = function()
     M.tls = require "momo.tls"
     return M.tls

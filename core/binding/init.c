@@ -23,6 +23,7 @@
     _(inside)         \
     _(log)            \
     _(profile)        \
+    _(trace)          \
     _(snapshot)       \
     _(inspect)        \
     _(handle)         \

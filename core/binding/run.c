@@ -53,7 +53,7 @@ static void prepare_run(lua_State *L, runtime *rt, executor *ex) {
     rt->random = 1;
     rt->globals = lua_topointer(L, LUA_GLOBALSINDEX);
     ex->user = rt;
-    if (!ex->meter) {
+    if (!ex->meter && !rt->trace) {
         ex->resume = resume_task;
     }
     executor_stamp(ex, executor_now_ms(ex));

@@ -44,6 +44,7 @@ typedef struct runtime {
     struct http_build *http_build; /* where heads are built, or NULL (http_build.c) */
     struct sealed_shared *tls;     /* of the streams that speak TLS; NULL until the first (tls.c) */
     struct compiled *compiled;     /* code whose place is known, or NULL: nobody wants to know (holder.c) */
+    struct trace *trace;           /* what its tasks do is recorded there; NULL: it is not (trace.c) */
     unsigned idle;                 /* coroutines that wait for a task */
     unsigned failed;               /* entries of UP_FAILURES */
     unsigned unjoined;             /* tasks and threads that failed and that nobody has joined */

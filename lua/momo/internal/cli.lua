@@ -15,6 +15,7 @@ usage: momo [options] FILE.lua [ARGS]
   -e CODE         runs CODE instead of a file
   --threads N     N threads run the file, each in a Lua state of its own; auto: one a CPU
   --console PATH  momo attach can open a console in the process, over a Unix socket at PATH that only its owner may open
+  --trace FILE    writes what tasks do when, for Perfetto and Chrome
   --watch         runs the program anew when its file has changed, or one that it has required
   --pin           pins thread i to the i-th CPU that the process may use
   --stall MS      a task that computes for so long while others wait is told on stderr; 25, or MOMO_STALL_MS; 0: none is
@@ -75,6 +76,12 @@ local function parse(words)
       options.console = words[i]
       if not options.console then
         return nil, "--console wants a path"
+      end
+    elseif word == "--trace" then
+      i = i + 1
+      options.trace = words[i]
+      if not options.trace then
+        return nil, "--trace wants a file"
       end
     elseif word == "-i" then
       options.interactive = true
@@ -282,6 +289,13 @@ local function run(options, words)
   if options.inspect and not inspect(core.native, options.inspect) then
     return FAILED
   end
+  if options.trace then
+    local ok, err = require("momo.trace").start(options.trace)
+    if not ok then
+      complain(err)
+      return FAILED
+    end
+  end
   if options.profile then
     assert(require("momo.profile").start())
   end
@@ -289,7 +303,8 @@ local function run(options, words)
   local ok, err, traceback = task.start({ clock = options.clock, grace = options.grace }, function()
     for i = 2, threads do
       task.spawn(function() -- and joins it in the same turn: one that fails unjoined is reported by itself
-        local other, err = thread.spawn({ cpu = cpus[i] }, "momo.internal.program", source, name, options.words)
+        local other, err = thread.spawn({ cpu = cpus[i] }, "momo.internal.program", source, name, options.words,
+          options.trace)
         local other_ok, other_err = false, err
         if other then
           other_ok, other_err = other:join()
@@ -308,6 +323,14 @@ local function run(options, words)
   end)
   if ok == false then
     complain(require("momo.internal.report").describe(err, traceback))
+  end
+  if options.trace then
+    local _, lost = require("momo.trace").stop()
+    if lost then
+      complain(lost)
+      failed = true
+    end
+    require("momo.trace").close(options.trace)
   end
   if options.profile then
     failed = not tell_profile(options.profile) or failed

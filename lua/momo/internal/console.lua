@@ -19,6 +19,7 @@ Lua is run as a task, and what it returns is shown. Besides the program's global
   cancel(id)          cancels a task
   log_level(name)     "debug", "info", "warn", "error"
   profile.start(), profile.stop()     where the CPU's time goes
+  trace.start(path), trace.stop()     what tasks do when, for Perfetto
   momo                the module
 Ctrl-D leaves, and cancels what was typed last.
 ]]
@@ -56,8 +57,8 @@ local function environment(write)
   }, { __index = function(_, name)
     if name == "momo" then
       return require "momo"
-    elseif name == "profile" then
-      return require "momo.profile"
+    elseif name == "profile" or name == "trace" then
+      return require("momo." .. name)
     end
   end }))
 end

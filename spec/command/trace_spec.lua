@@ -1,0 +1,108 @@
+-- What tasks do when, as Perfetto and Chrome read it: momo --trace, and momo.trace.
+
+local json = require "cjson"
+local support = require "spec.support"
+
+local function traced(code, options)
+  local path = support.tmpfile ""
+  local status, out, err = support.shell(("%s --trace %s %s %s"):format(support.quote(os.getenv "MOMO_BIN"), path,
+    options or "", support.quote(support.tmpfile("local momo = require 'momo'\n" .. code))))
+  assert.equal(0, status, out .. err)
+  local file = assert(io.open(path))
+  local text = file:read "*a"
+  file:close()
+  return assert(json.decode(text)), text
+end
+
+---The events whose fields are as these.
+local function find(events, fields)
+  local found = {}
+  for _, event in ipairs(events) do
+    local good = true
+    for name, value in pairs(fields) do
+      good = good and event[name] == value
+    end
+    if good then found[#found + 1] = event end
+  end
+  return found
+end
+
+describe("a trace", function()
+  it("has tasks as tracks, with runs and waits, and who wakes whom", function()
+    local events = traced [[
+      local tx, rx = momo.sync.channel(1)
+      local taker = momo.spawn(function() return rx:recv() end)
+      taker:set_name 'ta"ker'
+      momo.spawn(function() momo.time.sleep(0.05) tx:send(1) end)
+      taker:join()
+    ]]
+    local named = find(events, { ph = "M", name = "thread_name" })
+    assert.equal('ta"ker (2)', named[1].args.name)
+    assert.equal("main", find(events, { ph = "M", name = "process_name" })[1].args.name)
+    local wait = find(events, { ph = "X", cat = "wait", name = "recv", tid = 2 })[1]
+    assert.is_true(wait.dur >= 45000, wait.dur) -- microseconds
+    local slept = find(events, { ph = "X", cat = "wait", name = "sleep", tid = 3 })[1]
+    assert.is_true(slept.dur >= 45000 and slept.ts >= wait.ts, slept.dur)
+    local from = find(events, { ph = "s", tid = 3 })
+    local to = find(events, { ph = "f", tid = 2 })
+    assert.equal(from[#from].id, to[#to].id)
+    assert.is_true(to[#to].ts >= from[#from].ts)
+    for _, run in ipairs(find(events, { ph = "X", cat = "run" })) do
+      assert.is_true(run.dur >= 0 and run.dur < 1e7)
+    end
+  end)
+
+  it("has threads as processes", function()
+    local events = traced("momo.time.sleep(0.01)", "--threads 3")
+    local seen = {}
+    for _, event in ipairs(find(events, { ph = "M", name = "process_name" })) do
+      seen[event.pid] = true
+    end
+    for _, event in ipairs(find(events, { ph = "X", name = "sleep" })) do
+      assert.is_true(seen[event.pid])
+      seen[event.pid] = "slept"
+    end
+    local n = 0
+    for _, what in pairs(seen) do n = n + (what == "slept" and 1 or 0) end
+    assert.equal(3, n)
+  end)
+
+  it("keeps the last events", function()
+    local path = support.tmpfile ""
+    local status, _, err = support.momo("--trace", path, "-e", [[
+      local momo = require "momo"
+      momo.time.sleep(0)
+      for _ = 1, 300000 do momo.yield_now() end
+      momo.time.sleep(0.01)
+    ]])
+    assert.equal(0, status, err)
+    local counted = select(2, support.shell(("grep -c run %s; grep -c sleep %s"):format(path, path)))
+    local runs, sleeps = counted:match "^(%d+)\n(%d+)\n$"
+    assert.equal(1, tonumber(sleeps))
+    assert.equal(2 ^ 18, tonumber(runs))
+  end)
+
+  it("can be taken by the program, one at a time", function()
+    local path = support.tmpfile ""
+    local status, _, err = support.momo("-e", ([[
+      local momo = require "momo"
+      local path = %q
+      assert(momo.trace.stop() == nil and not momo.trace.running())
+      assert(momo.trace.start(path) and momo.trace.running())
+      local _, _, code = momo.trace.start(path)
+      assert(code == "EBUSY")
+      momo.yield_now()
+      momo.measure(true)
+      momo.time.sleep(0.01)
+      assert(momo.trace.stop() == path)
+      momo.time.sleep(0.01)
+      momo.measure(false)
+      momo.time.sleep(0.01)
+      local _, err = momo.trace.start "/nowhere/trace"
+      assert(err:find "/nowhere/trace", err)
+      local _, n = assert(io.open(path)):read("*a"):gsub('"sleep"', "")
+      assert(n == 1, n)
+    ]]):format(path))
+    assert.equal(0, status, err)
+  end)
+end)
