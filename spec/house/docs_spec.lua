@@ -114,7 +114,7 @@ function M.hidden() end
 return M
 ]])
     assert_refused([[
-docs: docs/design/files.md is stale: ./dev docs --made mends this
+docs: docs/design/source-map.md is stale: ./dev docs --made mends this
 docs: docs/reference/README.md is stale: ./dev docs --made mends this
 docs: docs/reference/momo.planted.Thing.md is stale: ./dev docs --made mends this
 docs: docs/reference/momo.planted.md is stale: ./dev docs --made mends this
@@ -178,10 +178,10 @@ end)
 
 describe("the architecture", function()
   it("draws every folder of the core, and all files are listed", function()
-    local drawn, listed = read(SOURCE .. "/ARCHITECTURE.md"), read(SOURCE .. "/docs/design/files.md")
+    local drawn, listed = read(SOURCE .. "/ARCHITECTURE.md"), read(SOURCE .. "/docs/design/source-map.md")
     for folder in run(("cd %s && find core -mindepth 1 -maxdepth 1 -type d"):format(quote(SOURCE))):gmatch "[^\n]+" do
       assert(drawn:find(folder .. "/", 1, true), "ARCHITECTURE.md does not draw " .. folder)
-      assert(listed:find("<!%-%-: files [^\n]*" .. folder .. "%f[^%w]"), "files.md does not list " .. folder)
+      assert(listed:find("<!%-%-: files [^\n]*" .. folder .. "%f[^%w]"), "source-map.md does not list " .. folder)
     end
   end)
 end)
