@@ -161,7 +161,17 @@ static void resume(task *t) {
     }
 }
 
-/* trace_begin(path, number of the thread, its name) -> true | nil, err, code | false: it is under way */
+/* What the file has had is lost. */
+static int begin_file(const char *path) {
+    FILE *to = fopen(path, "we");
+    if (!to) {
+        return uv_translate_sys_error(errno);
+    }
+    fputs("[\n", to);
+    return fclose(to) == 0 ? 0 : uv_translate_sys_error(errno);
+}
+
+/* trace_begin(path, number of the thread, its name, whether the file begins) -> true | nil, err, code | false: it is under way */
 static int begin(lua_State *L) {
     runtime *rt = runtime_of(L);
     executor *ex = open_executor(L);
@@ -169,9 +179,10 @@ static int begin(lua_State *L) {
         lua_pushboolean(L, 0);
         return 1;
     }
-    struct trace *trace = malloc(sizeof *trace);
+    int status = lua_toboolean(L, 4) ? begin_file(luaL_checkstring(L, 1)) : 0;
+    struct trace *trace = status == 0 ? malloc(sizeof *trace) : NULL;
     if (!trace) {
-        return push_failure(L, UV_ENOMEM);
+        return push_failure(L, status < 0 ? status : UV_ENOMEM);
     }
     memset(trace, 0, offsetof(struct trace, records));
     strncpy(trace->path, luaL_checkstring(L, 1), sizeof trace->path - 1);

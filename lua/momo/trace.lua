@@ -11,9 +11,19 @@ local M = {}
 
 local path -- of this thread's trace
 
+local function begin(file, is_first)
+  local index, name = native.thread_current()
+  local ok, err, code = native.trace_begin(file, index or 0, name or "main", is_first)
+  if not ok then
+    return nil, err and err .. ": " .. file or "EBUSY: this thread is traced already", code or "EBUSY"
+  end
+  path = file
+  return true
+end
+
 ---Begins to trace this thread. What the file has is lost at once; it is written when the trace ends.
 ---
----Codes: EBUSY this thread is traced already; ENOMEM; EACCES and others of the file.
+---Codes: EBUSY this thread is traced already; ENOMEM; ENOENT, ENOSPC and others of the file.
 ---@param file string its path
 ---@return true? ok
 ---@return string? err
@@ -23,13 +33,7 @@ function M.start(file)
   if path then
     return nil, "EBUSY: this thread is traced already, to " .. path, "EBUSY"
   end
-  local opened, err = io.open(file, "w")
-  if not opened then
-    return nil, "EACCES: " .. err, "EACCES"
-  end
-  opened:write "[\n"
-  opened:close()
-  return M.join(file)
+  return begin(file, true)
 end
 
 ---As `start`, for a further thread of a process whose trace has begun: it adds to the file, at the latest when it ends.
@@ -40,13 +44,7 @@ end
 ---@return string? err
 ---@return string? code
 function M.join(file)
-  local index, name = native.thread_current()
-  local ok, err, code = native.trace_begin(file, index or 0, name or "main")
-  if not ok then
-    return nil, err or "EBUSY: this thread is traced already", code or "EBUSY"
-  end
-  path = file
-  return true
+  return begin(file, false)
 end
 
 ---Whether this thread is being traced.

@@ -98,8 +98,10 @@ describe("a trace", function()
       momo.time.sleep(0.01)
       momo.measure(false)
       momo.time.sleep(0.01)
-      local _, err = momo.trace.start "/nowhere/trace"
-      assert(err:find "/nowhere/trace", err)
+      local _, err, code = momo.trace.start "/nowhere/trace"
+      assert(err == "ENOENT: no such file or directory: /nowhere/trace" and code == "ENOENT", err)
+      _, _, code = momo.trace.start "/dev/full"
+      assert(code == "ENOSPC", code)
       local _, n = assert(io.open(path)):read("*a"):gsub('"sleep"', "")
       assert(n == 1, n)
     ]]):format(path))
