@@ -99,10 +99,13 @@ ssize_t copy_take(copy *c, io *from, const io *to) {
     return n;
 }
 
+/* When it fails, the bytes may still be in the pipe, which then serves nobody else. */
 static int put_back(copy *c, io *from) {
-    size_t n = c->piped;
-    c->piped = 0;
-    return n ? stream_put_back(from, c->pipe[0], n) : 0;
+    int status = c->piped ? stream_put_back(from, c->pipe[0], c->piped) : 0;
+    if (status == 0) {
+        c->piped = 0;
+    }
+    return status;
 }
 
 static void given(copy *c, size_t n) {

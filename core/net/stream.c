@@ -139,22 +139,22 @@ int stream_give_away(io *o) {
 
 int stream_put_back(io *o, int pipe, size_t n) {
     size_t unread = stream_unread(o), done = 0;
-    char *data = malloc(n + unread);
-    if (data) {
-        for (ssize_t got = 1; done < n && got > 0; done += got > 0 ? (size_t)got : 0) {
-            got = system_read(pipe, data + done, n - done);
-        }
-        if (unread) {
-            memcpy(data + done, stream_bytes(o), unread);
-        }
+    char *data = o->end_code ? NULL : malloc(n + unread);
+    for (ssize_t got = 1; data && done < n && got > 0; done += got > 0 ? (size_t)got : 0) {
+        got = system_read(pipe, data + done, n - done);
     }
-    io_drop_data(o);
-    if (!data) {
+    if (done < n) {
+        free(data);
+        io_drop_data(o);
         o->end_code = UV_ENOMEM;
         return UV_ENOMEM;
     }
+    if (unread) {
+        memcpy(data + n, stream_bytes(o), unread);
+    }
+    io_drop_data(o);
     o->data = data;
-    o->end = o->capacity = done + unread;
+    o->end = o->capacity = n + unread;
     return 0;
 }
 

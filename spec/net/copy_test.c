@@ -15,6 +15,14 @@ enum { KINDS = 2 }; /* sockets, pipes */
 
 static bool met_pipe, met_rest; /* a copy used a pipe; one was given up with something in it */
 
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+static bool no_memory;
+
+void *__wrap_malloc(size_t size) {
+    return no_memory ? NULL : __real_malloc(size);
+}
+
 static char byte_at(uint64_t i) {
     return (char)(i * 2654435761u >> 7);
 }
@@ -110,11 +118,55 @@ static void every_byte_once(unsigned from_kind, unsigned to_kind) {
     finish();
 }
 
+/* What can't be put back for want of memory is lost, and reads of that stream say so. No other copy comes across it. */
+static void what_is_lost_reaches_nobody(void) {
+    begin(NULL);
+    int in[2][2], out[2][2];
+    io *from[2], *to[2];
+    for (int i = 0; i < 2; i++) {
+        make_ends(0, in[i]);
+        make_ends(0, out[i]);
+        from[i] = open_end(0, in[i][0]);
+        to[i] = open_end(0, out[i][1]);
+    }
+    copy c;
+    copy_init(&c, UINT64_MAX);
+    uint64_t sent = 0;
+    while (c.piped == 0) { /* until the peer of `to` takes no more */
+        feed(in[0][1], &sent, EXECUTOR_SCRATCH * 4);
+        run_copy(&c, from[0], to[0]);
+    }
+    no_memory = true;
+    copy_end(&c, ex, from[0]);
+    CHECK(stream_fill(from[0], 1) == UV_ENOMEM && stream_unread(from[0]) == 0);
+    copy_end(&c, ex, from[0]);
+    no_memory = false;
+    CHECK(stream_fill(from[0], 1) == UV_ENOMEM && stream_unread(from[0]) == 0);
+
+    copy_init(&c, UINT64_MAX);
+    uint64_t received = 0;
+    sent = 0;
+    for (int round = 0; round < 20; round++) {
+        feed(in[1][1], &sent, EXECUTOR_SCRATCH * 4);
+        run_copy(&c, from[1], to[1]);
+        check_received(out[1][0], &received, EXECUTOR_SCRATCH * 4);
+    }
+    copy_end(&c, ex, from[1]);
+    for (int i = 0; i < 2; i++) {
+        io_close(from[i]);
+        io_close(to[i]);
+        close(in[i][1]);
+        close(out[i][0]);
+    }
+    finish();
+}
+
 int main(void) {
     check_begin();
     for (unsigned from = 0; from < KINDS; from++) {
         for (unsigned to = 0; to < KINDS; to++) every_byte_once(from, to);
     }
     CHECK(met_pipe && met_rest);
+    what_is_lost_reaches_nobody();
     return 0;
 }
