@@ -8,12 +8,44 @@
 #include "net/udp.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *path_of(const address *a) {
     return ((const struct sockaddr_un *)&a->storage)->sun_path;
+}
+
+enum { LOCK_TRIES = 100 }; /* a millisecond apart */
+
+/* Keeps all others who ask for it from binding in the folder of the path: between bind(2) and listen(2), a socket looks like
+ * one whose owner is gone. Whoever may read the folder may lock it, and for ever, so it's waited for a while only. A descriptor,
+ * to be closed afterwards; -1: there is no lock to be had. */
+static int lock_folder(const address *a) {
+    struct sockaddr_un folder = *(const struct sockaddr_un *)&a->storage;
+    if (!*folder.sun_path) { /* an abstract name is never stale */
+        return -1;
+    }
+    char *slash = strrchr(folder.sun_path, '/');
+    if (slash) {
+        slash[slash == folder.sun_path] = '\0';
+    }
+    int fd = open(slash ? folder.sun_path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int tries = LOCK_TRIES; fd >= 0 && tries && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+         tries--) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    return fd;
+}
+
+static void unlock_folder(int lock) {
+    if (lock >= 0) {
+        close(lock);
+    }
 }
 
 /* Whether the path is a socket's, and nobody listens there; of which type does not matter. Negative: it can't be asked. */
@@ -39,6 +71,11 @@ static int remove_path(const address *a, int code) {
     return code;
 }
 
+/* The file has been made with fewer permissions already, where the umask is in the way. */
+static int set_mode(const address *a, int mode) {
+    return fchmodat(AT_FDCWD, path_of(a), (mode_t)mode, AT_SYMLINK_NOFOLLOW) < 0 ? io_last_error() : 0;
+}
+
 static int bind_path(int fd, const address *a, int mode) {
     if (mode >= 0 && fchmod(fd, (mode_t)mode) < 0) { /* the file is made with these, or fewer: see umask(2) */
         return io_last_error();
@@ -53,7 +90,8 @@ static int bind_path(int fd, const address *a, int mode) {
     if (status < 0) {
         return status;
     }
-    return mode >= 0 && path_of(a)[0] && chmod(path_of(a), (mode_t)mode) < 0 ? remove_path(a, io_last_error()) : 0;
+    status = mode >= 0 && path_of(a)[0] ? set_mode(a, mode) : 0;
+    return status < 0 ? remove_path(a, status) : 0;
 }
 
 int unix_listen(executor *ex, const address *a, int backlog, int mode, io **out) {
@@ -66,13 +104,15 @@ int unix_listen(executor *ex, const address *a, int backlog, int mode, io **out)
     if (fd < 0) {
         return fd;
     }
-    int status = bind_path(fd, a, mode);
+    int lock = lock_folder(a), status = bind_path(fd, a, mode);
     if (status < 0) {
         close(fd);
-        return status;
+    } else {
+        status = socket_listen(ex, fd, backlog, out);
+        status = status < 0 ? remove_path(a, status) : 0;
     }
-    status = socket_listen(ex, fd, backlog, out);
-    return status < 0 ? remove_path(a, status) : 0;
+    unlock_folder(lock);
+    return status;
 }
 
 int unix_bind_datagram(executor *ex, const address *a, int mode, io **out) {
@@ -81,9 +121,11 @@ int unix_bind_datagram(executor *ex, const address *a, int mode, io **out) {
     if (fd < 0) {
         return fd;
     }
-    int bound = bind_path(fd, a, mode);
+    int lock = lock_folder(a), bound = bind_path(fd, a, mode);
     int status = udp_take_over(ex, fd, bound, out);
-    return bound == 0 && status < 0 ? remove_path(a, status) : status;
+    status = bound == 0 && status < 0 ? remove_path(a, status) : status;
+    unlock_folder(lock);
+    return status;
 }
 
 int unix_pair_datagram(executor *ex, io **one, io **other) {

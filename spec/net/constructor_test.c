@@ -34,7 +34,7 @@ FAILING(int, pipe2, (int ends[2], int flags), ends, flags)
 FAILING(int, inotify_init1, (int flags), flags)
 FAILING(int, epoll_ctl, (int poller, int operation, int fd, struct epoll_event *event), poller, operation, fd, event)
 FAILING(int, fchmod, (int fd, mode_t mode), fd, mode)
-FAILING(int, chmod, (const char *path, mode_t mode), path, mode)
+FAILING(int, fchmodat, (int folder, const char *path, mode_t mode, int flags), folder, path, mode, flags)
 FAILING(int, unlink, (const char *path), path)
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument) {
