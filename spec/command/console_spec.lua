@@ -68,6 +68,22 @@ describe("a console", function()
     assert.matches("task 1: sleep", text)
   end)
 
+  it("says nothing of a client that leaves before it has read the answers, and forgets it", function()
+    local program, path = start ""
+    local status, _, err = support.shell(("%s -e %s"):format(MOMO, support.quote(([[
+      local stream = assert(require("momo.net.unix").UnixStream.connect %q)
+      stream:write(("print(('x'):rep(1e7))\n"):rep(40))
+      stream:read(1)
+      stream:close()
+    ]]):format(path))))
+    assert.equal(0, status, err)
+    local text
+    repeat
+      text = attach(program, "tasks()\n")
+    until select(2, text:gsub("'momo: console'", "")) == 3 -- who accepts, who reads, and who answers
+    assert.equal("status 0\n", process.stop(program))
+  end)
+
   it("can be opened by its owner alone, and is found by its process", function()
     local program, path = start ""
     local _, mode = support.shell("stat -c %a " .. support.quote(path))

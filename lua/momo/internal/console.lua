@@ -9,6 +9,7 @@ local native = require("momo.internal.core").native
 local task = require "momo.internal.task"
 
 local LINE_MAX = 1024 * 1024
+local LEFT = "the console's client has left"
 local PAUSE = 1 -- seconds until the next accept when one has failed
 
 local M = { ANSWERED = "\4", MORE = "\5" }
@@ -63,10 +64,13 @@ local function environment(write)
   end }))
 end
 
+---Until no more lines come; raises LEFT when the client takes no answers.
 ---@async
 local function answer(stream, lines)
   local function write(text)
-    assert(stream:write(text))
+    if not stream:write(text) then
+      error(LEFT, 0)
+    end
   end
   local env, text = environment(write), ""
   while true do
@@ -90,13 +94,19 @@ end
 ---@async
 local function attend(stream)
   local tx, lines = require("momo.sync").channel(16)
-  local answering = task.spawn_daemon(answer, stream, lines)
+  local answering = task.spawn_daemon(function()
+    local ok, err = pcall(answer, stream, lines)
+    lines:close()
+    if not ok and err ~= LEFT then
+      error(err, 0)
+    end
+  end)
   answering:set_name "momo: console"
   repeat
     local line = stream:read_until("\n", LINE_MAX)
   until not line or not tx:send(line)
   tx:close()
-  answering:cancel "the console's client has left"
+  answering:cancel(LEFT)
   answering:join()
   stream:close()
 end

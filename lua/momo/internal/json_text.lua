@@ -15,7 +15,12 @@ local PATTERNS = { "[\194-\223][\128-\191]", "\224[\160-\191][\128-\191]", "[\22
   "\237[\128-\159][\128-\191]", "\240[\144-\191][\128-\191][\128-\191]", "[\241-\243][\128-\191][\128-\191][\128-\191]",
   "\244[\128-\143][\128-\191][\128-\191]" }
 
-local function well_formed(text)
+---@param text string
+---@return string text in which what is no UTF-8 is replaced
+function M.well_formed(text)
+  if not text:find "[\128-\255]" then
+    return text
+  end
   local parts, at, length = {}, 1, #text
   while at <= length do
     local plain = text:match("^[%z\1-\127]+", at)
@@ -31,10 +36,7 @@ end
 ---@param text string what is no UTF-8 in it is replaced
 ---@return string
 function M.string(text)
-  if text:find "[\128-\255]" then
-    text = well_formed(text)
-  end
-  return '"' .. text:gsub('[%c"\\]', M.escape) .. '"'
+  return '"' .. M.well_formed(text):gsub('[%c"\\]', M.escape) .. '"'
 end
 
 return M

@@ -23,14 +23,14 @@ function M.text(question)
   return table.concat(lines, "\n")
 end
 
----The texts of others, and what they have answered besides.
+---The texts of others, and what they have answered besides. No line but that of an answer begins with a form feed.
 ---@return string counted
 ---@return string[] answers
 function M.take()
   local answers = {}
-  local counted = native.snapshots_take():gsub("\f(.-)\f", function(answer)
+  local counted = native.snapshots_take():gsub("\n\f([^\f]*)\f", function(answer)
     answers[#answers + 1] = answer
-    return ""
+    return "\n"
   end)
   return counted, answers
 end

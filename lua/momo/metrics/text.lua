@@ -6,9 +6,11 @@
 ---
 ---What several threads have counted is the sum of their lines: also of a histogram, whose buckets are lines.
 
+local well_formed = require("momo.internal.json_text").well_formed
+
 local M = {}
 
-local ESCAPES = { ["\\"] = "\\\\", ["\n"] = "\\n", ['"'] = '\\"' }
+local ESCAPES = { ["\0"] = "\239\191\189", ["\\"] = "\\\\", ["\n"] = "\\n", ['"'] = '\\"' }
 
 local NO_DIGITS = { ["+Inf"] = math.huge, ["-Inf"] = -math.huge, NaN = 0 / 0 }
 
@@ -24,13 +26,15 @@ function M.number(value)
   return tonumber(short) == value and short or ("%.17g"):format(value)
 end
 
+---As all of the text must be UTF-8, what is none in a value is replaced, and so are zero bytes, which end the text for
+---those who read it.
 ---@param names string[]
 ---@param values string[]
 ---@return string text `name="value",...`
 function M.labels(names, values)
   local parts = {}
   for i, name in ipairs(names) do
-    parts[i] = ('%s="%s"'):format(name, (values[i]:gsub('[\\\n"]', ESCAPES)))
+    parts[i] = ('%s="%s"'):format(name, (well_formed(values[i]):gsub('[%z\\\n"]', ESCAPES)))
   end
   return table.concat(parts, ",")
 end
@@ -40,7 +44,7 @@ end
 ---@param kind "counter"|"gauge"|"histogram"
 ---@param help string
 function M.family(lines, name, kind, help)
-  lines[#lines + 1] = ("# HELP %s %s"):format(name, (help:gsub("[\\\n]", ESCAPES)))
+  lines[#lines + 1] = ("# HELP %s %s"):format(name, (well_formed(help):gsub("[\\\n]", ESCAPES)))
   lines[#lines + 1] = ("# TYPE %s %s"):format(name, kind)
 end
 

@@ -54,7 +54,7 @@ local function as_text(self, i, value)
     fail(("with: '%s': label '%s' must be a string, a whole number or a boolean, got %s"):format(self.name,
       self.labels[i], check.show(value)))
   end
-  return kind == "number" and ("%d"):format(value) or tostring(value)
+  return kind == "number" and ("%.0f"):format(value + 0) or tostring(value) -- 0, too, for -0
 end
 
 -- The series of these labels, which none has been asked for by these very values.
@@ -225,7 +225,9 @@ end
 local function check_bounds(bounds)
   local what = "histogram: bounds must be an array of numbers, each larger than the one before"
   local n = check.array(bounds, what)
-  check.argument(n > 0, what, "an empty one")
+  if n == 0 then
+    fail(what .. ", got an empty one")
+  end
   for i, bound in ipairs(bounds) do
     local before = i > 1 and bounds[i - 1] or -math.huge
     check.argument(type(bound) == "number" and bound > before and bound < math.huge, what, bound)
