@@ -65,6 +65,9 @@ function Tcp:connect(host, port, options)
     port, options = nil, type(port) == "table" and port or options
   else
     port = tonumber(port) or check.fail("connect: argument 2 must be a port, got " .. check.show(port))
+    if not (port >= 0 and port <= 65535 and check.is_whole(port)) then
+      return nil, "bad port number: " .. port
+    end
   end
   self:close()
   local pool = pools.of(options and options.pool or path and host or host .. ":" .. port, options)

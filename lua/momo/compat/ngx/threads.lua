@@ -1,5 +1,6 @@
 ---Light threads are tasks.
 
+local check = require "momo.internal.check"
 local select_first = require("momo.internal.select").select
 local tasks = require "momo.internal.task"
 
@@ -34,6 +35,7 @@ end
 ---@return any ... what it returned, or its error
 function M.wait(...)
   local threads = { ... }
+  check.argument(threads[1], "wait: argument 1 must be a thread", nil)
   for _, thread in ipairs(threads) do
     if taken[thread] then
       return nil, "already waited or killed"
