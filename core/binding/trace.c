@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/file.h>
 
+#include "base/websocket.h"
 #include "binding/handle.h"
 #include "binding/task.h"
 #include "loop/task.h"
@@ -259,12 +260,33 @@ static void tell_record(teller *t, const record *r) {
     *s = (seen){.id = r->id, .end = r->end, .waits_for = r->waits_for};
 }
 
+/* The bytes of the first character; 0: it is no UTF-8, also where a name that was too long has been cut within it. */
+static size_t character_size(const char *text) {
+    utf8_state seen = {0};
+    size_t n = 0;
+    while (utf8_advance(&seen, text + n, 1)) {
+        n++;
+        if (!seen.left) {
+            return n;
+        }
+    }
+    return 0;
+}
+
 static void tell_text(FILE *to, const char *text) {
-    for (; *text; text++) {
+    while (*text) {
+        size_t n = character_size(text);
         if (*text == '"' || *text == '\\') {
             fputc('\\', to);
         }
-        fputc((unsigned char)*text < ' ' ? ' ' : *text, to);
+        if (n == 0) {
+            fputs("\xef\xbf\xbd", to);
+        } else if ((unsigned char)*text < ' ') {
+            fputc(' ', to);
+        } else {
+            fwrite(text, 1, n, to);
+        }
+        text += n ? n : 1;
     }
 }
 

@@ -52,6 +52,22 @@ describe("a trace", function()
     end
   end)
 
+  it("is UTF-8, whatever the tasks are called", function()
+    local events = traced [[
+      momo.spawn(function() momo.time.sleep(0.001) end):set_name(("\195\169"):rep(30)) -- is cut within a character
+      momo.spawn(function() momo.time.sleep(0.001) end):set_name "a\255\226\130b\n\\"
+      momo.spawn(function() momo.time.sleep(0.001) end):set_name "\240\159\144\166"
+    ]]
+    local named = {}
+    for _, event in ipairs(find(events, { ph = "M", name = "thread_name" })) do
+      named[event.args.name] = true
+    end
+    local replaced = "\239\191\189"
+    assert.is_true(named[("\195\169"):rep(23) .. replaced .. " (2)"])
+    assert.is_true(named["a" .. replaced:rep(3) .. "b \\ (3)"])
+    assert.is_true(named["\240\159\144\166 (4)"])
+  end)
+
   it("has threads as processes", function()
     local events = traced("momo.time.sleep(0.01)", "--threads 3")
     local seen = {}
