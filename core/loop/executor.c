@@ -128,7 +128,9 @@ static void end_tasks(executor *ex) {
         if (t->state == TASK_WAITING) {
             task_wake(t, WAKE_NONE);
         }
-        list_remove(&t->place.link);
+        if (t->state != TASK_ENDED) { /* else there was no memory to start it, and it has no place */
+            list_remove(&t->place.link);
+        }
         task_end(t);
     }
 }

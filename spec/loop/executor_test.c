@@ -190,6 +190,14 @@ static void a_burst_of_timers(void) {
     finish();
 }
 
+/* Which is what a spawn that raises for want of memory leaves. */
+static void closes_over_a_task_that_was_never_started(void) {
+    begin(resume_and_end);
+    task *t;
+    CHECK(task_new(ex, &t) == 0);
+    executor_deinit(ex);
+}
+
 int main(void) {
     check_begin();
     first_in_first_out();
@@ -199,5 +207,6 @@ int main(void) {
     a_deadline_in_the_moment_before_the_poll();
     mail_from_another_thread();
     a_burst_of_timers();
+    closes_over_a_task_that_was_never_started();
     return 0;
 }
