@@ -75,6 +75,20 @@ describe("a process that is told SIGHUP", function()
     talk(server, address, "assert(not momo.net.TcpStream.connect(address))")
   end)
 
+  it("keeps its trace, and the newest has a file of its own", function()
+    local path = support.tmpfile ""
+    local server = serve(SERVER, "--trace", path)
+    local newest = reload(server)
+    assert.matches("status 0\n$", process.stop(server))
+    for _, name in ipairs { path, path .. "." .. newest } do
+      local file = assert(io.open(name))
+      local events = require("cjson").decode(file:read "*a")
+      file:close()
+      assert.is_true(#events > 1, name)
+    end
+    os.remove(path .. "." .. newest)
+  end)
+
   it("answers whom it has taken", function()
     local server, address = serve(SERVER)
     talk(server, address, [[

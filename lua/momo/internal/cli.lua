@@ -290,6 +290,9 @@ local function run(options, words)
     return FAILED
   end
   if options.trace then
+    if require("momo.internal.succession").is_awaited() then -- the file is its predecessor's
+      options.trace = options.trace .. "." .. core.native.pid()
+    end
     local ok, err = require("momo.trace").start(options.trace)
     if not ok then
       complain(err)
