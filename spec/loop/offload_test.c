@@ -209,9 +209,11 @@ static void resume_cancelling(task *t) {
     if (!first) {
         patient = t;
         first = make(&on_few, 1);
+        pthread_mutex_lock(&gate); /* or it could be over, and looked at, before the second comes */
         CHECK(offload_start(first) == 0);
         offload_wait(first, t, "test", DEADLINE_NEVER);
     } else if (t != patient) {
+        pthread_mutex_unlock(&gate);
         while (!inbox_has_mail(&ex->inbox)) usleep(100);
         task_cancel(patient);
         task_end(t);
