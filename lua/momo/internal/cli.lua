@@ -37,6 +37,9 @@ local function complain(text)
   io.stderr:write("momo: ", text, "\n")
 end
 
+-- Options whose value is the next word, whatever that is.
+local VALUES = { ["--console"] = "a path", ["--trace"] = "a file" }
+
 local function parse(words)
   local options = { threads = 1, grace = 3, words = {} }
   local i = 1
@@ -71,17 +74,11 @@ local function parse(words)
       end
     elseif word == "--profile" or word:find "^%-%-profile=." then
       options.profile = word:match "=(.*)" or true
-    elseif word == "--console" then
+    elseif VALUES[word] then
       i = i + 1
-      options.console = words[i]
-      if not options.console then
-        return nil, "--console wants a path"
-      end
-    elseif word == "--trace" then
-      i = i + 1
-      options.trace = words[i]
-      if not options.trace then
-        return nil, "--trace wants a file"
+      options[word:sub(3)] = words[i]
+      if not words[i] then
+        return nil, ("%s wants %s"):format(word, VALUES[word])
       end
     elseif word == "-i" then
       options.interactive = true
