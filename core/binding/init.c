@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "binding/embedded.h"
-#include "binding/holder.h"
-#include "binding/inside.h"
+#include "binding/inside/holder.h"
+#include "binding/inside/inside.h"
 #include "binding/runtime.h"
-#include "binding/snapshot.h"
+#include "binding/inside/snapshot.h"
 #include "ffi/header.h"
 #include "loop/signals.h"
 

@@ -47,7 +47,7 @@ static int run_cli(lua_State *L) {
     char **argv = lua_touserdata(L, 2);
     add_own_paths(L);
     require(L, "momo.native"); /* it has the others embedded */
-    require(L, "momo.internal.cli");
+    require(L, "momo.command.cli");
     luaL_checkstack(L, argc, "too many arguments");
     for (int i = 0; i < argc; i++) {
         lua_pushstring(L, argv[i]);

@@ -4,7 +4,7 @@
  */
 #include "binding/op.h"
 
-#include "binding/cancellation.h"
+#include "binding/task/cancellation.h"
 #include "loop/scope.h"
 
 enum {

@@ -6,9 +6,9 @@
  */
 #include "thread/channel.h"
 #include "loop/queue.h"
-#include "binding/handle.h"
+#include "binding/task/handle.h"
 #include "binding/op.h"
-#include "binding/thread_channel.h"
+#include "binding/thread/thread_channel.h"
 
 static const metatable queue_metatable = {"momo.queue", NULL, 0}; /* tells queues from what else select waits for */
 

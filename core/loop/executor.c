@@ -18,7 +18,7 @@
 #include "loop/pool.h"
 #include "loop/scope.h"
 #include "loop/task.h"
-#include "loop/turn.h"
+#include "loop/inside/turn.h"
 
 /* A poll that nothing but a signal or another thread could use is made once in so many windows. */
 enum { IDLE_WINDOWS = 16 };

@@ -19,12 +19,12 @@
 #include <uv.h>
 
 #include "include/momo.h"
-#include "loop/dump.h"
-#include "loop/holder.h"
+#include "loop/inside/dump.h"
+#include "loop/inside/holder.h"
 #include "loop/inbox.h"
-#include "loop/poller.h"
-#include "loop/snapshot.h"
-#include "loop/stall.h"
+#include "loop/poller/poller.h"
+#include "loop/inside/snapshot.h"
+#include "loop/inside/stall.h"
 #include "base/list.h"
 #include "base/slab.h"
 #include "base/wheel.h"

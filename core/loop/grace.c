@@ -15,7 +15,7 @@
 
 #include "loop/background.h"
 #include "loop/executor.h"
-#include "loop/holder.h"
+#include "loop/inside/holder.h"
 #include "loop/libc.h"
 #include "loop/signals.h"
 

@@ -188,7 +188,7 @@ end
 ---@return string svg
 function Profile:flame_graph()
   check.self(self, Profile, "profile", "flame_graph")
-  return require "momo.internal.flame"(self)
+  return require "momo.command.flame"(self)
 end
 
 return M

@@ -25,7 +25,7 @@ local function check_cpu(cpu, name)
   check.argument(check.is_whole(cpu) and cpu >= 0 and cpu < 1024, name .. " must be the number of a CPU", cpu)
 end
 
-local NAME_MAX = 63 -- see core/binding/thread.c
+local NAME_MAX = 63 -- see core/binding/thread/thread.c
 
 local function not_usable(cpu)
   return nil, ("EINVAL: this process can't use CPU %d"):format(cpu), "EINVAL"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Histograms, held against a search for the bucket from the first bound on. */
-#include "loop/histogram.h"
+#include "loop/inside/histogram.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
  *
  * Child processes: how they end, what they are given, and what becomes of those that can't be started.
  */
-#include "net/process.h"
+#include "process/process.h"
 
 #include <errno.h>
 #include <fcntl.h>

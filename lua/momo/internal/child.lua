@@ -1,4 +1,4 @@
----What runs on a new thread (core/binding/thread.c calls it).
+---What runs on a new thread (core/binding/thread/thread.c calls it).
 
 local native = require("momo.internal.core").native
 local portable = require "momo.internal.portable"
@@ -27,7 +27,7 @@ end
 return function(code, modules, n, ...)
   if native.thread_attach() then
     require "momo.internal.compiled"()
-    require "momo.internal.tree" -- which a dump of this thread needs
+    require "momo.command.tree" -- which a dump of this thread needs
   end
   return results(task.start({}, portable.load(code, modules, "thread.spawn"), unpack({ ... }, 1, n)))
 end

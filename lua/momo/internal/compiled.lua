@@ -1,5 +1,5 @@
 ---Notes where compiled code comes from, as it looks at no hook: so that a thread that it holds can be asked where it is
----(core/binding/holder.c). It costs some microseconds for each trace that is compiled, and nothing else.
+---(core/binding/inside/holder.c). It costs some microseconds for each trace that is compiled, and nothing else.
 
 local native = require("momo.internal.core").native
 

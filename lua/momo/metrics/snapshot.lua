@@ -1,4 +1,4 @@
----What this thread counts as a text, and the sum of all threads' (core/loop/snapshot.h).
+---What this thread counts as a text, and the sum of all threads' (core/loop/inside/snapshot.h).
 
 local native = require("momo.internal.core").native
 local own = require "momo.metrics.own"
@@ -18,7 +18,7 @@ function M.text(question)
   users.write(lines)
   lines[#lines + 1] = ""
   if question and question ~= "" then
-    lines[#lines] = "\f" .. require "momo.internal.inspect_answer"(question):gsub("\f", " ") .. "\f"
+    lines[#lines] = "\f" .. require "momo.command.inspect_answer"(question):gsub("\f", " ") .. "\f"
   end
   return table.concat(lines, "\n")
 end

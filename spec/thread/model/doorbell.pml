@@ -15,9 +15,9 @@
  *   post                 loop/inbox.c inbox_post
  *   poll_and_take        loop/executor.c poll_events: flush_dirty, inbox_sleep, poller_wait (on the eventfd), inbox_awake
  *   serve                thread/channel.c credits_serve
- *   Sender               binding/thread_channel.c channel_send: sender.c sender_take_credit, sender_push, sender_await;
+ *   Sender               binding/thread/thread_channel.c channel_send: sender.c sender_take_credit, sender_push, sender_await;
  *                        sender_arrived; ring; channel.c close_sender
- *   Receiver             binding/thread_channel.c channel_recv: receiver.c receiver_peek, receiver_pop, receiver_await;
+ *   Receiver             binding/thread/thread_channel.c channel_recv: receiver.c receiver_peek, receiver_pop, receiver_await;
  *                        receiver_arrived; receiver_publish, receiver_ring; channel.c close_receiver
  *
  * All is well if no thread sleeps for ever (an invalid end state), and the messages arrive once, and in order (assert).

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Answers: their heads, and those that leave at once, in one send(2).
+ */
+#include <math.h>
+
+#include "base/http_status.h"
+#include "binding/http/build.h"
+#include "binding/net/pieces.h"
+
+enum { SMALL = 16 * 1024 }; /* bytes of a body that is copied behind its head, so that both are one send(2) */
+
+/* What Lua says of an answer. */
+enum flag {
+    KEEP_ALIVE = 1,  /* the client must be told, as it speaks HTTP/1.0 */
+    CLOSE = 2,       /* it is the last one on its connection */
+    HEAD_ONLY = 4,   /* it answers HEAD */
+    UNTIL_CLOSE = 8, /* the client knows no chunks */
+    DEFER = 16,      /* it waits for others, and is made a string */
+    DEFER_SOME = 32, /* the same, if a whole request is unread */
+    INTERIM = 64,    /* it may be one before the answer, or change the protocol */
+};
+
+/* Statuses whose answers have no body: RFC 9110, 6.4.1. */
+static bool is_bodiless(int status) {
+    return status < 200 || status == 204 || status == 304;
+}
+
+static int check_status(lua_State *L, int index, const char *operation, int least) {
+    double status = lua_tonumber(L, index);
+    if (lua_type(L, index) != LUA_TNUMBER || !(status >= least && status <= 599) || status != floor(status)) {
+        bool is_number = lua_type(L, index) == LUA_TNUMBER;
+        throw(L, "%s: the status must be a whole number from %d to 599, got %s%s", operation, least,
+              is_number ? lua_tostring(L, index) : luaL_typename(L, index),
+              is_number ? "" : "; write send(200, body), start(200), json(200, value)");
+    }
+    return (int)status;
+}
+
+static void count(lua_State *L, int status) {
+    runtime_of_task(L)->executor.counters.responses[status / 100 - 1]++;
+}
+
+/* The head of a response, but for what it says about its body. Its headers are those at this index, and those at the next one
+ * that it does not name. */
+static void append_response(lua_State *L, http_build *b, int status, unsigned flags, int headers) {
+    if (status == 200) {
+        APPEND(L, b, "HTTP/1.1 200 OK\r\n");
+    } else {
+        const char *reason = http_status_reason(status);
+        APPEND(L, b, "HTTP/1.1 ");
+        append_whole(L, b, (uint64_t)status);
+        APPEND(L, b, " ");
+        append(L, b, reason, strlen(reason));
+        APPEND(L, b, "\r\n");
+    }
+    append_headers(L, b, headers, 0);
+    append_headers(L, b, headers + 1, headers);
+    if (!b->has_date && status >= 200) {
+        append_date(L, b);
+    }
+    if (b->closes) {
+        return;
+    } else if (flags & CLOSE) {
+        APPEND(L, b, "Connection: close\r\n");
+    } else if (flags & KEEP_ALIVE) {
+        APPEND(L, b, "Connection: keep-alive\r\n");
+    }
+}
+
+/* A body: nothing, a string or an array of strings. */
+typedef struct body {
+    const char *bytes; /* of a string */
+    size_t size;       /* of all */
+    int index, pieces;
+    bool is_nil;
+} body;
+
+static void measure_pieces(lua_State *L, body *b) {
+    b->pieces = (int)lua_objlen(L, b->index);
+    for (int i = 1; i <= b->pieces; i++) {
+        lua_rawgeti(L, b->index, i);
+        if (lua_type(L, -1) != LUA_TSTRING) {
+            throw(L, "send: piece %d of the body must be a string, got %s", i, luaL_typename(L, -1));
+        }
+        b->size += lua_objlen(L, -1);
+        lua_pop(L, 1);
+    }
+}
+
+static bool is_empty(lua_State *L, int index) {
+    lua_pushnil(L);
+    if (lua_next(L, index) == 0) {
+        return true;
+    }
+    lua_pop(L, 2);
+    return false;
+}
+
+static body body_at(lua_State *L, int index) {
+    body b = {.index = index};
+    switch (lua_type(L, index)) {
+    case LUA_TSTRING: b.bytes = lua_tolstring(L, index, &b.size); break;
+    case LUA_TTABLE:
+        measure_pieces(L, &b);
+        if (b.pieces == 0 && !is_empty(L, index)) {
+            throw(L,
+                  "send: the body must be a string or an array of strings, got a table with other keys; response:json "
+                  "sends one");
+        }
+        break;
+    case LUA_TNIL: b.is_nil = true; break;
+    default: throw(L, "send: the body must be a string or an array of strings, got %s", luaL_typename(L, index));
+    }
+    return b;
+}
+
+static void append_body(lua_State *L, http_build *b, const body *content) {
+    if (content->bytes) {
+        append(L, b, content->bytes, content->size);
+    }
+    for (int i = 1; i <= content->pieces; i++) {
+        lua_rawgeti(L, content->index, i);
+        size_t n;
+        const char *bytes = lua_tolstring(L, -1, &n);
+        append(L, b, bytes, n);
+        lua_pop(L, 1);
+    }
+}
+
+/* What the head says about the body, and its end. Whether the body, if there is one, follows. */
+static bool append_framing(lua_State *L, http_build *b, int status, unsigned flags, const body *content) {
+    const size_t size = content->size;
+    bool bodiless = is_bodiless(status), silent = bodiless || flags & HEAD_ONLY;
+    if (silent && content->is_nil) {
+        if (b->length >= 0 && status >= 200 && status != 204) {
+            append_length(L, b, (uint64_t)b->length);
+        }
+    } else if (b->length >= 0 && (uint64_t)b->length != size) {
+        throw(L, "send: the header Content-Length is %f, and the body has %f bytes", (double)b->length, (double)size);
+    } else if (!bodiless) {
+        append_length(L, b, size);
+    }
+    APPEND(L, b, "\r\n");
+    return !silent && size > 0;
+}
+
+static bool has_whole_request(const io *o) {
+    return stream_unread(o) && memmem(stream_bytes(o), stream_unread(o), "\r\n\r\n", 4);
+}
+
+/* Sends what was built, or makes a string of it, which is to be written. whole: the body, of `size` bytes, is in it. */
+static int leave(lua_State *L, http_build *b, io *o, unsigned flags, size_t size, bool whole) {
+    bool deferred = flags & DEFER || (flags & DEFER_SOME && o && has_whole_request(o));
+    int results = http_build_send(L, b, whole && !deferred ? o : NULL);
+    if (results == 1) {
+        lua_pushnumber(L, (lua_Number)size);
+        results++;
+        if (b->closes || !lua_isboolean(L, -2)) { /* else there is nothing more to be told */
+            lua_pushboolean(L, b->closes);
+            lua_pushboolean(L, whole);
+            lua_pushboolean(L, deferred);
+            results += 3;
+        }
+    }
+    http_build_end(b);
+    return results;
+}
+
+/* http_send(stream, flags, status, headers, more, body): a whole answer. `headers` stand in for those of their names in
+ * `more`.
+ * -> true: it has left | a string, which is to be written
+ *    the bytes of the body that is sent
+ *    closes: a header says that the connection ends with it; whole: the body is in it; deferred: others wait with it.
+ *    What has left and closes nothing goes without these three
+ * | nil, err, code */
+static int http_send(lua_State *L) {
+    lua_settop(L, 6);
+    const unsigned flags = (unsigned)lua_tointeger(L, 2);
+    const int status = check_status(L, 3, "send", 200);
+    const body content = body_at(L, 6);
+    http_build *b = http_build_begin(L, "send");
+    count(L, status);
+    append_response(L, b, status, flags, 4);
+    bool follows = append_framing(L, b, status, flags, &content);
+    if (follows && content.size <= SMALL) {
+        append_body(L, b, &content);
+    }
+    io *o = io_get(&runtime_of_task(L)->executor, *(const momo_token *)lua_touserdata(L, 1));
+    return leave(L, b, o, flags, follows ? content.size : 0, !follows || content.size <= SMALL);
+}
+
+/* http_start(flags, status, headers, more) -> the head of an answer whose body comes piece by piece, whether a header says
+ * that the connection ends with it, and the length that a header says, or nil: the body is chunked, or lasts until the
+ * close. */
+static int http_start(lua_State *L) {
+    lua_settop(L, 4);
+    const unsigned flags = (unsigned)lua_tointeger(L, 1);
+    const int status = check_status(L, 2, "start", flags & INTERIM ? 100 : 200);
+    http_build *b = http_build_begin(L, "start");
+    count(L, status);
+    append_response(L, b, status, flags, 3);
+    bool bodiless = is_bodiless(status);
+    if (b->length >= 0 && (!bodiless || status == 304)) {
+        append_length(L, b, (uint64_t)b->length);
+    } else if (!bodiless && !(flags & UNTIL_CLOSE)) {
+        APPEND(L, b, "Transfer-Encoding: chunked\r\n");
+    }
+    APPEND(L, b, "\r\n");
+    lua_pushlstring(L, b->bytes, b->size);
+    http_build_end(b);
+    lua_pushboolean(L, b->closes);
+    if (b->length < 0 || bodiless) {
+        return 2;
+    }
+    lua_pushnumber(L, (lua_Number)b->length);
+    return 3;
+}
+
+/* http_head(operation, line, headers, more) -> a head that begins with this line, or trailers, if that is empty. What it says
+ * about a body is the caller's affair. */
+static int http_head(lua_State *L) {
+    lua_settop(L, 4);
+    size_t n;
+    const char *operation = luaL_checkstring(L, 1), *line = luaL_checklstring(L, 2, &n);
+    http_build *b = http_build_begin(L, operation);
+    b->takes_coding = true;
+    if (n) {
+        append(L, b, line, n);
+        APPEND(L, b, "\r\n");
+    }
+    append_headers(L, b, 3, 0);
+    append_headers(L, b, 4, 3);
+    if (b->length >= 0) {
+        append_length(L, b, (uint64_t)b->length);
+    }
+    APPEND(L, b, "\r\n");
+    lua_pushlstring(L, b->bytes, b->size);
+    http_build_end(b);
+    return 1;
+}
+
+static const function functions[] = {
+    {"http_send", http_send},
+    {"http_start", http_start},
+    {"http_head", http_head},
+    {NULL, NULL},
+};
+
+const module http_answer_module = {.functions = functions};

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Heads on their way out: see http_build.h.
+ */
+#include "binding/http/build.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "binding/op.h"
+#include "binding/net/pieces.h"
+
+enum {
+    FIRST = 1024,     /* bytes of a fresh buffer, */
+    KEPT = 64 * 1024, /* and of one that is kept at most */
+    LENGTH_DIGITS = 18,
+};
+
+http_build *http_build_begin(lua_State *L, const char *operation) {
+    op_check(L, operation);
+    runtime *rt = runtime_of_task(L);
+    http_build *b = rt->http_build;
+    if (!b) {
+        b = rt->http_build = calloc(1, sizeof *b);
+        if (!b) {
+            luaL_error(L, "not enough memory");
+        }
+    }
+    b->size = 0;
+    b->operation = operation;
+    b->has_date = b->closes = b->takes_coding = false;
+    b->length = -1;
+    return b;
+}
+
+/* Whether a write can be tried here and now. */
+static bool is_writable(const io *o) {
+    return !o->broken && !o->writer && !o->executor->current->cancelled;
+}
+
+int http_build_send(lua_State *L, http_build *b, io *o) {
+    size_t sent = 0;
+    if (o && is_writable(o)) {
+        ssize_t n = stream_send(o, &(struct iovec){b->bytes, b->size}, 1);
+        if (n < 0 && n != UV_EAGAIN) {
+            return push_failure(L, (int)n);
+        }
+        sent = n < 0 ? 0 : (size_t)n;
+    }
+    bool begun = sent || (o && o->transfer.block); /* the poller sends it, and whoever writes it is told */
+    if (sent == b->size && !(o && o->pending)) {   /* else a write waits until the layers have given all of it away */
+        lua_pushboolean(L, true);
+        return 1;
+    }
+    if (begun) { /* should the push raise, what was sent is cut short */
+        o->cut = o->broken = true;
+    }
+    lua_pushlstring(L, b->bytes, b->size);
+    if (begun) { /* the turn is ours, so that nothing comes between the two parts */
+        o->cut = o->broken = false;
+        stream_begin_write(o, o->executor->current);
+        o->written = sent;
+    }
+    return 1;
+}
+
+void http_build_end(http_build *b) {
+    if (b->capacity > KEPT) {
+        free(b->bytes);
+        b->bytes = NULL;
+        b->capacity = 0;
+    }
+}
+
+static void forget_build(runtime *rt) {
+    if (rt->http_build) {
+        free(rt->http_build->bytes);
+        free(rt->http_build);
+        rt->http_build = NULL;
+    }
+}
+
+void http_build_grow(lua_State *L, http_build *b, size_t more) {
+    size_t capacity = b->capacity ? b->capacity : FIRST;
+    while (capacity - b->size < more) {
+        capacity *= 2;
+    }
+    char *bytes = realloc(b->bytes, capacity);
+    if (!bytes) {
+        luaL_error(L, "not enough memory");
+    }
+    b->bytes = bytes;
+    b->capacity = capacity;
+}
+
+void append_whole(lua_State *L, http_build *b, uint64_t number) {
+    char digits[24], *end = digits + sizeof digits, *p = end;
+    do {
+        *--p = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    append(L, b, p, (size_t)(end - p));
+}
+
+void append_length(lua_State *L, http_build *b, uint64_t length) {
+    APPEND(L, b, "Content-Length: ");
+    append_whole(L, b, length);
+    APPEND(L, b, "\r\n");
+}
+
+/* It is made once a second. */
+void append_date(lua_State *L, http_build *b) {
+    time_t now = (time_t)momo_wall(&runtime_of_task(L)->executor);
+    if (now != b->second || !*b->date) {
+        static const char DAYS[] = "SunMonTueWedThuFriSat", MONTHS[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+        struct tm tm;
+        gmtime_r(&now, &tm);
+        snprintf(b->date, sizeof b->date, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", DAYS + 3 * tm.tm_wday,
+                 tm.tm_mday, MONTHS + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+        b->second = now;
+    }
+    append(L, b, b->date, strlen(b->date));
+}
+
+#define IS(name, n, word) ((n) == sizeof(word) - 1 && strncasecmp(name, word, sizeof(word) - 1) == 0)
+
+static void see_length(lua_State *L, http_build *b, const char *value, size_t n) {
+    bool whole = n > 0 && n <= LENGTH_DIGITS;
+    b->length = 0;
+    for (size_t i = 0; i < n && whole; i++) {
+        whole = http_is_digit(value[i]);
+        b->length = b->length * 10 + (value[i] - '0');
+    }
+    if (!whole) {
+        throw(L, "%s: the header Content-Length must be a whole number, got %s", b->operation, value);
+    }
+}
+
+/* What a header says about the message itself. Whether it is to be sent as it is. */
+static bool see_header(lua_State *L, http_build *b, const char *name, size_t n, const char *value, size_t length) {
+    if (IS(name, n, "date")) {
+        b->has_date = true;
+    } else if (IS(name, n, "connection")) {
+        b->closes |= http_has_token(value, length, "close");
+    } else if (IS(name, n, "content-length")) {
+        see_length(L, b, value, length);
+        return false;
+    } else if (!b->takes_coding && IS(name, n, "transfer-encoding")) {
+        throw(L, "%s: the header Transfer-Encoding can't be set: it is seen to where it is needed", b->operation);
+    }
+    return true;
+}
+
+static void append_header(lua_State *L, http_build *b, const char *name, size_t n, int index) {
+    char digits[32];
+    const char *value = digits;
+    size_t length;
+    if (lua_type(L, index) == LUA_TNUMBER) { /* lua_tolstring would allocate */
+        length = (size_t)snprintf(digits, sizeof digits, "%.14g", lua_tonumber(L, index));
+    } else if (lua_type(L, index) == LUA_TSTRING) {
+        value = lua_tolstring(L, index, &length);
+    } else {
+        throw(L, "%s: the header %s must be a string, a number or an array of these, got %s", b->operation, name,
+              luaL_typename(L, index));
+        return;
+    }
+    if (!http_is_value(value, length)) {
+        throw(L, "%s: the header %s must have no control byte in its value, such as CR, LF or NUL", b->operation, name);
+    }
+    if (see_header(L, b, name, n, value, length)) {
+        append(L, b, name, n);
+        APPEND(L, b, ": ");
+        append(L, b, value, length);
+        APPEND(L, b, "\r\n");
+    }
+}
+
+/* Whether the table has a header of this name, in any case. */
+static bool has_header(lua_State *L, int table, const char *name, size_t n) {
+    lua_pushnil(L);
+    while (lua_next(L, table)) {
+        lua_pop(L, 1);
+        size_t length;
+        const char *other = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
+        if (other && length == n && strncasecmp(other, name, n) == 0) {
+            lua_pop(L, 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One header, whose name is below its value on top. */
+static void append_entry(lua_State *L, http_build *b, int over) {
+    if (lua_type(L, -2) != LUA_TSTRING) {
+        throw(L, "%s: the name of a header must be a string, got %s", b->operation, luaL_typename(L, -2));
+    }
+    size_t n;
+    const char *name = lua_tolstring(L, -2, &n);
+    if (!http_is_token(name, n)) {
+        throw(L, "%s: the name of a header must be letters, digits and !#$%%&'*+-.^_`|~, got \"%s\"", b->operation,
+              name);
+    }
+    if (over && has_header(L, over, name, n)) {
+        return;
+    }
+    int value = lua_gettop(L);
+    if (lua_type(L, value) != LUA_TTABLE) {
+        append_header(L, b, name, n, value);
+        return;
+    }
+    unsigned fields = (unsigned)lua_objlen(L, value), seen = 0;
+    for (unsigned i = 1; i <= fields; i++) {
+        lua_rawgeti(L, value, (int)i);
+        append_header(L, b, name, n, value + 1);
+        lua_pop(L, 1);
+    }
+    if (pieces_look(L, value, fields, &seen, UINT_MAX) < 0) {
+        throw(L, "%s: the values of the header %s must be an array without holes", b->operation, name);
+    }
+}
+
+void append_headers(lua_State *L, http_build *b, int table, int over) {
+    if (lua_isnil(L, table)) {
+        return;
+    }
+    if (lua_type(L, table) != LUA_TTABLE) {
+        throw(L, "%s: headers must be a table, got %s", b->operation, luaL_typename(L, table));
+    }
+    over = over && lua_type(L, over) == LUA_TTABLE ? over : 0;
+    lua_pushnil(L);
+    for (; lua_next(L, table); lua_pop(L, 1)) {
+        append_entry(L, b, over);
+    }
+}
+
+static const function functions[] = {{NULL, NULL}};
+
+const module http_build_module = {.functions = functions, .close = forget_build};

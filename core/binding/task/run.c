@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * run: the executor's loop on a Lua state, and what it tells of failures.
+ */
+#include <signal.h>
+#include <stdio.h>
+
+#include "loop/io.h"
+#include "loop/scope.h"
+#include "thread/thread.h"
+#include "binding/inside/live.h"
+#include "binding/task/task.h"
+
+/* At the end of a turn: tells of failed tasks that nobody joins, through the reporter at index 1 of run's frame. */
+static void report_failures(executor *ex) {
+    runtime *rt = ex->user;
+    if (!rt->failed) {
+        return;
+    }
+    lua_State *L = rt->L;
+    unsigned n = rt->failed;
+    rt->failed = 0;
+    for (unsigned i = 1; i <= n; i++) {
+        lua_rawgeti(L, UP(FAILURES), (int)i);
+        lua_pushnil(L);
+        lua_rawseti(L, UP(FAILURES), (int)i);
+        handle *h = lua_touserdata(L, -1);
+        if (h->joined) {
+            lua_pop(L, 1);
+            continue;
+        }
+        h->unjoined = true;
+        rt->unjoined++;
+        lua_getfenv(L, -1);
+        lua_pushvalue(L, 1);
+        lua_rawgeti(L, -2, 1);
+        lua_rawgeti(L, -3, 2);
+        lua_pushvalue(L, -5);
+        if (lua_pcall(L, 3, 0, 0) != 0) { /* reporter(error, traceback, task) */
+            fprintf(stderr, "momo: while a failed task was reported: %s\n", error_text(L));
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 2);
+    }
+}
+
+/* What begins anew with each run. */
+static void prepare_run(lua_State *L, runtime *rt, executor *ex) {
+    rt->L = L;
+    rt->stopped = ex->dismissed = false;
+    rt->unjoined = 0;
+    rt->why = NULL;
+    rt->random = 1;
+    rt->globals = lua_topointer(L, LUA_GLOBALSINDEX);
+    ex->user = rt;
+    if (!ex->meter && !rt->trace) {
+        ex->resume = resume_task;
+    }
+    executor_stamp(ex, executor_now_ms(ex));
+    rt->reports.after_window = report_failures;
+    executor_add_driver(ex, &rt->reports);
+}
+
+/* Every task waits for another one: all are cancelled, and those that wait on are given up. */
+static void end_deadlock(runtime *rt, executor *ex) {
+    stop_all(rt, "deadlock");
+    scope_break_shields(ex); /* what they hold off the cancellation for will never come */
+    if (!executor_run(ex)) {
+        give_up_all(rt);
+        executor_run(ex);
+    }
+}
+
+/* run(reporter, describe, main, ...) -> main's handle | nil when it was stopped before main ended, deadlock: nil, or what
+ * describe(live tasks) returns */
+static int task_run(lua_State *L) {
+    runtime *rt = runtime_of(L);
+    if (executor_running) {
+        return throw(L, "run: already inside a runtime; call main() directly");
+    }
+    executor *ex = open_executor(L);
+    prepare_run(L, rt, ex);
+    rt->main = spawn(L, rt, 3, NULL);
+    int main_handle = lua_gettop(L);
+    luaL_checkstack(L, 16, "run");
+    io_survive(SIGPIPE); /* writing to a closed pipe is an error, not a death */
+    stall_begin(ex);
+    bool ended = executor_run(ex);
+    if (ended) {
+        lua_pushnil(L);
+    } else {
+        lua_pushvalue(L, 2);
+        push_live(L, ex);
+        lua_pcall(L, 1, 1, 0); /* what it raises is told in place of the tasks */
+        end_deadlock(rt, ex);
+    }
+    stall_end(ex);
+    rt->L = NULL;
+    if (rt->stopped && ended) {
+        lua_pushnil(L);
+    } else {
+        lua_pushvalue(L, main_handle);
+    }
+    lua_insert(L, -2);
+    return 2;
+}
+
+/* unjoined() -> tasks of the last run that failed and were never joined */
+static int task_unjoined(lua_State *L) {
+    lua_pushinteger(L, runtime_of(L)->unjoined);
+    return 1;
+}
+
+/* set_virtual(on): takes a virtual clock, or the real one again */
+static int run_set_virtual(lua_State *L) {
+    executor *ex = open_executor(L);
+    if (!executor_running && !ex->wheel.count) {
+        executor_set_virtual(ex, lua_toboolean(L, 1));
+    }
+    return 0;
+}
+
+/* set_grace(seconds, or nil for the usual): that threads have to hear of a stop */
+static int run_set_grace(lua_State *L) {
+    executor *ex = open_executor(L);
+    ex->threads.grace = luaL_optnumber(L, 1, ex->threads.own ? ex->threads.own->grace : EXECUTOR_GRACE);
+    return 0;
+}
+
+static const function functions[] = {
+    {"run", task_run}, {"set_grace", run_set_grace}, {"unjoined", task_unjoined}, {"set_virtual", run_set_virtual},
+    {NULL, NULL},
+};
+const module run_module = {.functions = functions};

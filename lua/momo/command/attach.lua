@@ -1,0 +1,79 @@
+---momo attach PID: the client of a console (momo.command.console).
+
+local console = require "momo.command.console"
+local unix = require "momo.net.unix"
+
+local M = {}
+
+---The words with which a process was started.
+local function words_of(pid)
+  local file, err = io.open("/proc/" .. pid .. "/cmdline")
+  if not file then
+    return nil, err
+  end
+  local words = {}
+  for word in file:read "*a":gmatch "(%Z+)" do
+    words[#words + 1] = word
+  end
+  file:close()
+  return words
+end
+
+---@param pid string
+---@return string? path of its console
+---@return string? err
+function M.path_of(pid)
+  local words, err = words_of(pid)
+  if not words then
+    return nil, "there is no process " .. pid .. ", or it is somebody else's: " .. err
+  end
+  for i, word in ipairs(words) do
+    if word == "--console" and words[i + 1] then
+      local path = words[i + 1]
+      return path:find "^[/@]" and path or "/proc/" .. pid .. "/cwd/" .. path
+    end
+  end
+  return nil, ("process %s has no console: start it as `momo --console PATH app.lua`"):format(pid)
+end
+
+---@async
+local function answer_of(stream)
+  while true do
+    local text = stream:read()
+    if not text then
+      return nil
+    end
+    local last = text:sub(-1)
+    local over = last == console.ANSWERED or last == console.MORE
+    io.stdout:write(over and text:sub(1, -2) or text)
+    io.stdout:flush()
+    if over then
+      return last
+    end
+  end
+end
+
+---Speaks with the console until one of both ends.
+---@async
+---@param path string
+---@param read fun(prompt: string): string? a line
+---@return true? ok
+---@return string? err
+function M.run(path, read)
+  local stream, err = unix.UnixStream.connect(path)
+  if not stream then
+    return nil, err
+  end
+  local line = read "momo> "
+  while line do
+    local state = stream:write(line .. "\n") and answer_of(stream)
+    if not state then
+      return nil, "the process has closed the console"
+    end
+    line = read(state == console.MORE and "   .. " or "momo> ")
+  end
+  stream:close()
+  return true
+end
+
+return M

@@ -1,0 +1,367 @@
+---The momo command. Returns a function of the command line's words that gives the exit status.
+
+local USAGE = [[
+usage: momo [options] FILE.lua [ARGS]
+       momo -i [FILE.lua]
+       momo attach PID
+       momo dump PID
+       momo reload PID
+  FILE.lua is run as the first task; `-` reads it from stdin
+  -i              reads lines of Lua, and runs each as a task; FILE.lua is run first
+  attach PID      opens the console of a process that was started with --console
+  dump PID        has the process say on its stderr what its tasks do, as `kill -QUIT` does
+  reload PID      has the process run its program anew in another one, which takes its listeners over, as `kill -HUP`
+                  does
+  -e CODE         runs CODE instead of a file
+  --threads N     N threads run the file, each in a Lua state of its own; auto: one a CPU
+  --console PATH  momo attach can open a console in the process, over a Unix socket at PATH that only its owner may open
+  --trace FILE    writes what tasks do when, for Perfetto and Chrome
+  --watch         runs the program anew when its file has changed, or one that it has required
+  --pin           pins thread i to the i-th CPU that the process may use
+  --stall MS      a task that computes for so long while others wait is told on stderr; 25, or MOMO_STALL_MS; 0: none is
+  --profile[=FILE]  tells on stderr, at the end, which tasks and lines the first thread has computed in; FILE: and draws
+                  a flame graph (SVG)
+  --inspect[=ADDR]  serves a page that shows tasks, plots, stalls and a CPU profile: at ADDR, HOST:PORT or PORT; else
+                  on loopback, at a port that stderr tells
+  --grace S       seconds that a thread has to hear of SIGINT or SIGTERM before it is said who holds it, and the
+                  process ends; 3 where nothing is said
+  --virtual       time moves only when every task waits, straight to the next deadline
+  --version       shows the version; with -v, by what the kernel is asked for events as well
+  --help          shows this
+]]
+
+local OK, FAILED, USAGE_ERROR = 0, 1, 2
+local STALL, STALL_MAX = 25, 1e6 -- milliseconds
+
+local function complain(text)
+  io.stderr:write("momo: ", text, "\n")
+end
+
+-- Options whose value is the next word, whatever that is.
+local VALUES = { ["--console"] = "a path", ["--trace"] = "a file" }
+
+local function parse(words)
+  local options = { threads = 1, grace = 3, words = {} }
+  local i = 1
+  while words[i] do
+    local word = words[i]
+    if word == "-e" then
+      i = i + 1
+      options.code = words[i]
+      if not options.code then
+        return nil, "-e wants a piece of Lua code"
+      end
+      i = i + 1
+      break
+    elseif word == "--threads" then
+      i = i + 1
+      local n = words[i] == "auto" and "auto" or tonumber(words[i])
+      if n ~= "auto" and not (n and n >= 1 and n <= 1024 and n % 1 == 0) then
+        return nil, "--threads wants a number from 1 to 1024, or auto"
+      end
+      options.threads = n
+    elseif word == "--stall" then
+      i = i + 1
+      options.stall = tonumber(words[i])
+      if not (options.stall and options.stall >= 0 and options.stall <= STALL_MAX) then
+        return nil, "--stall wants a number of milliseconds, 0 or more"
+      end
+    elseif word == "--grace" then
+      i = i + 1
+      options.grace = tonumber(words[i])
+      if not (options.grace and options.grace > 0) then
+        return nil, "--grace wants a number of seconds, more than 0"
+      end
+    elseif word == "--profile" or word:find "^%-%-profile=." then
+      options.profile = word:match "=(.*)" or true
+    elseif VALUES[word] then
+      i = i + 1
+      options[word:sub(3)] = words[i]
+      if not words[i] then
+        return nil, ("%s wants %s"):format(word, VALUES[word])
+      end
+    elseif word == "-i" then
+      options.interactive = true
+    elseif word == "--watch" then
+      options.watch = true
+    elseif word == "--inspect" or word:find "^%-%-inspect=." then
+      options.inspect = word:match "=(.*)" or ""
+    elseif word == "--pin" then
+      options.pin = true
+    elseif word == "--virtual" then
+      options.clock = "virtual"
+    elseif word == "--version" or word == "--help" or word == "-h" then
+      options.show = word == "--version" and "version" or "usage"
+      options.verbose = words[i + 1] == "-v"
+      return options
+    elseif word == "-" or word:sub(1, 1) ~= "-" then
+      break
+    else
+      return nil, "there is no option " .. word
+    end
+    i = i + 1
+  end
+  if not options.code then
+    options.file = words[i]
+    if not options.file and not options.interactive then
+      return nil, "which file?"
+    end
+    i = i + 1
+  end
+  if options.interactive and (options.watch or options.file == "-" or options.threads ~= 1) then
+    return nil, "-i reads stdin, and is for one thread, without --watch"
+  elseif options.watch and (options.code or options.file == "-") then
+    return nil, "--watch wants a file"
+  end
+  if options.clock and options.threads ~= 1 then
+    return nil, "--virtual is for one thread"
+  end
+  for j = i, #words do
+    options.words[#options.words + 1] = words[j]
+  end
+  return options
+end
+
+---The program's text and the name that errors show it under.
+local function read_source(options)
+  if options.code or not options.file then
+    return options.code or "", "=(command line)"
+  elseif options.file == "-" then
+    return io.read "*a", "=stdin"
+  end
+  local file, err = io.open(options.file, "rb")
+  if not file then
+    return nil, "cannot open " .. err
+  end
+  local source
+  source, err = file:read "*a"
+  file:close()
+  if not source then
+    return nil, "cannot read " .. options.file .. ": " .. err
+  end
+  return (source:gsub("^#[^\n]*", "")), "@" .. options.file
+end
+
+---momo attach PID
+local function attach(pid)
+  local client = require "momo.command.attach"
+  local path, err = client.path_of(pid)
+  if path then
+    local _, ok, problem = require("momo.internal.task").start({}, function()
+      return client.run(path, require("momo.internal.typed").reader())
+    end)
+    err = not ok and problem or nil
+  end
+  if err then
+    complain(err)
+  end
+  return err and FAILED or OK
+end
+
+local HUP, QUIT = 1, 3
+
+local function stall_of_environment()
+  local ms = tonumber(os.getenv "MOMO_STALL_MS")
+  return ms and ms >= 0 and ms <= STALL_MAX and ms or STALL
+end
+
+---momo dump PID, momo reload PID: sends a signal that momo handles, and that would end another process.
+local function signal(pid, number, send)
+  local status, err = io.open("/proc/" .. pid .. "/status")
+  if not status then
+    complain(err)
+    return FAILED
+  end
+  local name, caught = status:read "*a":match "^Name:%s*([^\n]*).*SigCgt:%s*%x-(%x)\n"
+  status:close()
+  if not caught or math.floor(tonumber(caught, 16) / 2 ^ (number - 1)) % 2 == 0 then
+    complain(("process %s (%s) is not run by momo, or takes no %s"):format(pid, name or "?",
+      number == HUP and "SIGHUP" or "SIGQUIT, as none does while os.execute runs"))
+    return FAILED
+  end
+  local ok, problem = require("momo.internal.core").native[send](tonumber(pid))
+  if not ok then
+    complain(problem)
+    return FAILED
+  end
+  return OK
+end
+
+---Starts to serve the page that shows what is inside.
+local function inspect(native, address)
+  local where, err = native.inspect_start(address, package.path, package.cpath)
+  if not where then
+    complain("--inspect: " .. err)
+    return false
+  end
+  io.stderr:write("momo: inspect: ", where, "\n")
+  return true
+end
+
+---Ends the profile: its table goes to stderr, and its graph to the file, if there is one.
+local function tell_profile(path)
+  local profile = require("momo.profile").stop()
+  if not profile then -- the program has ended it
+    return true
+  end
+  io.stderr:write(profile:text(), "\n")
+  if path == true then
+    return true
+  end
+  local file, err = io.open(path, "w")
+  local ok = file and file:write(profile:flame_graph())
+  if not file or not file:close() or not ok then
+    complain("cannot write the flame graph: " .. (err or path))
+    return false
+  end
+  return true
+end
+
+---What the first task does: the program, and beside it what keeps it up to date.
+local function main(options, program)
+  local succession = require "momo.command.succession"
+  local follows = succession.is_awaited()
+  succession.announce()
+  if options.console then
+    local ok, err = require("momo.command.console").open(options.console)
+    if not ok then
+      error("--console: " .. err, 0)
+    end
+  end
+  if options.interactive then
+    require("momo.internal.task").spawn(program)
+    return require("momo.command.repl").run()
+  elseif not options.watch then
+    return program()
+  end
+  local task = require "momo.internal.task"
+  task.spawn(require("momo.command.watching").run, options.file, require("momo.time").wall()):set_name "momo: watch"
+  if follows then
+    return program()
+  end
+  local ok, err = xpcall(program, require("momo.internal.core").native.traceback_capture)
+  if not ok and not task.is_cancelled(err) then
+    complain(require("momo.internal.report").describe(err))
+  end
+end
+
+local function run(options, words)
+  local source, name = read_source(options)
+  if not source then
+    complain(name)
+    return FAILED
+  end
+  local _, problem = loadstring(source, name)
+  if problem and not options.watch then
+    complain(problem)
+    return FAILED
+  end
+  options.words[0] = options.file or options.code and "-e" or "-i"
+
+  local core = require "momo.internal.core"
+  local task = require "momo.internal.task"
+  local thread = require "momo.thread"
+  local run_program = require "momo.command.program"
+  local threads = options.threads == "auto" and thread.available_parallelism() or options.threads
+  local cpus = {}
+  for i = 1, options.pin and threads or 0 do
+    cpus[i] = core.C.momo_usable_cpu(core.executor, i - 1)
+    if cpus[i] < 0 then
+      complain(("--pin: the process may use %d CPUs, not %d"):format(thread.available_parallelism(), threads))
+      return FAILED
+    end
+  end
+  if cpus[1] then
+    thread.pin(cpus[1])
+  end
+  if options.file ~= "-" then
+    require("momo.command.succession").prepare(words)
+  end
+  core.C.momo_stop_on_signals(core.executor, options.grace)
+  require "momo.internal.compiled"()
+  require "momo.command.tree" -- while there are descriptors to read it
+  core.native.dump_on_quit()
+  core.native.set_usual_stall((options.stall or stall_of_environment()) / 1e3)
+
+  if options.inspect and not inspect(core.native, options.inspect) then
+    return FAILED
+  end
+  if options.trace then
+    if require("momo.command.succession").is_awaited() then -- the file is its predecessor's
+      options.trace = options.trace .. "." .. core.native.pid()
+    end
+    local ok, err = require("momo.trace").start(options.trace)
+    if not ok then
+      complain(err)
+      return FAILED
+    end
+  end
+  if options.profile then
+    assert(require("momo.profile").start())
+  end
+  local failed = false
+  local ok, err, traceback = task.start({ clock = options.clock, grace = options.grace }, function()
+    for i = 2, threads do
+      task.spawn(function() -- and joins it in the same turn: one that fails unjoined is reported by itself
+        local other, err = thread.spawn({ cpu = cpus[i] }, "momo.command.program", source, name, options.words,
+          options.trace)
+        local other_ok, other_err = false, err
+        if other then
+          other_ok, other_err = other:join()
+        end
+        if not other_ok then
+          failed = true
+          complain(require("momo.internal.show").text(other_err))
+          task.stop()
+        end
+      end)
+    end
+    if threads > 1 then
+      task.yield_now()
+    end
+    return main(options, function() return run_program(source, name, options.words) end)
+  end)
+  if ok == false then
+    complain(require("momo.internal.report").describe(err, traceback))
+  end
+  if options.trace then
+    local _, lost = require("momo.trace").stop()
+    if lost then
+      complain(lost)
+      failed = true
+    end
+    require("momo.trace").close(options.trace)
+  end
+  if options.profile then
+    failed = not tell_profile(options.profile) or failed
+  end
+  return core.native.succession_stand((ok == false or failed or core.native.unjoined() > 0) and FAILED or OK)
+end
+
+---@param program string with which it was started
+return function(program, ...)
+  local first, pid = ...
+  if (first == "dump" or first == "reload") and select("#", ...) == 2 and pid:find "^%d+$" then
+    return signal(pid, first == "dump" and QUIT or HUP, first .. "_process")
+  end
+  if first == "attach" and select("#", ...) == 2 and pid:find "^%d+$" then
+    return attach(pid)
+  end
+  local options, err = parse { ... }
+  if not options then
+    complain(err)
+    io.stderr:write(USAGE)
+    return USAGE_ERROR
+  elseif options.show == "usage" then
+    io.stdout:write(USAGE)
+    return OK
+  elseif options.show == "version" then
+    print(require("momo")._VERSION)
+    if options.verbose then
+      local core = require "momo.internal.core"
+      print("poller: " .. core.string(core.C.momo_poller(core.executor)))
+    end
+    return OK
+  end
+  return run(options, { [0] = program, ... })
+end
