@@ -223,7 +223,9 @@ function M.collect(root)
     local path = page.name .. (item and item.method and ":" or ".") .. name
     if not item then
       problems[#problems + 1] = path .. " has no annotation"
-    elseif not item.private and item.class ~= page.parent then -- else it is on the parent's page
+    elseif item.private then
+      problems[#problems + 1] = path .. " is private: it belongs where no program finds it, in a module of its own"
+    elseif item.class ~= page.parent then -- else it is on the parent's page
       complain(problems, path, item)
       page.items[#page.items + 1] = setmetatable({ path = path }, { __index = item })
     end

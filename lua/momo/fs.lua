@@ -1,7 +1,7 @@
 ---Files and folders. Nothing here holds the thread up: what may wait for a disk runs on a pool of four threads of its
 ---own, and what is surely in memory is taken at once. A call that is given up goes on, where it has begun.
 
-local File = require "momo.fs.file"
+local files = require "momo.fs.file"
 local calls = require "momo.fs.call"
 local check = require "momo.internal.check"
 local names = require "momo.internal.names"
@@ -78,7 +78,7 @@ function M.open(path, mode, permissions)
   if not raw then
     return nil, err, code
   end
-  return File.new(raw, path, appends)
+  return files.new(raw, path, appends)
 end
 
 ---Opens a file beneath a folder: neither dots nor links on the way lead out of it.
@@ -103,7 +103,7 @@ function M.beneath(root, path, mode, permissions)
   elseif not raw then
     return nil, err, code
   end
-  return File.new(raw, path, appends)
+  return files.new(raw, path, appends)
 end
 
 ---All of a file.
@@ -172,7 +172,7 @@ function M.tempfile(prefix)
   if not raw then
     return nil, path, code
   end
-  return File.new(raw, path, false)
+  return files.new(raw, path, false)
 end
 
 ---A new folder that only its owner may use. Remove it in the end.

@@ -46,23 +46,26 @@ local function check_stream(value, name, index)
   end
 end
 
-local function is_file(value)
-  local File = package.loaded["momo.fs.file"]
-  return File and getmetatable(value) == File
+-- The module of files, if value is one.
+local function file_module(value)
+  local files = package.loaded["momo.fs.file"]
+  return files and getmetatable(value) == files.File and files
 end
 
 -- A copy with a file on one side or both: by streams that stand where the files do, and are closed in the end.
 local function copy_files(from, to, n)
   local source, sink = from, to
   local err, code
-  if is_file(from) then
-    source, err, code = from:stream(true)
+  local files = file_module(from)
+  if files then
+    source, err, code = files.stream(from, true)
     if not source then
       return nil, err, code, "from"
     end
   end
-  if is_file(to) then
-    sink, err, code = to:stream(false)
+  files = file_module(to)
+  if files then
+    sink, err, code = files.stream(to, false)
     if not sink then
       return nil, err, code, "to"
     end
@@ -134,7 +137,7 @@ end
 ---@return string? code
 ---@return "from"|"to"|nil side on which it failed
 function M.copy(from, to, n)
-  if is_file(from) or is_file(to) then
+  if file_module(from) or file_module(to) then
     return copy_files(from, to, n)
   end
   check.argument(n == nil or (check.is_whole(n) and n >= 0), "copy: n must be a whole number from 0", n)

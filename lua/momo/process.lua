@@ -2,8 +2,8 @@
 ---task that waits for them.
 
 local each = require "momo.internal.each"
-local Child = require "momo.process.child"
-local File = require "momo.fs.file"
+local children = require "momo.process.child"
+local files = require "momo.fs.file"
 local Stream = require "momo.net.stream"
 local check = require "momo.internal.check"
 local names = require "momo.internal.names"
@@ -112,8 +112,8 @@ local function end_of(value, number, name, what, more)
     return value
   elseif getmetatable(value) == Stream then
     return value:fd()
-  elseif getmetatable(value) == File then
-    return value:lent_fd()
+  elseif getmetatable(value) == files.File then
+    return files.lent_fd(value)
   elseif check.is_whole(value) and value >= 0 then
     return value
   end
@@ -180,7 +180,7 @@ local function spawn(options, name)
     terminal = options.pty and input or nil,
     lives_on = options.detached or false,
     grace = options.grace or GRACE,
-  }, Child)
+  }, children.Child)
 end
 
 ---Starts a program, which is looked for in PATH unless there is a slash in its name. No shell reads the words. The
@@ -238,7 +238,7 @@ local function collect(child, options)
   local limit = options.limit or LIMIT
   scopes.scope(function(both)
     both:defer(close, child)
-    both:defer(Child.finish, child)
+    both:defer(children.finish, child)
     if options.input then
       both:spawn(feed, child, options.input)
     end

@@ -164,10 +164,17 @@ local function make_asking(self, stream, handshake, timeout)
   return make(self, stream, handshake)
 end
 
+-- What a client finds its sessions by, beside the name.
+local function session_key(stream)
+  local address = stream:peer_addr()
+  return address and (address:match ":(%d+)$" or address) or ""
+end
+
 ---The stream is closed unless the handshake is made.
 ---@async
 local function wrap(self, stream, is_server, name, timeout)
-  local handshake, err, code = native.tls_begin(stream, self.config, is_server, name, self:session_key(stream))
+  local handshake, err, code = native.tls_begin(stream, self.config, is_server, name,
+    not is_server and session_key(stream) or nil)
   if not handshake then
     return nil, err, code
   end
@@ -208,15 +215,6 @@ local function plain_name(name, verifies)
   end
   return (name:gsub("%.$", ""):gsub("^%[(.*)%]$", "%1"):gsub("%%.*$", ""))
 end
-
----@private
-function Client.session_key(_, stream)
-  local address = stream:peer_addr()
-  return address and (address:match ":(%d+)$" or address) or ""
-end
-
----@private
-function Server.session_key() end
 
 ---The stream speaks TLS from now on, as the client of a server: STARTTLS, TLS over Unix sockets and pipes, TLS in TLS.
 ---What was peeked and not consumed belongs to the handshake. It fails closed: the stream is wrapped or closed.

@@ -107,7 +107,7 @@ function Thing:method() return self end
 ---@return momo.planted.Thing thing
 function M.new() return setmetatable({}, Thing) end
 
----Looks like a part of M, and is not asked for.
+---Looks like a part of M, and must not.
 ---@private
 function M.hidden() end
 
@@ -121,6 +121,7 @@ docs: docs/reference/momo.planted.md is stale: ./dev docs --made mends this
 docs: momo.planted.Thing has no description
 docs: momo.planted.Thing.method has no annotation
 docs: momo.planted.bare has no annotation
+docs: momo.planted.hidden is private: it belongs where no program finds it, in a module of its own
 docs: momo/planted.lua:12: momo.planted.codeless has no @param more
 docs: momo/planted.lua:12: momo.planted.codeless returns a code, and has no "Codes:"
 ]])

@@ -31,8 +31,14 @@ local function check_data(value, name)
   check.argument(type(value) == "string", name .. ": data must be a string", value)
 end
 
----Private: of what native.fs_call opened.
-function File.new(raw, path, appends)
+local M = { File = File }
+
+---A file of what native.fs_call opened.
+---@param raw userdata
+---@param path string
+---@param appends boolean
+---@return momo.File file
+function M.new(raw, path, appends)
   return setmetatable({ raw = raw, path = path, position = 0, appends = appends }, File)
 end
 
@@ -248,9 +254,14 @@ function File:lines(max)
   end
 end
 
----Private: for momo.io.copy, a stream that stands where the file does.
-function File:stream(reads)
-  return native.fs_stream(self.raw, self.position, reads)
+---For momo.io.copy, a stream that stands where the file does.
+---@param file momo.File
+---@param reads boolean
+---@return momo.Stream? stream
+---@return string? err
+---@return string? code
+function M.stream(file, reads)
+  return native.fs_stream(file.raw, file.position, reads)
 end
 
 local function descriptor(self, position)
@@ -272,9 +283,13 @@ function File:fd()
   return descriptor(self)
 end
 
----Private: the same for a child process, which goes on where the file stands.
-function File:lent_fd()
-  return descriptor(self, self.position)
+---The same for a child process, which goes on where the file stands.
+---@param file momo.File
+---@return integer? fd
+---@return string? err
+---@return string? code
+function M.lent_fd(file)
+  return descriptor(file, file.position)
 end
 
 ---Closes it; doing it again does nothing. Calls that are under way end first.
@@ -283,4 +298,4 @@ function File:close()
   native.fs_close(self.raw)
 end
 
-return File
+return M

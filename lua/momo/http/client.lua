@@ -189,18 +189,19 @@ local function follow_all(self, outgoing, fn)
   return next_one(follow(self, outgoing, left, fn))
 end
 
----Private: sends a request that was made already: the options in it are those of the client and the request, and
+---Sends a request that was made already: the options in it are those of the client and the request, and
 ---    raw           nothing is added to the fields, and no body decoded
 ---    head_timeout  seconds until the head of the answer has come
 ---    on_interim    is called with the head of each answer that comes before the answer
 ---    trailers      returns what follows a body that is a function of no known length
 ---    upgrades      the answer may be 101; then the stream of the exchange's connection is the function's
 ---@async
+---@param client momo.http.Client
 ---@param outgoing momo.http.Outgoing
 ---@param fn async fun(answer: momo.http.Answer, exchange: momo.http.Exchange): ...
 ---@return any ...
-function Client:run(outgoing, fn)
-  return follow_all(self, outgoing, fn)
+function M.run(client, outgoing, fn)
+  return follow_all(client, outgoing, fn)
 end
 
 ---@async

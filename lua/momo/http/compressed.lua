@@ -3,7 +3,6 @@
 ---
 ---The response that its handler gets is the one that there is, with methods of its own in front of the class's.
 
-local Response = require("momo.http.response").Response
 local accept = require "momo.http.accept"
 local check = require "momo.internal.check"
 local coding = require "momo.http.coding"
@@ -11,7 +10,10 @@ local media = require "momo.http.media"
 local native = require("momo.internal.core").native
 local each = require "momo.internal.each"
 local pieces = require "momo.internal.pieces"
+local responses = require "momo.http.response"
 local yield_now = require("momo.internal.task").yield_now
+
+local COPY, Response = responses.COPY, responses.Response
 
 local M = {}
 
@@ -172,9 +174,9 @@ function methods:write(data)
 end
 
 ---@async
-function methods:copy(from, n)
+methods[COPY] = function(self, from, n)
   if not self.compression.encoder then
-    return Response.copy(self, from, n)
+    return Response[COPY](self, from, n)
   end
   local copied = 0
   while copied < n do

@@ -204,7 +204,7 @@ local function complete(self, request, response)
     response:finish()
     return
   end
-  local refusal = request:refusal()
+  local refusal = requests.refusal(request)
   if not refusal and request.content.failure then -- its client has gone, and there is nobody to answer
     self.closing = true
     return
@@ -236,7 +236,7 @@ local function answer_failure(self, request, response, is_reported)
   self.closing = self.closing or not is_reported
   -- What the handler has said of another answer may be what it has failed with.
   self.headers = self.server.name and { Server = self.server.name } or nil
-  local refusal = request:refusal()
+  local refusal = requests.refusal(request)
   plain(response, refusal or 500, refusal and REFUSED or "Internal Server Error")
 end
 

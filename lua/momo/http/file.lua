@@ -6,6 +6,7 @@ local conditional = require "momo.http.conditional"
 local date = require "momo.http.date"
 local native = require("momo.internal.core").native
 local range = require "momo.http.range"
+local responses = require "momo.http.response"
 require "momo.net.stream" -- what its files are read as
 
 local fs_close, fs_read_now, fs_regular = native.fs_close, native.fs_read_now, native.fs_regular
@@ -118,7 +119,7 @@ end
 
 ---@async
 local function copy(stream, response, size)
-  local bytes, err, code, side = response:copy(stream, size)
+  local bytes, err, code, side = response[responses.COPY](response, stream, size)
   if side == "to" then
     return nil, err, code
   elseif bytes ~= size then -- the client must not take it for whole

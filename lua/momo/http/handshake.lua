@@ -3,6 +3,7 @@
 local check = require "momo.internal.check"
 local native = require("momo.internal.core").native
 local requests = require "momo.http.request"
+local responses = require "momo.http.response"
 local tokens = require "momo.http.tokens"
 local websocket = require "momo.http.websocket"
 
@@ -88,7 +89,7 @@ function M.accept(request, response, options)
     })
     return nil, "EPROTO: " .. text, "EPROTO"
   end
-  local protocol, connection = choose(request, options.protocols), response:fresh "websocket"
+  local protocol, connection = choose(request, options.protocols), responses.fresh(response, "websocket")
   local stream, err, code = response:upgrade("websocket", {
     ["Sec-WebSocket-Accept"] = native.websocket_accept(request:header "sec-websocket-key"),
     ["Sec-WebSocket-Protocol"] = protocol,

@@ -12,6 +12,7 @@ local each = require "momo.internal.each"
 local now = require("momo.time").now
 local outgoings = require "momo.http.outgoing"
 local pipe_both = require("momo.io").pipe_both
+local requests = require "momo.http.request"
 local tokens = require "momo.http.tokens"
 local urls = require "momo.http.url"
 
@@ -203,7 +204,7 @@ local function ask(self, request, response, upstream)
   end
   local answered = false
   local _
-  _, err, code = self.client:run(outgoing, function(answer, exchange)
+  _, err, code = clients.run(self.client, outgoing, function(answer, exchange)
     answered = true
     upstream.down_until = 0
     send_back(request, response, answer, exchange, self.options)
@@ -232,7 +233,7 @@ local function handle(self, request, response)
       break
     end
   end
-  if request:refusal() then
+  if requests.refusal(request) then
     return -- the server says what was wrong with the body
   end
   return refuse(response, STATUSES[code] or 502)

@@ -115,16 +115,6 @@ function Request:cookies()
   return require("momo.http.cookie").parse(self:header "cookie")
 end
 
-local REFUSALS = { EMSGSIZE = 413, EPROTO = 400, ETIMEDOUT = 408 }
-
----The status that a handler's silence is answered with after a failure, if any.
----@private
----@return integer?
-function Request:refusal()
-  local code = self.failure or (self.content.failure and self.content.failure.code)
-  return REFUSALS[code]
-end
-
 -- Hands a result on, and remembers a failure.
 local function told(self, value, err, code)
   if value ~= nil then
@@ -220,6 +210,16 @@ function Request:json(max)
 end
 
 local M = { Request = Request }
+
+local REFUSALS = { EMSGSIZE = 413, EPROTO = 400, ETIMEDOUT = 408 }
+
+---The status that a handler's silence is answered with after a failure, if any.
+---@param request momo.http.Request
+---@return integer?
+function M.refusal(request)
+  local code = request.failure or (request.content.failure and request.content.failure.code)
+  return REFUSALS[code]
+end
 
 ---Makes a request of what http_request has told.
 ---@param connection momo.http.Connection

@@ -30,6 +30,7 @@ local DISCARD = 256 * 1024 -- bytes of a request's body that are read for the sa
 ---@field private [1] momo.http.Connection? which keeps the state of the answer; nil: the exchange is over
 local Response = { __name = "momo.http.Response" }
 local missing = names.own_index(Response, "response")
+local COPY = {} -- names a method of our own, which a middleware may stand in for, and no program can name
 local CONNECTION = 1 -- in the array, which is one piece of memory with the table
 
 -- What is kept in the connection, which serves again, while each request has a response of its own.
@@ -64,7 +65,7 @@ function Response.__newindex(self, key, value)
   end
 end
 
-local M = { CONNECTION = CONNECTION }
+local M = { CONNECTION = CONNECTION, COPY = COPY }
 
 ---A response to the request that a connection is about to handle.
 ---@param connection momo.http.Connection
@@ -107,7 +108,12 @@ local function flags_of(connection, request)
   return flags
 end
 
--- The connection of a response on which an answer can be begun; nil, err, code: the exchange is over.
+---The connection of a response on which an answer can be begun, else throws. Nil, err, code: the exchange is over.
+---@param self momo.http.Response
+---@param method string
+---@return momo.http.Connection? connection
+---@return string? err
+---@return string? code
 local function fresh(self, method)
   if getmetatable(self) ~= Response then
     check.self(self, Response, "response", method)
@@ -120,12 +126,7 @@ local function fresh(self, method)
   end
   return connection
 end
-
----Private: throws unless an answer can be begun. Nil, err, code: the exchange is over.
----@param method string
-function Response:fresh(method)
-  return fresh(self, method)
-end
+M.fresh = fresh
 
 -- What http_send has not sent.
 ---@async
@@ -275,7 +276,7 @@ local function copied(connection, bytes, err, code, side)
   return bytes, err, code, side
 end
 
----Private: sends n bytes of a stream behind what was written, in the system where it can. They must be there, and of a
+---Sends n bytes of a stream behind what was written, in the system where it can. They must be there, and of a
 ---Content-Length.
 ---@async
 ---@param from momo.Stream
@@ -284,7 +285,7 @@ end
 ---@return string? err
 ---@return string? code
 ---@return "from"|"to"|nil side on which it failed
-function Response:copy(from, n)
+Response[COPY] = function(self, from, n)
   local ok, err, code = self:flush()
   if not ok then
     return nil, err, code, "to"

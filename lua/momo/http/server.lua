@@ -118,7 +118,7 @@ local function on_drain(server, seconds)
   end
   for one in each(server.connections) do
     if one.websocket then
-      one.websocket:leave()
+      require("momo.http.websocket").leave(one.websocket)
     end
   end
   local grace, began = math.min(GRACE_SECONDS, seconds), time.now()

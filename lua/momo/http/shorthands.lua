@@ -3,6 +3,11 @@
 local check = require "momo.internal.check"
 local each = require "momo.internal.each"
 
+-- See momo.http.response, whose class these are methods of.
+local function fresh(self, method)
+  return require("momo.http.response").fresh(self, method)
+end
+
 ---@class momo.http.Response
 local M = {}
 
@@ -36,7 +41,7 @@ end
 ---@param value string
 ---@param options momo.http.CookieOptions?
 function M:set_cookie(name, value, options)
-  self:fresh "set_cookie"
+  fresh(self, "set_cookie")
   local headers = self.headers
   local cookies = headers["Set-Cookie"] or {}
   if type(cookies) ~= "table" then
@@ -57,7 +62,7 @@ end
 ---@return string? err
 ---@return string? code
 function M:file(path, headers)
-  local connection, err, code = self:fresh "file"
+  local connection, err, code = fresh(self, "file")
   check.argument(type(path) == "string" or check.is_whole(path),
     "file: argument 1 must be a path or a descriptor", path)
   if not connection then

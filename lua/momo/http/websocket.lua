@@ -379,8 +379,9 @@ function WebSocket:close(code, reason)
   return ok, err, err_code
 end
 
----Private: the server is about to end. The other end is told so now, or by the task that reads.
-function WebSocket:leave()
+---The server is about to end. The other end is told so now, or by the task that reads.
+---@param self momo.http.WebSocket
+function M.leave(self)
   if self.closed_at or self.failure then
     return
   elseif self.waits then

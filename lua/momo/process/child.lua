@@ -53,9 +53,12 @@ local function park(self, timeout)
   return err, code
 end
 
----Private: beneath a shield, SIGTERM, a grace, SIGKILL.
+local M = { Child = Child }
+
+---Beneath a shield, SIGTERM, a grace, SIGKILL.
 ---@async
-function Child.finish(self)
+---@param self momo.Child
+function M.finish(self)
   native.process_kill(self.raw, "SIGTERM")
   if end_of_child(self) == false then
     park(self, self.grace)
@@ -83,7 +86,7 @@ function Child:wait(timeout)
     local ok, err, code = xpcall(park, native.traceback_capture, self, timeout)
     if not ok then
       if not self.lives_on then
-        scopes.shield(Child.finish, self)
+        scopes.shield(M.finish, self)
       end
       native.rethrow(err)
     elseif err and end_of_child(self) == false then
@@ -138,4 +141,4 @@ function Child:resize(rows, columns)
   return native.process_resize(self.terminal, rows, columns)
 end
 
-return Child
+return M
