@@ -8,6 +8,7 @@ local streams = require "momo.compat.luasocket.stream"
 local tasks = require "momo.internal.task"
 local time = require "momo.time"
 local udp = require "momo.compat.luasocket.udp"
+local unix_datagram = require "momo.compat.luasocket.unix_datagram"
 local words = require "momo.compat.luasocket.words"
 
 local M = {
@@ -15,16 +16,16 @@ local M = {
 }
 
 -- The real library, for who is in no task; nil: it is not there.
-local real
+local real, real_unix
 
 -- A function that is ours in a task, and the library's elsewhere.
 local function in_task(path, ours)
   return function(...)
-    if tasks.current() or not real then
+    local theirs = not tasks.current() and (path:find "^unix" and real_unix or real)
+    if not theirs then
       return ours(...)
     end
-    local theirs = real
-    for name in path:gmatch "[^.]+" do
+    for name in path:gsub("^unix%.", ""):gmatch "[^.]+" do
       theirs = theirs[name]
     end
     return theirs(...)
@@ -46,10 +47,27 @@ M.udp = in_task("udp", maker(udp.Udp, "inet"))
 M.udp4 = in_task("udp4", maker(udp.Udp, "inet"))
 M.udp6 = in_task("udp6", maker(udp.Udp, "inet6"))
 
-M.connect = in_task("connect", function(host, port, local_host, local_port)
+local FAMILY = { inet = "^[^:]*$", inet6 = ":" } -- what a literal address of it looks like
+
+M.connect = in_task("connect", function(host, port, local_host, local_port, family)
   local made = Base.new(streams.Tcp)
   if local_host then
-    made:bind(local_host, local_port or 0)
+    local bound, why = made:bind(local_host, local_port or 0)
+    if not bound then
+      return nil, why
+    end
+  end
+  if FAMILY[family] then
+    local found, why = M.dns.getaddrinfo(host)
+    if not found then
+      return nil, why
+    end
+    for _, one in ipairs(found) do
+      if one.addr:find(FAMILY[family]) then
+        host = one.addr
+        break
+      end
+    end
   end
   local ok, err = made:connect(host, port)
   if not ok then
@@ -123,10 +141,14 @@ local function lookup(host)
   return found
 end
 
+local function as_host(err)
+  return err:find "^host or service" and "host not found" or err
+end
+
 M.dns.toip = in_task("dns.toip", function(host)
   local found, err = lookup(host)
   if not found then
-    return nil, err
+    return nil, as_host(err)
   end
   return found[1], { name = host, alias = {}, ip = found }
 end)
@@ -146,13 +168,41 @@ end)
 M.dns.tohostname = in_task("dns.tohostname", function(address)
   local found, err = lookup(address)
   if not found then
-    return nil, err
+    return nil, as_host(err)
   end
   local name, problem, code = dns.lookup_addr(found[1])
   if not name then
     return nil, words.error(problem, code)
   end
   return name, { name = name, alias = {}, ip = found }
+end)
+
+-- The name of a service, as the system knows it.
+local function service_of(port)
+  local file = port and io.open "/etc/services"
+  for line in file and file:lines() or function() end do
+    local name, number = line:match "^(%S+)%s+(%d+)/"
+    if number == port then
+      port = name
+      break
+    end
+  end
+  if file then
+    file:close()
+  end
+  return port
+end
+
+M.dns.getnameinfo = in_task("dns.getnameinfo", function(host, port)
+  local found, err = lookup(host or "0.0.0.0")
+  if not found then
+    return nil, err
+  end
+  local list = {}
+  for i, address in ipairs(found) do
+    list[i] = dns.lookup_addr(address) or address
+  end
+  return list, service_of(port and tostring(port))
 end)
 
 function M.dns.gethostname()
@@ -165,8 +215,9 @@ function M.dns.gethostname()
 end
 
 local unix = setmetatable({}, { __call = function(self) return self.stream() end })
-unix.stream = maker(streams.Unix)
-unix.tcp = unix.stream
+unix.stream = in_task("unix.stream", maker(streams.Unix))
+unix.dgram = in_task("unix.dgram", maker(unix_datagram.Datagram))
+unix.tcp, unix.udp = unix.stream, unix.dgram
 
 ---Does nothing when it is called again.
 function M.install()
@@ -177,6 +228,8 @@ function M.install()
   end
   local ok, core = pcall(require, "socket.core")
   real = ok and core or nil
+  ok, core = pcall(require, "socket.unix")
+  real_unix = ok and type(core) == "table" and core or nil
   package.loaded["socket.core"], package.loaded["socket.unix"] = M, unix
   package.loaded.socket = nil
   package.loaded.ssl = nil

@@ -1,4 +1,4 @@
----What LuaSocket's streams and datagram sockets share. A timeout of mode "b" is for a wait, of "t" for a whole call.
+---What LuaSocket's streams and datagram sockets share.
 
 local each = require "momo.internal.each"
 local now = require("momo.time").now
@@ -6,8 +6,9 @@ local words = require "momo.compat.luasocket.words"
 
 ---@class momo.compat.Socket private
 ---@field object any the stream, listener or UDP socket behind it; false: there is none yet, or no longer
----@field block number?
----@field total number?
+---@field class string its class and state, such as "tcp{client}"
+---@field block number seconds, below 0: no limit
+---@field total number seconds, below 0: no limit
 ---@field options table<string, any> that are set once it is there
 ---@field received integer bytes
 ---@field sent integer bytes
@@ -17,44 +18,70 @@ local Base = {}
 
 function Base.new(class, object)
   return setmetatable({
-    object = object or false, options = {}, received = 0, sent = 0, born = now(), watches = {},
+    object = object or false, class = class.__name .. class.__state, block = -1, total = -1, options = {}, received = 0,
+    sent = 0, born = now(), watches = {},
   }, class)
 end
 
 function Base:settimeout(value, mode)
-  value = value and value >= 0 and value or nil
-  if mode == "t" or mode == "r" then
+  value = value == nil and -1 or words.number(value, 1, "settimeout")
+  local first = mode == nil and "b" or words.text(mode, 2, "settimeout"):sub(1, 1)
+  if first == "t" or first == "r" then
     self.total = value
-  else
+  elseif first == "b" then
     self.block = value
+  else
+    words.refuse(2, "settimeout", "invalid timeout mode")
   end
   return 1
 end
 
 function Base:gettimeout()
-  return self.block or -1, self.total or -1
+  return self.block, self.total
+end
+
+function Base:__tostring()
+  return ("%s: %p"):format(self.class, self)
 end
 
 ---A class with the methods of others: a table that has all of them itself, since libraries look through it.
 ---@param name string
+---@param state string what it is at first, such as "{master}"
 ---@param ... table the later ones hide the earlier ones
 ---@return table class
-function Base.class(name, ...)
-  local class = { __name = name }
+function Base.make(name, state, ...)
+  local class = { __name = name, __state = state }
   for _, methods in ipairs { Base, ... } do
     for key, method in each(methods) do
       class[key] = method
     end
   end
-  class.__index, class.new, class.class = class, nil, nil
+  class.__index, class.new, class.make = class, nil, nil
   return class
 end
 
----How long an operation may wait that begins now.
+---Throws unless a socket is in such a state, as LuaSocket does. It is called by the method that the user has called.
+---@param method string
+---@param state string such as "{client}"
+function Base:need(method, state)
+  local wanted = getmetatable(self).__name .. state
+  if self.class ~= wanted then
+    words.refuse(0, method, wanted .. " expected", 3)
+  end
+end
+
+---How long an operation may wait. LuaSocket's limit of a wait, mode "b", counts from the beginning of the call as well,
+---but where both are set.
+---@param began number? when the call began; nil: now
 ---@return number? seconds
-function Base:limit()
+function Base:limit(began)
   local block, total = self.block, self.total
-  return block and total and math.min(block, total) or block or total
+  if total < 0 and block < 0 then
+    return nil
+  end
+  local seconds = total < 0 and block or total
+  local left = began and math.max(0, began + seconds - now()) or seconds
+  return total >= 0 and block >= 0 and math.min(block, left) or left
 end
 
 function Base:getfd()
@@ -91,9 +118,7 @@ function Base:take(object, err, code)
 end
 
 function Base:setoption(name, value)
-  if value == nil then
-    value = true
-  end
+  words.check_option(name, value)
   if self.object then
     return words.set_option(self.object, name, value)
   end
@@ -102,6 +127,12 @@ function Base:setoption(name, value)
 end
 
 function Base:getoption(name)
+  words.check_name(name, "getoption", 2)
+  if name == "error" and self.failure then -- of a connect that was not waited for
+    local failure = self.failure
+    self.failure = nil
+    return failure
+  end
   if not self.object then
     return self.options[name]
   end
@@ -110,16 +141,28 @@ end
 
 function Base:getsockname()
   if not self.object then
-    return nil, "closed"
+    return nil, words.NO_SOCKET
   end
   return words.split(self.object:local_addr())
 end
 
 function Base:getpeername()
   if not self.object then
-    return nil, "closed"
+    return nil, words.NO_SOCKET
   end
-  return words.split(self.object:peer_addr())
+  local address = self.object.peer_addr
+  if not address then -- a listener
+    return nil, words.error("", "ENOTCONN")
+  end
+  return words.split(address(self.object))
+end
+
+function Base:getfamily()
+  local address = self.object and self.object:local_addr()
+  if not address then
+    return self.family == "inet6" and "inet6" or "inet4"
+  end
+  return address:find("]", 1, true) and "inet6" or "inet4"
 end
 
 function Base:close()

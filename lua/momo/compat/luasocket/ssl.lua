@@ -1,10 +1,26 @@
 ---LuaSec's `ssl` on momo.tls: wrap, newcontext and the methods that libraries use.
 
 local Base = require "momo.compat.luasocket.base"
+local tasks = require "momo.internal.task"
 local words = require "momo.compat.luasocket.words"
 local each = require "momo.internal.each"
 
 local M = { _VERSION = "1.0.2 (momo)", config = { protocols = {}, options = {}, algorithms = {}, curves = {} } }
+
+-- LuaSec itself, for who is in no task; nil: it is not there.
+local real
+local looked
+
+---@return table? ssl
+local function theirs()
+  if not looked then
+    looked = true
+    local path = package.searchpath("ssl", package.path)
+    local ok, module = pcall(path and loadfile(path) or error, "ssl")
+    real = ok and module or nil
+  end
+  return real
+end
 
 local VERSIONS = { tlsv1_2 = "1.2", tlsv1_3 = "1.3" }
 
@@ -51,6 +67,9 @@ end
 ---@return momo.compat.Context? context
 ---@return string? err
 function M.newcontext(params)
+  if not tasks.current() and theirs() then
+    return real.newcontext(params)
+  end
   if params.mode ~= "client" and params.mode ~= "server" then
     return nil, "invalid mode"
   end
@@ -126,7 +145,7 @@ local classes = {}
 
 -- The class of a socket with these methods.
 local function class_of(class)
-  classes[class] = classes[class] or Base.class(class.__name, class, METHODS)
+  classes[class] = classes[class] or Base.make(class.__name, "{master}", class, METHODS)
   return classes[class]
 end
 
@@ -136,6 +155,9 @@ end
 ---@return momo.compat.Stream? wrapped
 ---@return string? err
 function M.wrap(socket, params)
+  if type(socket) == "userdata" and theirs() then
+    return real.wrap(socket, params)
+  end
   local context, err = params, nil
   if getmetatable(params) ~= Context then
     context, err = M.newcontext(params)
