@@ -231,6 +231,26 @@ describe("WebSocket", function()
     end)
   end)
 
+  it("reads and forgets what follows a close, so that its answer arrives", function()
+    local ended, much = {}, frame(BINARY, ("x"):rep(60000)):rep(20)
+    with_server(echo(ended), nil, function(connect)
+      for _, later in ipairs { false, true } do
+        local stream = open(connect)
+        assert(stream:write(close(1000) .. frame(TEXT, "late") .. (later and "" or much)))
+        http.settle()
+        assert(stream:write(later and much or frame(TEXT, "later")))
+        assert(stream:shutdown())
+        assert.equal("\136\2\3\232", assert(stream:read_exact(4)))
+        tcp.assert_failed("EOF", stream:read())
+        stream:close()
+      end
+      while #ended < 2 do
+        momo.yield_now()
+      end
+    end)
+    assert.same({ 1000, 1000 }, ended)
+  end)
+
   it("closes with 1000 when the handler returns, and with 1011 when it fails", function()
     with_server(function(request, response)
       assert(response:websocket(request))

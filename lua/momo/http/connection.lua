@@ -5,6 +5,7 @@
 ---          '-- refused, silent, gone, or the last one: close, in such a way that the answer arrives
 
 local core = require "momo.internal.core"
+local linger = require "momo.http.linger"
 local requests = require "momo.http.request"
 local responses = require "momo.http.response"
 local NONE = require("momo.http.body").NONE
@@ -15,7 +16,6 @@ local C, executor, native = core.C, core.executor, core.native
 local http_request, http_send = native.http_request, native.http_send
 local rethrow, traceback_capture = native.rethrow, native.traceback_capture
 local Cancelled = task.Cancelled
-local max = math.max
 
 local CLOSE, DEFER = 2, 16 -- http_answer.c
 local DISCARD = 256 * 1024 -- bytes of a body that nobody has read
@@ -335,17 +335,6 @@ local function serve_on(self, err)
   return serve_requests(self, request)
 end
 
--- Closes so that the answer arrives: what the client goes on sending is read and forgotten for a while, as a close with
--- unread bytes makes the system drop what the client has not read yet.
----@async
-local function linger(self)
-  local stream, deadline = self.stream, now() + LINGER_SECONDS
-  repeat
-    local left = max(0, deadline - now())
-    stream:set_timeout(left)
-  until not stream:read() or left == 0
-end
-
 ---Serves a connection until it ends.
 ---@async
 ---@param server momo.http.Server
@@ -373,7 +362,7 @@ function M.serve(server, stream, peer)
     -- Over TLS the end is said by bytes: they may lie behind more than the system takes at once.
     local waits = (self.refused or server.is_sealed) and C.momo_shutdown(executor, stream) > 0
     if self.refused or waits then
-      linger(self)
+      linger(stream, now() + LINGER_SECONDS)
     end
   end
   if self.err then

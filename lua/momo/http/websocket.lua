@@ -5,6 +5,7 @@ local core = require "momo.internal.core"
 local each = require "momo.internal.each"
 local names = require "momo.internal.names"
 local gather = require("momo.internal.pieces").gather
+local linger = require "momo.http.linger"
 local now = require("momo.time").now
 
 local C, executor, native = core.C, core.executor, core.native
@@ -134,29 +135,29 @@ local function say_close(self, code, reason)
   return send_frame(self, CLOSE, close_payload(code, reason))
 end
 
+-- Says why it ends, and ends so that this arrives: frames that follow are none of ours any more.
+---@async
+local function end_with(self, close_code, reason)
+  say_close(self, close_code, reason)
+  if not self.failure then
+    self.stream:shutdown()
+    linger(self.stream, self.closed_at + CLOSE_SECONDS)
+  end
+end
+
 -- The other end has said that it closes, or answered that.
 ---@async
 local function take_close(self, payload)
-  if #payload >= 2 then
-    self.close_code, self.close_reason = payload:byte(1) * 256 + payload:byte(2), payload:sub(3)
-  else
-    self.close_code, self.close_reason = 1005, ""
-  end
-  say_close(self, self.close_code ~= 1005 and self.close_code or nil)
+  local code = #payload >= 2 and payload:byte(1) * 256 + payload:byte(2) or nil
+  self.close_code, self.close_reason = code or 1005, payload:sub(3)
+  end_with(self, code)
   return fail(self, "EOF: end of file", "EOF")
 end
 
--- What is malformed is told to the other end. What that goes on sending is read and forgotten for a while, as a close
--- with unread bytes makes the system drop what it has not read yet.
+-- What is malformed is told to the other end.
 ---@async
 local function refuse(self, close_code, text)
-  say_close(self, close_code, text)
-  local stream, deadline = self.stream, now() + CLOSE_SECONDS
-  stream:shutdown()
-  repeat
-    local left = max(0, deadline - now())
-    stream:set_timeout(left)
-  until not stream:read() or left == 0
+  end_with(self, close_code, text)
   return fail(self, "EPROTO: " .. text, "EPROTO", close_code)
 end
 
@@ -195,11 +196,12 @@ local function wait(self, bytes, deadline)
       self.leaving = nil
       say_close(self, 1001)
     end
-    if self.closed_at then
-      deadline = min(deadline, self.closed_at + CLOSE_SECONDS)
+    local interval = self.ping_interval or huge
+    if self.closed_at then -- behind a close no ping is sent
+      deadline, interval = min(deadline, self.closed_at + CLOSE_SECONDS), huge
     end
     local have, left = unread_of(self), max(0, deadline - now())
-    local ok, err, code = pause(self, bytes, min(self.ping_interval or huge, left))
+    local ok, err, code = pause(self, bytes, min(interval, left))
     if ok == false and self.woken then
       self.woken = nil
     elseif ok == false and now() >= deadline then
@@ -393,7 +395,5 @@ function M.leave(self)
     self.leaving = true
   end
 end
-
-M.WebSocket = WebSocket
 
 return M
