@@ -7,9 +7,12 @@ local files = require "momo.fs.file"
 local Stream = require "momo.net.stream"
 local check = require "momo.internal.check"
 local names = require "momo.internal.names"
-local native = require("momo.internal.core").native
+local core = require "momo.internal.core"
 local scopes = require "momo.internal.scope"
 local time = require "momo.time"
+
+local C, executor, native = core.C, core.executor, core.native
+local unread = core.new "size_t[1]"
 
 local GRACE = 5 -- seconds from SIGTERM to SIGKILL
 local LIMIT = 8 * 1024 * 1024 -- bytes of output that run keeps of each stream
@@ -122,6 +125,19 @@ local function end_of(value, number, name, what, more)
     check.show(value)))
 end
 
+-- What came for a stream before it is lent is ours, and the child would never see it.
+local function input_of(value, name)
+  local fd, err, code = end_of(value, 0, name, "stdin")
+  if fd and getmetatable(value) == Stream then
+    C.momo_unread(executor, value, unread)
+    if unread[0] > 0 then
+      return nil, ("EBUSY: resource busy or locked: stdin has %d unread bytes here: read them first, and write them to a "
+        .. "child whose stdin is a pipe"):format(tonumber(unread[0])), "EBUSY"
+    end
+  end
+  return fd, err, code
+end
+
 local function ends_of(options, name)
   if options.pty then
     if options.stdin or options.stdout or options.stderr then
@@ -130,7 +146,7 @@ local function ends_of(options, name)
     return "terminal", "terminal", "terminal"
   end
   local stdin, stdout, stderr, err, code
-  stdin, err, code = end_of(options.stdin, 0, name, "stdin")
+  stdin, err, code = input_of(options.stdin, name)
   if stdin then
     stdout, err, code = end_of(options.stdout, 1, name, "stdout")
   end
@@ -188,7 +204,8 @@ end
 ---here.
 ---
 ---Codes: ENOENT the program, its folder, the user or the group is not there; EACCES; EPERM; E2BIG; EMFILE; EAGAIN too
----many processes; ENOMEM; EBADF a stream is closed.
+---many processes; ENOMEM; EBADF a stream is closed; EBUSY bytes of the stream that is its stdin are unread here (those that
+---a task has waited for may be, though it has read them all: see peek).
 ---@param options momo.ProcessOptions the words of the command, and options: {"ls", "-l", cwd = "/"}
 ---@param ... nil nothing: options stand in the table
 ---@return momo.Child? child

@@ -1,6 +1,7 @@
 local momo = require "momo"
 local process = momo.process
 local support = require "spec.support"
+local tcp = require "spec.support.tcp"
 require "momo.busted"
 
 -- Whether a process of that number is there, and is no zombie.
@@ -106,9 +107,14 @@ describe("spawn", function()
     local status, out, stderr = support.momo("-e", [[
       local process = require("momo").process
       local function descriptors()
-        local list = io.popen "ls /proc/$PPID/fd | wc -l"
-        local n = list:read "*n"
-        list:close()
+        local n = 0
+        for fd = 0, 255 do
+          local info = io.open("/proc/self/fdinfo/" .. fd)
+          if info then
+            info:close()
+            n = n + 1
+          end
+        end
         return n
       end
       local function use()
@@ -154,6 +160,56 @@ describe("spawn", function()
     assert.equal("through a socket", a:read_exact(16))
     a:close()
     assert.same({ status = 0 }, child:wait())
+  end)
+
+  it("gives a child what comes for a stream from then on, and says so where bytes of it are here already", function()
+    local function lend(stream)
+      return process.spawn { "cat", stdin = stream, stdout = "pipe" }
+    end
+    for _, pair in ipairs { momo.net.UnixStream.pair, tcp.pair } do
+      local a, b = pair()
+      local reader = momo.spawn(b.read_until, b, "\n") -- whoever has waited may have bytes received for it
+      momo.yield_now()
+      a:write "head\n"
+      assert.same({ true, "head\n" }, { reader:join() })
+      a:write "body "
+      tcp.settle()
+      local child, err, code = lend(b)
+      local before = ""
+      if not child then
+        assert.equal("EBUSY", code)
+        assert.matches("stdin has 5 unread bytes here", err)
+        before = b:read_exact(5)
+        child = assert(lend(b))
+      end
+      a:write "and more"
+      a:shutdown()
+      b:close()
+      assert.equal("body and more", before .. child.stdout:read_exact(13 - #before))
+      assert.same({ status = 0 }, child:wait())
+      child.stdout:close()
+      a:close()
+    end
+  end)
+
+  it("lends no stream whose unread bytes the child would never see", function()
+    local a, b = momo.net.UnixStream.pair()
+    a:write "head\nbody"
+    assert.equal("head\n", b:read_until "\n")
+    for _ = 1, 2 do
+      local child, err, code = process.spawn { "cat", stdin = b }
+      assert.same({ nil, "EBUSY" }, { child, code })
+      assert.matches("^EBUSY: resource busy or locked: stdin has 4 unread bytes here: ", err)
+    end
+    assert.same({ status = 0, stderr = "" }, process.run { "echo", "out is no matter", stdout = b })
+    assert.equal("body", b:read())
+    assert.equal("out is no matter\n", a:read())
+    local child = assert(process.spawn { "cat", stdin = b, stdout = b })
+    b:close()
+    a:write "later"
+    assert.equal("later", a:read_exact(5))
+    a:close()
+    child:wait()
   end)
 
   it("gives a child files, from their position on", function()
