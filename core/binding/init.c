@@ -4,7 +4,9 @@
  *
  * The roof of the binding: no other file of it knows all modules.
  */
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "binding/embedded.h"
 #include "binding/inside/holder.h"
@@ -135,11 +137,22 @@ static void for_each(lua_State *L, void (*use)(lua_State *, const module *)) {
     }
 }
 
+/* The first thread says it for all. */
+static void tell_of_refusal(const poller *p) {
+    if (p->refused && gettid() == getpid()) {
+        fprintf(stderr, "momo: the system refuses the poller %s, so it is %s: %s: %s\n", poller_asked_for(),
+                p->driver->name, momo_error_name(p->refused), momo_error_text(p->refused));
+    }
+}
+
 __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     lua_settop(L, 0);
     lua_getfield(L, LUA_REGISTRYINDEX, "momo.native");
     if (lua_istable(L, 1)) { /* a state has one runtime, however often this is required */
         return 1;
+    }
+    if (!poller_is_known(poller_asked_for())) {
+        return luaL_error(L, POLLER_VARIABLE " must be epoll or ring, got '%s'", poller_asked_for());
     }
     embedded_add_loader(L);
     lua_settop(L, 0);
@@ -156,6 +169,7 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
         ex->closed = true;
         return luaL_error(L, "momo: no event loop: %s: %s", momo_error_name(status), momo_error_text(status));
     }
+    tell_of_refusal(&ex->poller);
     ex->user = rt;
     holder_init(rt);
     inside_init(rt);

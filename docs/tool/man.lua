@@ -45,8 +45,12 @@ Listeners that systemd, or a predecessor, hands over; see
 .TP
 .B MOMO_POLLER
 .B ring
-has io_uring receive what comes for stream sockets, where the system lets it; else epoll tells when there is something
-to read.
+has io_uring receive what comes for stream sockets, and send what is written to them. Where the system refuses it, a
+line says so, and it is
+.BR epoll ,
+as it is by default. Another word is an error;
+.B momo \-\-version \-v
+says which of the two it is.
 .SH EXAMPLES
 .nf
 momo app.lua

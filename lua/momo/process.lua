@@ -131,8 +131,8 @@ local function input_of(value, name)
   if fd and getmetatable(value) == Stream then
     C.momo_unread(executor, value, unread)
     if unread[0] > 0 then
-      return nil, ("EBUSY: resource busy or locked: stdin has %d unread bytes here: read them first, and write them to a "
-        .. "child whose stdin is a pipe"):format(tonumber(unread[0])), "EBUSY"
+      return nil, ("EBUSY: resource busy or locked: stdin has %d unread bytes here: read them first, and write them to "
+        .. "a child whose stdin is a pipe"):format(tonumber(unread[0])), "EBUSY"
     end
   end
   return fd, err, code
@@ -204,8 +204,8 @@ end
 ---here.
 ---
 ---Codes: ENOENT the program, its folder, the user or the group is not there; EACCES; EPERM; E2BIG; EMFILE; EAGAIN too
----many processes; ENOMEM; EBADF a stream is closed; EBUSY bytes of the stream that is its stdin are unread here (those that
----a task has waited for may be, though it has read them all: see peek).
+---many processes; ENOMEM; EBADF a stream is closed; EBUSY bytes of the stream that is its stdin
+---are unread here, as may be those that came since a task has read from it.
 ---@param options momo.ProcessOptions the words of the command, and options: {"ls", "-l", cwd = "/"}
 ---@param ... nil nothing: options stand in the table
 ---@return momo.Child? child

@@ -193,6 +193,51 @@ describe("the momo command", function()
     assert.matches("^momo: thread [^\n]* failed: ", stderr)
   end)
 
+  describe("takes the poller that MOMO_POLLER names", function()
+    local ASK = "exec env MOMO_POLLER=%s %s %s --version -v"
+    local function ask(name, prefix)
+      return support.shell(ASK:format(name, prefix or "", quote(os.getenv "MOMO_BIN")), { leaks = prefix ~= nil })
+    end
+    local VERSION = require("momo")._VERSION
+
+    it("epoll, also where it names none", function()
+      for _, name in ipairs { "epoll", "" } do
+        assert.same({ 0, VERSION .. "\npoller: epoll\n", "" }, { ask(name) })
+      end
+    end)
+
+    it("ring, and says why where the system refuses it, once for all threads", function()
+      local said = "^momo: the system refuses the poller ring, so it is epoll: E%u+: [%l ]+\n$"
+      local status, stdout, stderr = ask "ring"
+      local refused = stdout:find("epoll", 1, true) ~= nil
+      assert.same({ 0, ("%s\npoller: %s\n"):format(VERSION, refused and "epoll" or "ring") }, { status, stdout })
+      assert.matches(refused and said or "^$", stderr)
+      if refused or (os.getenv "MOMO_SANITIZE" or "") ~= "" then -- which strace would disturb
+        return
+      end
+      local strace = "strace -f -qq -o /dev/null -e trace=io_uring_setup -e inject=io_uring_setup:error=EPERM"
+      status, stdout, stderr = ask("ring", strace)
+      assert.same({ 0, VERSION .. "\npoller: epoll\n" }, { status, stdout })
+      assert.equal("momo: the system refuses the poller ring, so it is epoll: EPERM: operation not permitted\n", stderr)
+      assert.same({ 0, VERSION .. "\npoller: epoll\n", "" }, { ask("epoll", strace) })
+      status, stdout, stderr = support.shell(("exec env MOMO_POLLER=ring %s %s -e %s"):format(strace,
+        quote(os.getenv "MOMO_BIN"), quote [[local thread = require("momo").thread
+          for _ = 1, 2 do thread.spawn(function() end):join() end]]))
+      assert.same({ 0, "" }, { status, stdout })
+      assert.matches(said, stderr)
+    end)
+
+    it("or none at all, and says what there is", function()
+      local status, stdout, stderr = ask "bogus"
+      assert.same({ 1, "" }, { status, stdout })
+      assert.equal("momo: MOMO_POLLER must be epoll or ring, got 'bogus'\n", stderr)
+      status, stdout, stderr = support.shell(("MOMO_POLLER=rings %s -e 'require \"momo\"'"):format(
+        assert(os.getenv "MOMO_LUAJIT")))
+      assert.same({ 1, "" }, { status, stdout })
+      assert.matches("MOMO_POLLER must be epoll or ring, got 'rings'", stderr, 1, true)
+    end)
+  end)
+
   it("--version and --help answer on stdout", function()
     assert_runs(require("momo")._VERSION .. "\n", "--version")
     assert.matches("^momo %d+%.%d+%.%d+$", require("momo")._VERSION)

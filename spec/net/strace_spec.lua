@@ -157,6 +157,7 @@ end
 -- What is wrong with what came of a case, if anything.
 local function problem_of(case)
   case.err = case.err:gsub("VM handler failed: not enough memory\n", "") -- LuaJIT can't say what it has compiled
+  case.err = case.err:gsub("momo: the system refuses the poller ring, so it is epoll: [^\n]*\n", "")
   local exception = EXCEPTIONS[case.stage .. " " .. case.call]
   if exception and case.status == exception[1] then
     return nil

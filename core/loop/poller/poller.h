@@ -74,7 +74,8 @@ typedef struct poller_driver {
 struct poller {
     const poller_driver *driver;
     int fd;
-    void *own; /* the driver's */
+    void *own;   /* the driver's */
+    int refused; /* why the driver is not the one that was asked for: UV_E*, or 0 */
     /* In which directions a system call may succeed, both after an error; with UV_DISCONNECT where an end or urgent bytes have
      * come, so that a short read is no proof of having taken all. */
     void (*tell)(poller *, uint64_t id, int events);
@@ -84,7 +85,11 @@ struct poller {
 
 extern const poller_driver poller_epoll, poller_ring;
 
-/* As poller_driver.init. The driver is the one that MOMO_POLLER names where the system has it, else epoll. */
+#define POLLER_VARIABLE "MOMO_POLLER" /* of the environment */
+/* The name in it; epoll, where there is none. */
+const char *poller_asked_for(void);
+bool poller_is_known(const char *name);
+/* As poller_driver.init. The driver is the one that was asked for where the system has it, else epoll. */
 int poller_init(poller *, void (*tell)(poller *, uint64_t id, int events), transfer *(*)(poller *, uint64_t id));
 static inline void poller_deinit(poller *p) {
     p->driver->deinit(p);

@@ -31,7 +31,10 @@ static int init(poller *p) {
         return UV_ENOMEM;
     }
     *r = (ring){.outer = p, .epoll = {.driver = &poller_epoll, .fd = -1, .tell = tell_of_epoll}};
-    int status = uring_open(&r->kernel) ? poller_epoll.init(&r->epoll) : UV_ENOSYS;
+    int status = uring_open(&r->kernel);
+    if (status == 0) {
+        status = poller_epoll.init(&r->epoll);
+    }
     if (status < 0) {
         uring_close(&r->kernel);
         free(r);

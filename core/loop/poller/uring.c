@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include <uv.h>
 
 enum { SUBMISSIONS = 256, COMPLETIONS = 4096 };
 
@@ -103,26 +104,40 @@ static bool map_buffers(uring *r) {
 }
 
 /* Without DEFER_TASKRUN, which came with Linux 6.1, as had all else by then, a ring is slower than epoll. */
-bool uring_open(uring *r) {
+static bool open_ring(uring *r) {
     struct io_uring_params p = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
                                          IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
                                 .cq_entries = COMPLETIONS};
     r->fd = (int)syscall(SYS_io_uring_setup, SUBMISSIONS, &p);
-    if (r->fd < 0 || !(p.features & IORING_FEAT_SINGLE_MMAP) || !(p.features & IORING_FEAT_EXT_ARG) ||
-        !map_rings(r, &p) || !map_buffers(r)) {
-        uring_close(r);
+    if (r->fd < 0) {
         return false;
     }
+    if (!(p.features & IORING_FEAT_SINGLE_MMAP) || !(p.features & IORING_FEAT_EXT_ARG)) {
+        errno = ENOSYS;
+        return false;
+    }
+    return map_rings(r, &p) && map_buffers(r);
+}
+
+static bool hide_from_forked(uring *r) {
     bool *ours = map(page(), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (!ours || madvise(ours, page(), MADV_WIPEONFORK) < 0 || madvise(r->rings, r->rings_size, MADV_DONTFORK) < 0 ||
         madvise(r->sqes, r->sqes_size, MADV_DONTFORK) < 0) {
         unmap(ours, page());
-        uring_close(r);
         return false;
     }
     r->ours = ours;
     *ours = true;
     return true;
+}
+
+int uring_open(uring *r) {
+    if (!open_ring(r) || !hide_from_forked(r)) {
+        int code = uv_translate_sys_error(errno);
+        uring_close(r);
+        return code;
+    }
+    return 0;
 }
 
 bool uring_enter(uring *r, int timeout_ms) {

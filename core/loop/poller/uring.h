@@ -41,8 +41,8 @@ typedef struct uring {
     unsigned free; /* buffers that are the kernel's */
 } uring;
 
-/* Of a zeroed one. False: the system has no ring of this kind. */
-bool uring_open(uring *);
+/* Of a zeroed one. 0, or why the system has no ring of this kind. */
+int uring_open(uring *);
 /* Also of one that is not open. */
 void uring_close(uring *);
 /* Submits, has the kernel do its work, and waits for a completion: not at all for 0, without a limit for -1. False: it can't. */
