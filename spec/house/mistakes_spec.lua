@@ -83,6 +83,27 @@ describe("a method", function()
     end)
   end)
 
+  it("of any object, without its colon or on something else", function()
+    package.path = os.getenv "MOMO_SOURCE_DIR" .. "/?.lua;" .. package.path
+    local public = require "docs.tool.public"
+    local pages = public.collect(os.getenv "MOMO_SOURCE_DIR" .. "/lua") -- which loads them all
+    local methods, seen = public.methods(), 0
+    -- Those that make sockets, too.
+    local either = { ["momo.net.UdpSocket:connect"] = true, ["momo.net.UnixDatagram:connect"] = true }
+    for _, page in ipairs(pages) do
+      for _, item in ipairs(page.is_class and page.items or {}) do
+        local method = (methods[page.name] or {})[item.name]
+        for _, value in ipairs(method and item.method and not either[item.path] and { {}, "text", false } or {}) do
+          local _, err = pcall(momo.run, function() method(value) return nil end)
+          assert.matches("^spec/house/mistakes_spec.lua:%d+: " .. item.name .. ": call it with a colon: %a+:"
+            .. item.name .. "%(%)", tostring(err), 1, item.path)
+          seen = seen + 1
+        end
+      end
+    end
+    assert.is_true(seen > 400, seen .. " were called")
+  end)
+
   it("outside of a runtime", function()
     local ended = momo.run(function() return momo.spawn(f) end)
     assert.equal("join: needs a runtime: call it inside momo.run(main), or run the file with the momo command",

@@ -87,6 +87,7 @@ end
 ---@param name string in any case
 ---@return string? value
 function Request:header(name)
+  check.self(self, Request, "request", "header")
   check.argument(type(name) == "string", "header: the name must be a string", name)
   return header(self[HEAD], nil, name)
 end
@@ -94,6 +95,7 @@ end
 ---All fields as they were sent.
 ---@return fun(): string?, string? iterator of names and values
 function Request:fields()
+  check.self(self, Request, "request", "fields")
   local at
   return function()
     local name, value
@@ -106,12 +108,14 @@ end
 ---What the query says, decoded: of several values the first; all are in the array `args[name .. "[]"]`.
 ---@return table<string, string|string[]> args
 function Request:query_args()
+  check.self(self, Request, "request", "query_args")
   return (require("momo.http.form").decode(self.query or ""))
 end
 
 ---The cookies, in the same way.
 ---@return table<string, string|string[]> cookies
 function Request:cookies()
+  check.self(self, Request, "request", "cookies")
   return require("momo.http.cookie").parse(self:header "cookie")
 end
 

@@ -8,6 +8,10 @@ local function fresh(self, method)
   return require("momo.http.response").fresh(self, method)
 end
 
+local function check_self(self, method)
+  check.self(self, require("momo.http.response").Response, "response", method)
+end
+
 ---@class momo.http.Response
 local M = {}
 
@@ -20,6 +24,7 @@ local M = {}
 ---@return string? err
 ---@return string? code
 function M:redirect(location, status)
+  check_self(self, "redirect")
   check.argument(type(location) == "string", "redirect: the location must be a string", location)
   return self:send(status or 303, nil, { Location = location })
 end
@@ -33,6 +38,7 @@ end
 ---@return string? err
 ---@return string? code
 function M:json(status, value)
+  check_self(self, "json")
   return self:send(status, require("momo.http.json").encode(value), { ["Content-Type"] = "application/json" })
 end
 

@@ -1,5 +1,6 @@
 ---Messages that were received.
 
+local check = require "momo.internal.check"
 local names = require "momo.internal.names"
 
 local M = {}
@@ -16,6 +17,7 @@ local M = {}
 local Message = { __name = "momo.nats.Message" }
 Message.__index = Message
 names.objects(Message, "message")
+local kinds = { [Message] = true } -- whose objects have its methods
 
 ---Answers it, as `publish` does.
 ---
@@ -27,6 +29,9 @@ names.objects(Message, "message")
 ---@return string? err
 ---@return string? code
 function Message:respond(data, options)
+  if not kinds[getmetatable(self)] then
+    check.self(self, Message, "message", "respond")
+  end
   if not self.reply then
     return nil, "EDESTADDRREQ: the message asks for no answer", "EDESTADDRREQ"
   end
@@ -44,7 +49,7 @@ end
 ---@param class T
 ---@return T
 function M.extend(class)
-  class.__index = class
+  class.__index, kinds[class] = class, true
   return names.class(class, Message, "message")
 end
 
