@@ -74,6 +74,9 @@ waitable[Notify] = {
 
 -- Semaphore and Mutex
 
+local OUTSIDE = "no task" -- who locks a mutex, or has a permit, outside of a runtime
+local LISTED_MAX = 8 -- holders of permits that a semaphore knows by name
+
 ---Permits, of which each is held by one task at a time.
 ---@class momo.Semaphore
 local Semaphore = { __name = "momo.Semaphore" }
@@ -85,7 +88,33 @@ Semaphore.__index = Semaphore
 function M.Semaphore(permits)
   check.argument(check.is_whole(permits) and permits >= 0,
     "Semaphore: argument 1 must be a whole number of permits, 0 or more", permits)
-  return setmetatable({ permits = permits, queue = queue "acquire" }, Semaphore)
+  return setmetatable({ permits = permits, queue = queue "acquire", holders = {}, unlisted = 0 }, Semaphore)
+end
+
+-- Who has permits is known for the reports: the first tasks, as those that give theirs back make room for others, and
+-- those that never do stay.
+local function add_holder(self)
+  local holders = self.holders
+  local n = #holders
+  if n < LISTED_MAX then
+    holders[n + 1] = native.current() or OUTSIDE
+  else
+    self.unlisted = self.unlisted + 1
+  end
+end
+
+-- A task that is not listed gives back what one has that is not listed either, or else the oldest permit.
+local function remove_holder(self)
+  local holders, me = self.holders, native.current() or OUTSIDE
+  local at = self.unlisted == 0 and 1 or nil
+  for i = 1, #holders do
+    at = holders[i] == me and i or at
+  end
+  if at then
+    table.remove(holders, at)
+  else
+    self.unlisted = self.unlisted - 1
+  end
 end
 
 ---Takes a permit, waiting for one.
@@ -101,17 +130,20 @@ function Semaphore:acquire(timeout)
   check.seconds(timeout, "acquire")
   if self.permits > 0 then
     self.permits = self.permits - 1
+    add_holder(self)
     return true
   end
   if park(self.queue, timeout) then
     return channel.give_up(self.queue, timeout)
   end
-  return true -- release has handed its permit over
+  add_holder(self) -- release has handed its permit over
+  return true
 end
 
 ---Gives a permit back, from any task, or hands it to the first that waits.
 function Semaphore:release()
   check.self(self, Semaphore, "semaphore", "release")
+  remove_holder(self)
   if C.momo_queue_wake(self.queue) == 0 then
     self.permits = self.permits + 1
   end
@@ -143,8 +175,6 @@ function Semaphore:with(fn, ...)
   self:acquire()
   return give_back(self, self.release, xpcall(fn, native.traceback_capture, ...))
 end
-
-local OUTSIDE = "no task" -- who locks a mutex outside of a runtime
 
 ---A lock for what must not be interleaved although it suspends; nothing else needs one.
 ---@class momo.Mutex

@@ -203,6 +203,61 @@ describe("the error of a run in which nothing can happen any more", function()
       1, true)
   end)
 
+  it("names who held permits, and how those tasks have ended", function()
+    local err = told({}, function()
+      local slots = momo.sync.Semaphore(3)
+      spawn("greedy", function()
+        slots:acquire()
+        slots:acquire()
+        slots:acquire()
+        slots:release()
+      end):join()
+      spawn("fair", slots.with, slots, momo.yield_now):join()
+      spawn("brief", function() slots:acquire() end):join()
+      slots:acquire()
+    end)
+    assert.matches("  task N in acquire while no permit is left, held by task N 'greedy' (which has returned), "
+      .. "task N 'brief' (which has returned) at spec/task/tasks_spec.lua:0", err, 1, true)
+  end)
+
+  it("names no more holders of permits than can be read, and those that never gave theirs back", function()
+    local err = told({}, function()
+      local slots = momo.sync.Semaphore(20)
+      for i = 1, 10 do
+        spawn("h" .. i, slots.acquire, slots):join()
+        spawn("fair", slots.with, slots, momo.yield_now):join()
+      end
+      for i = 1, 9 do
+        slots:acquire()
+        spawn("b" .. i, slots.release, slots):join() -- which never had one: it gives back one of those not listed
+        slots:acquire()
+      end
+      slots:acquire()
+      slots:acquire()
+    end)
+    local names = {}
+    for name in err:match "held by (.-) at ":gmatch "task N ('h%d+') %(which has returned%)" do
+      names[#names + 1] = name
+    end
+    assert.same({ "'h1'", "'h2'", "'h3'", "'h4'", "'h5'", "'h6'", "'h7'", "'h8'" }, names)
+    assert.matches(", others at ", err, 1, true)
+  end)
+
+  it("takes what is released by another task for the oldest permit", function()
+    local err = told({}, function()
+      local ready = momo.sync.Semaphore(0)
+      ready:release()
+      ready:release()
+      spawn("first", ready.acquire, ready):join()
+      spawn("second", ready.acquire, ready):join()
+      ready:release()
+      spawn("third", ready.acquire, ready):join()
+      ready:acquire()
+    end)
+    assert.matches("no permit is left, held by task N 'second' (which has returned), "
+      .. "task N 'third' (which has returned) at ", err, 1, true)
+  end)
+
   it("says where a task was spawned that runs a function of Momo's alone", function()
     local function all_wait()
       local notify = momo.sync.Notify()

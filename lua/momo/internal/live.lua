@@ -38,6 +38,25 @@ local function holder(task)
   return cut(name) .. (ENDED[status] or "")
 end
 
+local function holder_of_lock(owner)
+  return debug.getmetatable(owner) == native.metatables.task and holder(owner) or "no task"
+end
+
+-- Those that have permits of a semaphore, each once.
+local function holders_of_permits(self)
+  local texts, seen = {}, {}
+  for _, owner in ipairs(self.holders) do
+    if not seen[owner] then
+      seen[owner] = true
+      texts[#texts + 1] = holder_of_lock(owner)
+    end
+  end
+  if self.unlisted > 0 then
+    texts[#texts + 1] = "others"
+  end
+  return texts[1] and ", held by " .. table.concat(texts, ", ") or ""
+end
+
 -- What is shown of an object, by its metatable's __name.
 local subjects = {
   ["momo.Task"] = native.task_name,
@@ -46,11 +65,9 @@ local subjects = {
   ["momo.net.UdpSocket"] = function(self) return address(C.momo_local_address, self) or descriptor(self) end,
   ["momo.Receiver"] = function(self) return self.from and self.from.name end,
   ["momo.Sender"] = function(self) return self.into and self.into.name end,
-  ["momo.Mutex"] = function(self)
-    return "held by " .. (debug.getmetatable(self.owner) == native.metatables.task and holder(self.owner) or "no task")
-  end,
+  ["momo.Mutex"] = function(self) return "held by " .. holder_of_lock(self.owner) end,
   ["momo.Semaphore"] = function(self)
-    return self.permits == 0 and "while no permit is left" or self.permits .. " permits"
+    return self.permits == 0 and "while no permit is left" .. holders_of_permits(self) or self.permits .. " permits"
   end,
   ["momo.Thread"] = native.thread_name,
   ["momo.Child"] = function(self) return "process " .. self:pid() end,
@@ -60,6 +77,9 @@ local subjects = {
 -- Operations on what has a name alone, which is then the first local.
 local by_name = { connect = true, resolve = true }
 
+-- Texts whose parts were cut already.
+local UNCUT = { ["momo.Mutex"] = true, ["momo.Semaphore"] = true }
+
 local function subject_of(value, operation)
   if type(value) == "string" then
     return by_name[operation] and value
@@ -68,7 +88,7 @@ local function subject_of(value, operation)
   local name = type(metatable) == "table" and rawget(metatable, "__name")
   local describe = type(name) == "string" and subjects[name]
   local ok, text = pcall(describe or type, value)
-  return ok and describe and text and (name == "momo.Mutex" and text or cut(text))
+  return ok and describe and text and (UNCUT[name] and text or cut(text))
 end
 
 ---The object that a task waits for, in words, from the functions of Momo's that are innermost in it.
