@@ -47,8 +47,9 @@ typedef struct runtime {
     struct trace *trace;           /* what its tasks do is recorded there; NULL: it is not (trace.c) */
     unsigned idle;                 /* coroutines that wait for a task */
     unsigned failed;               /* entries of UP_FAILURES */
-    unsigned unjoined;             /* tasks and threads that failed and that nobody has joined */
-    uint32_t random;               /* where select begins; the same in every run */
+    struct lua_thread *failed_threads; /* that are to be told of, as is done with UP_FAILURES */
+    unsigned unjoined;                 /* tasks and threads that failed and that nobody has joined */
+    uint32_t random;                   /* where select begins; the same in every run */
     const char *stack_floor; /* of the thread; what is beneath is spared; NULL: nobody has asked yet (coroutine.c) */
     bool stopped;            /* the run was stopped before main ended */
 

@@ -12,7 +12,8 @@ local C, native = core.C, core.native
 ---@field name string? shown in errors, and by the system
 ---@field cpu integer? pins it to that CPU; from 0
 
----A thread, as `momo.thread.spawn` returns it. One that fails while nobody is joining it is shown on stderr.
+---A thread, as `momo.thread.spawn` returns it. What one fails with while nobody is joining it is told to
+---`momo.on_error`, or on stderr.
 ---@class momo.Thread
 local Thread = native.metatables.thread
 Thread.__name = "momo.Thread"

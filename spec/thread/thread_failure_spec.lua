@@ -43,6 +43,66 @@ describe("a thread that failed", function()
     assert.matches("^momo: thread worker failed: ", stderr)
   end)
 
+  it("unjoined is told to on_error, with its error and the thread, and counts no more", function()
+    local status, stdout, stderr = support.momo("-e", [[
+      local momo, threads = require "momo", {}
+      momo.on_error(function(err, thread)
+        print(thread == threads[1], thread == threads[2], type(err) == "table" and err.code or err:match "^[^\n]*",
+          pcall(momo.yield_now))
+      end)
+      threads[1] = momo.thread.spawn(function() error "it broke" end)
+      momo.time.sleep(0)
+      while momo.metrics().threads > 0 do momo.time.sleep(0.001) end
+      threads[2] = momo.thread.spawn(function() error { code = "E1" } end)
+    ]])
+    assert.equal("", stderr)
+    assert.equal("true\tfalse\t(command line):6: it broke\tfalse\t(command line):4: yield_now: can't suspend inside "
+      .. "on_error; spawn a task for it\nfalse\ttrue\tE1\tfalse\t(command line):4: yield_now: can't suspend inside "
+      .. "on_error; spawn a task for it\n",
+      stdout)
+    assert.equal(0, status)
+  end)
+
+  it("unjoined, and of which nobody has a handle, is told too", function()
+    local status, stdout, stderr = support.momo("-e", [[
+      local momo = require "momo"
+      momo.on_error(function(err, thread) print(err:match "%w+ %w+\n", thread) end)
+      momo.thread.spawn(function() require("momo").time.sleep(0.01) error "it broke" end)
+      collectgarbage()
+      collectgarbage()
+    ]])
+    assert.same({ 0, "" }, { status, stderr })
+    assert.matches("^it broke\n\tmomo.Thread: 0x%x+\n$", stdout)
+  end)
+
+  it("and whose handler fails is reported as without one", function()
+    local status, _, stderr = support.momo("-e", [[
+      local momo = require "momo"
+      momo.on_error(function() error "handler" end)
+      momo.thread.spawn({ name = "worker" }, function() error "it broke" end)
+    ]])
+    assert.equal(1, status)
+    assert.matches("^momo: while a failed thread was reported: %(command line%):2: handler\n"
+      .. "momo: thread worker failed: %(command line%):3: it broke\n", stderr)
+  end)
+
+  it("and is joined by then is not told", function()
+    local status, stdout, stderr = support.momo("-e", [[
+      local momo = require "momo"
+      momo.on_error(print)
+      print(momo.thread.spawn(function() error({ 1 }) end):join())
+    ]])
+    assert.same({ 0, "" }, { status, stderr })
+    assert.matches("^false\ttable: 0x%x+\n$", stdout)
+  end)
+
+  it("is a record of the log where that is JSON", function()
+    local _, _, stderr = support.shell(("MOMO_LOG_FORMAT=json %s -e %s"):format(support.quote(os.getenv "MOMO_BIN"),
+      support.quote [[require("momo").thread.spawn({ name = "worker" }, function() error("it broke", 0) end)]]))
+    assert.matches('"level":"error","message":"a thread failed"', stderr, 1, true)
+    assert.matches('"name":"worker"', stderr, 1, true)
+  end)
+
   it("for want of descriptors leaves none behind", function()
     local status, stdout = support.luajit [[
       local momo = require "momo"

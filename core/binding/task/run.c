@@ -10,14 +10,10 @@
 #include "thread/thread.h"
 #include "binding/inside/live.h"
 #include "binding/task/task.h"
+#include "binding/thread/thread.h"
 
-/* At the end of a turn: tells of failed tasks that nobody joins, through the reporter at index 1 of run's frame. */
-static void report_failures(executor *ex) {
-    runtime *rt = ex->user;
-    if (!rt->failed) {
-        return;
-    }
-    lua_State *L = rt->L;
+/* Tells of failed tasks that nobody joins, through the reporter at index 1 of run's frame. */
+static void report_tasks(lua_State *L, runtime *rt) {
     unsigned n = rt->failed;
     rt->failed = 0;
     for (unsigned i = 1; i <= n; i++) {
@@ -33,14 +29,25 @@ static void report_failures(executor *ex) {
         rt->unjoined++;
         lua_getfenv(L, -1);
         lua_pushvalue(L, 1);
-        lua_rawgeti(L, -2, 1);
-        lua_rawgeti(L, -3, 2);
-        lua_pushvalue(L, -5);
-        if (lua_pcall(L, 3, 0, 0) != 0) { /* reporter(error, traceback, task) */
+        lua_pushvalue(L, -3);
+        lua_rawgeti(L, -3, 1);
+        lua_rawgeti(L, -4, 2);
+        if (lua_pcall(L, 3, 0, 0) != 0) { /* reporter(task, error, traceback) */
             fprintf(stderr, "momo: while a failed task was reported: %s\n", error_text(L));
             lua_pop(L, 1);
         }
         lua_pop(L, 2);
+    }
+}
+
+/* At the end of a turn. */
+static void report_failures(executor *ex) {
+    runtime *rt = ex->user;
+    if (rt->failed) {
+        report_tasks(rt->L, rt);
+    }
+    if (rt->failed_threads) {
+        thread_report_failures(rt->L, rt);
     }
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "binding/inside/snapshot.h"
+#include "binding/thread/thread.h"
 #include "binding/state.h"
 #include "binding/op.h"
 #include "binding/thread/value.h"
@@ -31,11 +32,15 @@ typedef struct lua_thread {
     bool started;
     bool watched;     /* its compiled code is to be noted, as its parent's is */
     bool left_behind; /* what the child writes is not to be looked at */
+    bool joined;      /* somebody has its outcome */
     bool unjoined;    /* counted in runtime.unjoined */
+    struct lua_thread *next_failed;
 } lua_thread;
 
 /* Where a child's state keeps its lua_thread. */
 static const char registry_key;
+/* Where a parent's state keeps the handles of its threads until their ends were seen, and told: by lua_thread. */
+static const char handles_key;
 
 static lua_thread *lua_thread_of(lua_State *L) {
     lua_pushlightuserdata(L, (void *)(uintptr_t)&registry_key);
@@ -112,21 +117,77 @@ static void run_child(thread *base) {
 
 /* ---- on the parent's ---- */
 
+static void push_handles(lua_State *L) {
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&handles_key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+}
+
+/* Takes the handle from where it was kept. Nothing is allocated, and so nothing raised. */
+static void forget_handle(lua_State *L, lua_thread *t) {
+    push_handles(L);
+    lua_pushlightuserdata(L, t);
+    lua_pushnil(L);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
+static const char *failure_text(const lua_thread *t, size_t *size) {
+    if (!t->failure) {
+        return value_text(&t->output, size);
+    }
+    *size = strlen(t->failure);
+    return t->failure;
+}
+
+/* A failure that nobody waits for is told after the window, by Lua; without a run that is over. */
 static void on_seen(thread *base) {
     lua_thread *t = (lua_thread *)base;
     runtime *rt = base->parent->user;
-    if (t->failed && list_empty(&base->joiners)) {
-        t->unjoined = true;
-        rt->unjoined++;
-        size_t size = t->failure ? strlen(t->failure) : 0;
-        const char *text = t->failure ? t->failure : value_text(&t->output, &size);
+    bool is_told = t->failed && list_empty(&base->joiners);
+    if (is_told && rt->L) {
+        lua_thread **end = &rt->failed_threads;
+        while (*end) {
+            end = &(*end)->next_failed;
+        }
+        *end = t;
+    } else if (rt->L) {
+        forget_handle(rt->L, t);
+    } else if (is_told) {
+        size_t size;
+        const char *text = failure_text(t, &size);
         fprintf(stderr, "momo: thread %s failed: %.*s\n", t->name, (int)size, text);
+    }
+}
+
+void thread_report_failures(lua_State *L, runtime *rt) {
+    for (lua_thread *t; (t = rt->failed_threads);) {
+        rt->failed_threads = t->next_failed;
+        push_handles(L);
+        lua_pushlightuserdata(L, t);
+        lua_rawget(L, -2);
+        lua_remove(L, -2); /* the handle stays here while it is told */
+        forget_handle(L, t);
+        if (!t->joined) {
+            t->unjoined = true;
+            rt->unjoined++;
+            lua_pushvalue(L, 1);
+            lua_pushvalue(L, -2);
+            if (lua_pcall(L, 1, 0, 0) != 0) { /* reporter(thread) */
+                fprintf(stderr, "momo: while a failed thread was reported: %s\n", error_text(L));
+                lua_pop(L, 1);
+            }
+        }
+        lua_pop(L, 1);
     }
 }
 
 static void on_left(thread *base) {
     lua_thread *t = (lua_thread *)base;
+    runtime *rt = base->parent->user;
     t->left_behind = true;
+    if (rt->L) {
+        forget_handle(rt->L, t);
+    }
     fprintf(stderr, "momo: thread %s goes on computing, and is left behind\n", t->name);
 }
 
@@ -160,6 +221,22 @@ static int thread_collect(lua_State *L) {
 
 static const metatable thread_metatable = {"momo.thread", thread_collect, 0};
 
+/* The handle, which is at index 1. */
+static void keep_handle(lua_State *L, lua_thread *t) {
+    push_handles(L);
+    if (lua_isnil(L, -1)) {
+        lua_newtable(L);
+        lua_replace(L, -2);
+        lua_pushlightuserdata(L, (void *)(uintptr_t)&handles_key);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, LUA_REGISTRYINDEX);
+    }
+    lua_pushlightuserdata(L, t);
+    lua_pushvalue(L, 1);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
 /* thread_start(index, name, cpu or nil, path, cpath, code, modules, n, arguments...) -> handle | nil, err, code */
 static int thread_start_child(lua_State *L) {
     runtime *rt = runtime_of(L);
@@ -185,8 +262,10 @@ static int thread_start_child(lua_State *L) {
         return luaL_error(L, "not enough memory");
     }
     value_store(L, lua_gettop(L) - 6, "the function's argument", 1 - PORTABLE_ARGUMENTS, &t->input);
+    keep_handle(L, t);
     int status = thread_start(&t->thread, &rt->executor);
     if (status < 0) {
+        forget_handle(L, t);
         return push_failure(L, status);
     }
     t->started = true;
@@ -223,6 +302,18 @@ static int thread_join(lua_State *L) {
     return op_run(L, &kind);
 }
 
+/* thread_failure(handle) -> text, error: of one that has failed */
+static int thread_failure(lua_State *L) {
+    lua_thread *t = self(L);
+    size_t size;
+    const char *text = failure_text(t, &size);
+    lua_pushlstring(L, text, size);
+    if (value_unpack(L, &t->output) == 0) {
+        lua_pushvalue(L, -1);
+    }
+    return 2;
+}
+
 /* thread_outcome(handle) -> true, results... | false, error: how it ended */
 static int thread_outcome(lua_State *L) {
     lua_thread *t = self(L);
@@ -231,6 +322,7 @@ static int thread_outcome(lua_State *L) {
         lua_pushliteral(L, "the thread goes on computing, and was left behind");
         return 2;
     }
+    t->joined = true;
     if (t->unjoined) {
         t->unjoined = false;
         runtime_of(L)->unjoined--;
@@ -295,6 +387,7 @@ static const function functions[] = {
     {"thread_start", thread_start_child},
     {"thread_join", thread_join},
     {"thread_outcome", thread_outcome},
+    {"thread_failure", thread_failure},
     {"thread_attach", thread_attach_child},
     {"thread_describe_failure", thread_describe_failure},
     {"thread_current", thread_current},

@@ -1,4 +1,5 @@
----How the failure of a task that nobody joins is told: to a function of the program's, to its log, or on stderr.
+---How the failure of a task or a thread that nobody joins is told: to a function of the program's, to its log, or on
+---stderr.
 
 local native = require("momo.internal.core").native
 local show = require "momo.internal.show"
@@ -9,8 +10,8 @@ local M = {
 
 local handler
 
----@param fn fun(err: any, task: momo.Task)? nil: as without one
----@return fun(err: any, task: momo.Task)? before
+---@param fn fun(err: any, source: momo.Task|momo.Thread)? nil: as without one
+---@return fun(err: any, source: momo.Task|momo.Thread)? before
 function M.set_handler(fn)
   local before = handler
   handler = fn
@@ -52,7 +53,20 @@ function M.complain(what, err)
   end
 end
 
-local function without_handler(err, traceback, task)
+local function of_thread(thread, text)
+  local name = native.thread_name(thread)
+  if native.incidents_are_kept() then
+    native.incident("failed", ("thread %s: %s"):format(name, text))
+  end
+  local log = log_of_reports()
+  if log then
+    log.add("error", "a thread failed", { error = text, name = name })
+  else
+    io.stderr:write("momo: thread ", name, " failed: ", text, "\n")
+  end
+end
+
+local function of_task(task, err, traceback)
   if native.incidents_are_kept() then
     native.incident("failed", native.task_name(task) .. ": " .. M.describe(err, traceback))
   end
@@ -67,17 +81,36 @@ local function without_handler(err, traceback, task)
   io.stderr:write("momo: ", M.describe(err, traceback), "\n")
 end
 
----A handler that has returned has dealt with the failure, which then does not count any more.
-function M.tell(err, traceback, task)
+-- Whether a handler has dealt with a failure: it was told, and has returned.
+local function handled(what, err, source)
   if not handler then
-    return without_handler(err, traceback, task)
+    return false
   end
-  local ok, problem = pcall(handler, err, task)
-  if ok then
-    native.outcome(task)
+  local ok, problem = pcall(handler, err, source)
+  if not ok then
+    M.complain("while a failed " .. what .. " was reported", problem)
+  end
+  return ok
+end
+
+---Tells of a task, or of a thread. What a handler has dealt with does not count any more.
+---@param source momo.Task|momo.Thread
+---@param err any of a task; a thread has its own
+---@param traceback string? of a task
+function M.tell(source, err, traceback)
+  if debug.getmetatable(source) ~= native.metatables.thread then
+    if handled("task", err, source) then
+      native.outcome(source)
+    else
+      of_task(source, err, traceback)
+    end
+    return
+  end
+  local text, thrown = native.thread_failure(source)
+  if handled("thread", thrown, source) then
+    native.thread_outcome(source)
   else
-    M.complain("while a failed task was reported", problem)
-    without_handler(err, traceback, task)
+    of_thread(source, text)
   end
 end
 

@@ -156,10 +156,10 @@ function M.pcall(fn, ...)
   return let_through(pcall(fn, ...))
 end
 
----Failures that nobody joins are told to fn from now on, in place of stderr or the log, in this thread; `nil`: as
----before. What it was told of does not count as a failure of the `momo` command.
----@param fn fun(err: any, task: momo.Task)? may not suspend
----@return fun(err: any, task: momo.Task)? before
+---Failures of tasks and threads that nobody joins are told to fn from now on, in place of stderr or the log, in this
+---thread; `nil`: as before. What it was told of does not count as a failure of the `momo` command.
+---@param fn fun(err: any, source: momo.Task|momo.Thread)? may not suspend
+---@return fun(err: any, source: momo.Task|momo.Thread)? before
 function M.on_error(fn)
   check.argument(fn == nil or type(fn) == "function", "on_error: argument 1 must be a function", fn)
   return report.set_handler(fn)
@@ -208,7 +208,7 @@ function M.measure(on)
 end
 
 ---@class momo.RunOptions
----@field on_error fun(err: any, task: momo.Task)? is called for each failed task that nobody joins, in place of stderr
+---@field on_error fun(err: any, source: momo.Task|momo.Thread)? is called for each failure that nobody joins
 ---@field measure boolean? see `momo.measure`; until the run ends
 ---@field stall number? seconds: a task of this thread that computes for so long while others wait is told on stderr
 ---@field grace number? seconds that a thread has to hear of a stop, then it is left behind; 3, or what its parent has
