@@ -64,6 +64,20 @@ describe("run", function()
     assert.equal("run: option on_error must be a function, got true",
       told_outside(function() momo.run({ on_error = true }, f) end))
   end)
+
+  it("with times that are none", function()
+    for _, grace in ipairs { 0, -1, 0 / 0 } do
+      assert.matches("^run: option grace must be a number of seconds, more than 0, got %-?[%dnan]+$",
+        told_outside(function() momo.run({ grace = grace }, f) end))
+    end
+    for _, stall in ipairs { -0.001, 1e6, 0 / 0 } do
+      assert.matches("^run: option stall must be a number of seconds, 0 or more, got %-?[%d.nan]+$",
+        told_outside(function() momo.run({ stall = stall }, f) end))
+    end
+    for _, options in ipairs { { grace = 1e-9 }, { grace = math.huge }, { stall = 0 }, { stall = 999999 } } do
+      assert.equal(7, momo.run(options, function() return 7 end))
+    end
+  end)
 end)
 
 describe("a method", function()
