@@ -78,24 +78,28 @@ local function broken_pipe()
   return nil, "EPIPE: broken pipe", "EPIPE"
 end
 
----Twice the room, the values in order from place 1 on. The new ring is made first: that may run a finalizer, which
----sends.
+-- A finalizer may send, and LuaJIT runs finalizers wherever compiled code is left, as at a comparison that goes the
+-- other way than before. So what is read before a comparison or a loop is read anew after it, and what is stored then
+-- is stored at once.
+
+---Twice the room, the values in order from place 1 on.
 local function grow(channel)
   local larger = {}
-  local ring, mask, head = channel.ring, channel.mask, channel.head
-  local n = channel.tail - head
-  for i = 0, n - 1 do
-    larger[i + 1] = ring[band(head + i, mask) + 1]
+  local ring, mask, head, tail = channel.ring, channel.mask, channel.head, channel.tail
+  for i = head, tail - 1 do
+    larger[i - head + 1] = ring[band(i, mask) + 1]
   end
-  channel.ring, channel.mask, channel.head, channel.tail = larger, 2 * mask + 1, 0, n
+  if channel.ring == ring and channel.tail == tail and channel.head == head then -- else there was a finalizer
+    channel.ring, channel.mask, channel.head, channel.tail = larger, 2 * mask + 1, 0, tail - head
+  end
 end
 
 local function push(channel, value)
-  local tail = channel.tail
-  if tail - channel.head > channel.mask then
+  if channel.tail - channel.head > channel.mask then
     grow(channel)
-    tail = channel.tail
+    return push(channel, value)
   end
+  local tail = channel.tail
   channel.ring[band(tail, channel.mask) + 1] = value
   channel.tail = tail + 1
   if channel.receiving then

@@ -1,7 +1,6 @@
 ---Private: bytes that wait to be written, whole messages each. They are joined in blocks as they come, so that a burst
 ---of small ones costs one system call in the end.
 
-local clear = require "table.clear"
 local sync = require "momo.sync"
 
 local PIECES = 4096 -- of a block
@@ -14,6 +13,7 @@ local BLOCK = 65536 -- bytes from which a block is closed
 ---@field private pieces (string|integer)[] the open block
 ---@field private n integer of them
 ---@field private size integer of the open block
+---@field private filling integer places that were taken and are not filled
 ---@field private blocks string[]
 ---@field private filled boolean the writer has something to look at
 ---@field private work momo.Notify
@@ -21,16 +21,21 @@ local BLOCK = 65536 -- bytes from which a block is closed
 local Outbox = {}
 Outbox.__index = Outbox
 
+-- A finalizer may publish too, in the midst of these functions. So new objects are made first, places are taken before
+-- they are filled, and nobody closes a block in which a place is not filled yet.
+
 local function close_block(self)
-  self.blocks[#self.blocks + 1] = table.concat(self.pieces, "", 1, self.n)
-  clear(self.pieces)
-  self.n, self.size = 0, 0
+  local fresh = {}
+  local pieces, n = self.pieces, self.n
+  self.pieces, self.n, self.size = fresh, 0, 0
+  local block = table.concat(pieces, "", 1, n)
+  self.blocks[#self.blocks + 1] = block
 end
 
 local function added(self, size)
   self.bytes = self.bytes + size
   self.size = self.size + size
-  if self.n >= PIECES or self.size >= BLOCK then
+  if self.filling == 0 and (self.n >= PIECES or self.size >= BLOCK) then
     close_block(self)
   end
   if not self.filled then
@@ -50,12 +55,15 @@ end
 ---@param c string
 ---@param d string
 function Outbox:put(a, b, c, d)
-  local pieces, n = self.pieces, self.n
-  pieces[n + 1] = a
-  pieces[n + 2] = b
-  pieces[n + 3] = c
-  pieces[n + 4] = d
-  self.n = n + 4
+  self.filling = self.filling + 1
+  local n = self.n + 4
+  self.n = n
+  local pieces = self.pieces
+  pieces[n - 3] = a
+  pieces[n - 2] = b
+  pieces[n - 1] = c
+  pieces[n] = d
+  self.filling = self.filling - 1
   added(self, #a + #c + #d + 8) -- the second one is short
 end
 
@@ -96,8 +104,9 @@ function Outbox:take()
   if self.n > 0 then
     close_block(self)
   end
+  local fresh = {}
   local blocks = self.blocks
-  self.blocks, self.bytes = {}, 0
+  self.blocks, self.bytes = fresh, 0
   self.room:notify_waiters()
   return blocks
 end
@@ -112,7 +121,7 @@ end
 ---@return momo.nats.Outbox
 return function(limit)
   return setmetatable({
-    limit = limit, bytes = 0, closed = false, pieces = {}, n = 0, size = 0, blocks = {}, filled = false,
+    limit = limit, bytes = 0, closed = false, pieces = {}, n = 0, size = 0, filling = 0, blocks = {}, filled = false,
     work = sync.Notify(), room = sync.Notify(),
   }, Outbox)
 end
