@@ -404,6 +404,57 @@ describe("a proxy", function()
     end)
   end)
 
+  it("passes no upgrade to another protocol than what was asked for, and none to HTTP/2", function()
+    with({ function(peer)
+      local head = peer:head()
+      peer:say(head.upgrade == "chat" and "HTTP/1.1 101 X\nUpgrade: other\nConnection: Upgrade\n\nfirst"
+        or "HTTP/1.1 101 X\n\nfirst")
+    end }, nil, function(_, _, listener)
+      for _, protocol in ipairs { "chat", "x" } do
+        local stream = assert(momo.net.TcpStream.connect(listener:local_addr()))
+        stream:write("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: " .. protocol .. "\r\n\r\n")
+        assert.matches("^HTTP/1.1 502 ", assert(stream:read_until "\r\n\r\n"))
+        stream:close()
+      end
+    end)
+    with({ mirror }, nil, function(_, _, listener)
+      local stream = assert(momo.net.TcpStream.connect(listener:local_addr()))
+      stream:write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close, Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n" ..
+        "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n")
+      local answer = http.read_all(stream):lower()
+      assert.matches("^http/1.1 200 ", answer)
+      assert.is_nil(answer:find("h2c", 1, true))
+      assert.is_nil(answer:find("http2-settings", 1, true))
+      stream:close()
+    end)
+  end)
+
+  it("asks for what it was asked, byte by byte, within the path of its server's URL", function()
+    local function ask(listener, target, method)
+      local stream = assert(momo.net.TcpStream.connect(listener:local_addr()))
+      stream:write(("%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"):format(method or "GET", target))
+      local answer = http.read_all(stream)
+      stream:close()
+      return answer:match "\r\n\r\n%u+ (%S+) HTTP" or answer:match "^HTTP/1.1 (%d+)"
+    end
+    for _, path in ipairs { "", "/", "/public", "/public/" } do
+      with({ mirror }, { path = path }, function(_, _, listener)
+        local prefix = path:gsub("/$", "")
+        for _, target in ipairs { "/", "/a//b/", "/%41%7e?x=%20&y=[]|\\", "/a?../..", "/a...", "/?", "//a/b", "/@a",
+          "/a%2fb" } do
+          assert.equal(prefix .. target, ask(listener, target))
+        end
+        for _, target in ipairs { "/..", "/../x", "/a/../../x", "/%2e%2E/x", "/a%2f..%2f..%2fx", "/..\\x", "/..%5cx",
+          "/./x", "/a/.", "/%00", "http://x/../a" } do
+          assert.equal("400", ask(listener, target), target)
+        end
+        assert.equal(prefix .. "/x?y", ask(listener, "http://a/x?y"))
+        assert.equal(prefix .. "/?y", ask(listener, "http://a?y"))
+        assert.equal(prefix == "" and "*" or prefix, ask(listener, "*", "OPTIONS"))
+      end)
+    end
+  end)
+
   it("stands between https and a Unix socket", function()
     tcp.run(function()
       local path = os.tmpname()

@@ -191,6 +191,7 @@ end
 
 ---Sends a request that was made already: the options in it are those of the client and the request, and
 ---    raw           nothing is added to the fields, and no body decoded
+---    target        stands in for the URL's path and query
 ---    head_timeout  seconds until the head of the answer has come
 ---    on_interim    is called with the head of each answer that comes before the answer
 ---    trailers      returns what follows a body that is a function of no known length

@@ -84,7 +84,7 @@ local function build(self)
     own["Accept-Encoding"] = names ~= "" and names or nil
   end
   own.Authorization = url.userinfo and connect.basic(url.userinfo)
-  local target = url.target
+  local target = self.options.target or url.target
   if proxy and url.scheme == "http" then
     target = url.href
     own["Proxy-Authorization"] = proxy.userinfo and connect.basic(proxy.userinfo)

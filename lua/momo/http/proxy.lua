@@ -11,6 +11,7 @@ local clients = require "momo.http.client"
 local each = require "momo.internal.each"
 local now = require("momo.time").now
 local outgoings = require "momo.http.outgoing"
+local percent = require "momo.http.percent"
 local pipe_both = require("momo.io").pipe_both
 local requests = require "momo.http.request"
 local tokens = require "momo.http.tokens"
@@ -24,7 +25,7 @@ local UPGRADE = 4 -- of the marks of http_request
 
 ---@class momo.http.Upstream
 ---@field url momo.http.Url
----@field base string "http://host:port/path", without a slash at its end
+---@field prefix string its path, without a slash at its end
 ---@field down_until number
 
 -- Fields between two neighbours: RFC 9110, 7.6.1.
@@ -93,11 +94,31 @@ local function pass_interim(response, head)
   end
 end
 
--- The request as it goes on; and whether it asks for another protocol.
+-- What the server is asked for: its own path, and behind it the request's, as that came. Nil: it might lead out of the
+-- server's own.
+local function target_of(request, upstream)
+  local path = request.path
+  if path == "*" then
+    return upstream.prefix == "" and path or upstream.prefix
+  end
+  local decoded = percent.decode(path)
+  if not decoded or decoded:find "%z" or percent.has_dots((decoded:gsub("\\", "/"))) then
+    return nil
+  end
+  return upstream.prefix .. (path == "" and "/" or path) .. (request.query and "?" .. request.query or "")
+end
+
+-- Whether the request asks for another protocol. That of HTTP/2 would take further requests past whoever looks at them.
+local function is_upgrade(request)
+  return request.connection.marks % (2 * UPGRADE) >= UPGRADE and not tokens.has(request:header "upgrade", "h2c")
+end
+
+-- The request as it goes on.
 local function forward(request, response, upstream, options)
-  local headers = headers_of(request, options)
-  local is_upgrade = request.connection.marks % (2 * UPGRADE) >= UPGRADE
-  if is_upgrade then
+  local headers, target, upgrades = headers_of(request, options), target_of(request, upstream), is_upgrade(request)
+  if not target then
+    return nil, "EINVAL: the path of the request leads elsewhere", "EINVAL"
+  elseif upgrades then
     headers.Upgrade, headers.Connection = request:header "upgrade", "Upgrade"
   elseif tokens.has(request:header "connection", "te") and tokens.has(request:header "te", "trailers") then
     headers.TE, headers.Connection = "trailers", "TE"
@@ -109,13 +130,11 @@ local function forward(request, response, upstream, options)
   end
   local settings = {
     headers = headers, body = body, tls = options.tls, unix = options.unix, connect_timeout = options.connect_timeout,
-    head_timeout = options.timeout, redirects = 0, retries = 1, raw = true, upgrades = is_upgrade,
+    head_timeout = options.timeout, redirects = 0, retries = 1, raw = true, upgrades = upgrades, target = target,
     trailers = function() return request.trailers end,
     on_interim = function(head) pass_interim(response, head) end,
   }
-  local path = request.path == "*" and "" or request.path
-  return outgoings.new(request.method, upstream.base .. path .. (request.query and "?" .. request.query or ""),
-    settings)
+  return outgoings.new(request.method, upstream.url.href, settings)
 end
 
 local TEXTS = { [400] = "Bad Request\n", [502] = "Bad Gateway\n", [504] = "Gateway Timeout\n" }
@@ -129,7 +148,7 @@ end
 ---@async
 local function tunnel(response, answer, exchange)
   local headers = collect(answer, OF_ANSWER)
-  local stream = response:upgrade(answer:header "upgrade" or "", headers)
+  local stream = response:upgrade(answer:header "upgrade", headers)
   if stream then
     local upstream = exchange.connection.stream
     upstream:set_timeout(nil)
@@ -140,6 +159,9 @@ end
 ---@async
 local function send_back(request, response, answer, exchange, options)
   if answer.status == 101 then
+    if not tokens.has(request:header "upgrade", (answer:header "upgrade" or ""):lower()) then
+      return refuse(response, 502) -- nobody has asked for that
+    end
     return tunnel(response, answer, exchange)
   end
   local content, headers = answer.content, collect(answer, OF_ANSWER)
@@ -245,7 +267,7 @@ local function read_upstream(text)
   if not url or not (url.scheme == "http" or url.scheme == "https") or url.query then
     check.fail(("proxy: argument 1 must be a URL such as \"http://127.0.0.1:8000\": %s"):format(err or text))
   end
-  return { url = url, base = url.origin .. url.path:gsub("/$", ""), down_until = 0 }
+  return { url = url, prefix = url.path:gsub("/$", ""), down_until = 0 }
 end
 
 ---@class momo.http.ProxyOptions
@@ -257,8 +279,9 @@ end
 ---@field tls momo.tls.Client? settings for https
 
 ---A handler that sends requests on to a server, or to several in turn, and their answers back, both streamed. The
----path is put behind that of the URL. Upgrades, such as to WebSocket, are passed. It answers 502 where no server
----does, and 504 where one takes too long; a request is sent to another one only where that does no harm.
+---path is put behind that of the URL, as it came, and refused with 400 where it might lead out of that. Upgrades, such
+---as to WebSocket, are passed, but for that to HTTP/2. It answers 502 where no server does, and 504 where one takes too
+---long; a request is sent to another one only where that does no harm.
 ---@param url string|string[]
 ---@param options momo.http.ProxyOptions?
 ---@return fun(request: momo.http.Request, response: momo.http.Response) handler
