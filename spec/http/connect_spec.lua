@@ -1,6 +1,7 @@
 -- The ways of a client to where a URL leads.
 
 local client = require "momo.http.client"
+local ffi = require "ffi"
 local momo = require "momo"
 local scripted = require "spec.support.scripted"
 local support = require "spec.support"
@@ -8,6 +9,8 @@ local tcp = require "spec.support.tcp"
 local tls = require "spec.support.tls"
 
 local assert_failed = tcp.assert_failed
+
+ffi.cdef "int shutdown(int, int);"
 
 -- Runs fn(client, ...) with servers, one for each function of scripts; it gets their URLs.
 local function with(scripts, fn)
@@ -148,6 +151,41 @@ describe("a client of https", function()
       end
       assert.equal(1, connections())
       assert_failed("ETLS", client.get(url)) -- nobody known has signed its certificate
+    end)
+  end)
+
+  it("takes no answer for whole that somebody else may have cut", function()
+    tcp.run(function()
+      local listener = tcp.listen()
+      local texts = {
+        "Content-Length: 10\r\n\r\n12345", "Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n", "\r\n12345", "",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n",
+      }
+      local server = momo.spawn(function()
+        for i = 1, 2 * #texts do
+          local stream = listener:accept()
+          assert(tls.server():wrap(stream))
+          stream:read_until "\r\n\r\n"
+          stream:write("HTTP/1.1 200 OK\r\n" .. texts[math.ceil(i / 2)])
+          if i % 2 == 1 then
+            ffi.C.shutdown(stream:fd(), 1) -- an end that TLS does not tell
+          end
+          stream:close()
+        end
+      end)
+      local c = client.Client { tls = tls.client(), timeout = 20 }
+      local url = "https://localhost:" .. listener:local_addr():match "%d+$"
+      for i, text in ipairs(texts) do
+        assert_failed("ETLS", c:get(url))
+        if i == 3 then
+          assert.equal("12345", assert(c:get(url)).body)
+        else
+          assert_failed(text == "" and "EOF" or "ECONNRESET", c:get(url))
+        end
+      end
+      c:close()
+      listener:close()
+      server:join()
     end)
   end)
 

@@ -100,7 +100,7 @@ function Decoder:close()
   self.decoder:close()
 end
 
-local function layer(source, name)
+local function layer(source, name, may_be_none)
   return setmetatable({
     name = name,
     source = source,
@@ -108,7 +108,7 @@ local function layer(source, name)
     input = "",
     at = 1,
     has_more = false,
-    is_whole = true, -- nothing at all is no coded data, but what many servers send for an empty body
+    is_whole = may_be_none,
   }, Decoder)
 end
 
@@ -131,12 +131,14 @@ end
 
 ---@param source async fun(): string?, string?, string? the next coded bytes; nil, err, "EOF" at the end
 ---@param names string[] of parse; at least one
+---@param is_open boolean? the source may have been cut short, and nobody knows. Else nothing at all, which is no coded
+---data, is what many servers send for an empty body
 ---@return momo.http.Decoder
-function M.decoder(source, names)
+function M.decoder(source, names, is_open)
   local outermost
   for _, name in ipairs(names) do
     local under = outermost
-    outermost = layer(under and function() return under:read() end or source, name)
+    outermost = layer(under and function() return under:read() end or source, name, not is_open)
   end
   return outermost
 end

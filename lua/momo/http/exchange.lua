@@ -120,7 +120,7 @@ function M.perform(self)
   local answer = answers.new(head, content, content, outgoing.url)
   local names = outgoing.decodes and not content.done and coding.parse(answer:header "content-encoding")
   if names and names[1] then
-    answer.source = coding.decoder(function() return content:read() end, names)
+    answer.source = coding.decoder(function() return content:read() end, names, head.framing == false)
   end
   self.answer, self.keep_alive = answer, head.keep_alive and head.status ~= 101
   return answer
