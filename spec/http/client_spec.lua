@@ -139,6 +139,13 @@ describe("an answer", function()
         assert_failed("EPROTO", c:get(url))
         url = echo(function() return 200, "no such thing", ("Content-Encoding: %s\n"):format(name) end)
         assert_failed("EPROTO", c:get(url))
+        url = serve(function(peer)
+          peer:request()
+          peer:say(("HTTP/1.1 200 OK\nContent-Encoding: %s\n\n"):format(name)) -- until the close, which may be early
+        end)
+        assert_failed("EPROTO", c:get(url))
+        url = echo(function() return 200, "", ("Content-Encoding: %s\n"):format(name) end)
+        assert.equal("", assert(c:get(url)).body)
       end)
     end)
   end
@@ -168,6 +175,7 @@ describe("a connection", function()
     ["its server says that it ends"] = "HTTP/1.1 200 OK\nContent-Length: 1\nConnection: close\n\nx",
     ["its server speaks HTTP/1.0"] = "HTTP/1.0 200 OK\nContent-Length: 1\n\nx",
     ["its server lets it be idle for a second"] = "HTTP/1.1 200 OK\nContent-Length: 1\nKeep-Alive: timeout=1\n\nx",
+    ["its server says so in capitals"] = "HTTP/1.1 200 OK\nContent-Length: 1\nKeep-Alive: max=5, TIMEOUT=1\n\nx",
     ["more has come than was asked for"] = "HTTP/1.1 200 OK\nContent-Length: 1\n\nxHTTP/1.1 200 OK\n",
   } do
     it("is not used again where " .. name, function()
@@ -505,9 +513,24 @@ describe("stream", function()
 end)
 
 describe("a client", function()
+  it("has no limit where false stands for one", function()
+    run(function()
+      local much = ("x"):rep(9 * 1024 * 1024)
+      local url = echo(function() return 200, much end)
+      local free = client.Client { max_body = false, max_per_host = false, timeout = false, connect_timeout = false }
+      assert.equal(#much, #assert(free:get(url)).body)
+      assert_failed("EMSGSIZE", free:get(url, { max_body = 5 }))
+      assert_failed("EMSGSIZE", c:get(url))
+      assert.equal(#much, #assert(c:get(url, { max_body = false })).body)
+      free:close()
+    end)
+  end)
+
   it("refuses what is none of its affairs", function()
     for _, row in ipairs {
-      { "max_per_host must be a whole number from 1, got 0", { max_per_host = 0 } },
+      { "Client: max_per_host must be a whole number from 1, or false, got 0", { max_per_host = 0 } },
+      { "Client: option timeout must be a number of seconds, or false, got %-1", { timeout = -1 } },
+      { "Client: option max_body must be a whole number, or false, got 1.5", { max_body = 1.5 } },
       { "no option \"body\"", { body = "x" } }, { "no option \"form\"", { form = {} } },
       { "options must be a table", 5 },
     } do

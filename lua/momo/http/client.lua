@@ -17,6 +17,7 @@ local rethrow, traceback_capture = native.rethrow, native.traceback_capture
 local M = {}
 
 local IDLE_SECONDS = 30
+local MANY = 2 ^ 31 - 1
 local DISCARD = 64 * 1024 -- bytes of an answer that redirects
 
 ---@class momo.http.ClientOptions
@@ -26,19 +27,19 @@ local DISCARD = 64 * 1024 -- bytes of an answer that redirects
 ---@field query table<string, any>? is added to the URL
 ---@field timeout number|false|nil seconds for all of it; 30
 ---@field connect_timeout number|false|nil seconds; 10
----@field max_body integer? bytes of the answer, decoded; 8 MiB
+---@field max_body integer|false|nil bytes of the answer, decoded; 8 MiB
 ---@field redirects integer|false|nil how many are followed; 10
 ---@field retries integer|false|nil 0: nothing is sent anew, where a connection that was kept has died; 1
 ---@field proxy string|false|nil a URL
 ---@field unix string? the path of a Unix socket
 ---@field tls momo.tls.Client? settings for https
----@field max_per_host integer? connections to a server; 64; of a client, not of one request
+---@field max_per_host integer|false|nil connections to a server; 64; of a client, not of one request
 
 local TYPES = {
   headers = "table", body = "any", form = "table", query = "table", timeout = "any", connect_timeout = "any",
-  max_body = "number", redirects = "any", retries = "any", proxy = "any", unix = "string", tls = "any",
+  max_body = "any", redirects = "any", retries = "any", proxy = "any", unix = "string", tls = "any",
 }
-local OF_CLIENT = { max_per_host = "number" }
+local OF_CLIENT = { max_per_host = "any" }
 local DEFAULTS = {
   timeout = 30, connect_timeout = 10, max_body = 8 * 1024 * 1024, redirects = 10, retries = 1, max_per_host = 64,
 }
@@ -57,21 +58,21 @@ local Client = { __name = "momo.http.Client" }
 Client.__index = Client
 names.objects(Client, "client")
 
-local function check_number(options, name, is_whole)
+local function check_number(options, name, is_whole, caller)
   local value = options[name]
   check.argument(not value or (type(value) == "number" and value >= 0 and (not is_whole or value % 1 == 0)),
-    ("request: option %s must be a %s, or false"):format(name, is_whole and "whole number" or "number of seconds"),
+    ("%s: option %s must be a %s, or false"):format(caller, name, is_whole and "whole number" or "number of seconds"),
     value)
 end
 
 -- The options of a request, or of a client: those that were given, on top of others. `proxy` becomes a URL.
-local function merge(options, types, defaults)
-  options = check.options(options, types, "request")
+local function merge(options, types, defaults, caller)
+  options = check.options(options, types, caller)
   for _, name in ipairs { "timeout", "connect_timeout" } do
-    check_number(options, name)
+    check_number(options, name, false, caller)
   end
   for _, name in ipairs { "max_body", "redirects", "retries" } do
-    check_number(options, name, true)
+    check_number(options, name, true, caller)
   end
   local merged = {}
   for name, value in each(defaults) do
@@ -81,17 +82,17 @@ local function merge(options, types, defaults)
     merged[name] = value
   end
   if options.proxy then
-    merged.proxy = connect.check_proxy(options.proxy, "request")
+    merged.proxy = connect.check_proxy(options.proxy, caller)
   end
-  connect.check_tls(options.tls, "request")
-  check.argument(not (merged.proxy and merged.unix), "request: there must be a proxy or a Unix socket, not both",
+  connect.check_tls(options.tls, caller)
+  check.argument(not (merged.proxy and merged.unix), caller .. ": there must be a proxy or a Unix socket, not both",
     merged.unix)
   return merged
 end
 
 -- How long its server lets the connection be idle: a second less.
 local function idle_seconds(answer)
-  local seconds = (answer:header "keep-alive" or ""):match "timeout=(%d+)"
+  local seconds = (answer:header "keep-alive" or ""):lower():match "timeout=(%d+)"
   return seconds and math.min(IDLE_SECONDS, tonumber(seconds) - 1) or IDLE_SECONDS
 end
 
@@ -207,7 +208,7 @@ end
 
 ---@async
 local function start(self, method, url, options, fn)
-  local merged = merge(options, TYPES, self.options)
+  local merged = merge(options, TYPES, self.options, "request")
   local outgoing, err, code = outgoings.new(method, url, merged, self.options.headers)
   if not outgoing then
     return nil, err, code
@@ -304,9 +305,9 @@ end
 ---@param options momo.http.ClientOptions?
 ---@return momo.http.Client
 function M.Client(options)
-  local merged = merge(options, OF_CLIENT, DEFAULTS)
-  local max = merged.max_per_host
-  check.argument(check.is_whole(max) and max >= 1, "Client: max_per_host must be a whole number from 1", max)
+  local merged = merge(options, OF_CLIENT, DEFAULTS, "Client")
+  local max = merged.max_per_host or MANY
+  check.argument(check.is_whole(max) and max >= 1, "Client: max_per_host must be a whole number from 1, or false", max)
   merged.max_per_host = nil
   return setmetatable({ options = merged, pool = pools.Pool(max) }, Client)
 end

@@ -20,7 +20,6 @@ local urls = require "momo.http.url"
 local M = {}
 
 local DOWN_SECONDS = 10
-local MANY = 2 ^ 31 - 1
 local UPGRADE = 4 -- of the marks of http_request
 
 ---@class momo.http.Upstream
@@ -307,7 +306,7 @@ function M.proxy(url, options)
     merged[name] = merged[name] or nil
   end
   local self = {
-    upstreams = upstreams, turn = 0, options = merged, client = clients.Client { max_per_host = MANY,
+    upstreams = upstreams, turn = 0, options = merged, client = clients.Client { max_per_host = false,
       tls = options.tls },
   }
   return function(request, response)
