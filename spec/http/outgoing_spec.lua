@@ -75,6 +75,15 @@ describe("a request", function()
     assert.equal("onetwo", measured.body)
   end)
 
+  it("may say the length of its body by itself, if that is right", function()
+    for _, length in ipairs { 3, "3" } do
+      local head = sent("POST", "/", { body = "abc", headers = { ["content-length"] = length } })
+      assert.equal("3", head["content-length"])
+      assert.equal("abc", head.body)
+    end
+    assert.equal("0", sent("GET", "/", { headers = { ["Content-Length"] = 0 } })["content-length"])
+  end)
+
   it("carries much", function()
     local body = ("0123456789"):rep(300000)
     assert.is_true(body == sent("POST", "/", { body = body }).body)
@@ -136,7 +145,8 @@ describe("a request", function()
     { "a body or a form, not both", "GET", "http://a/", { body = "", form = {} } },
     { "Transfer-Encoding is Momo's own affair", "GET", "http://a/",
       { headers = { ["transfer-encoding"] = "chunked" } } },
-    { "Content-Length is for a body that is a function", "GET", "http://a/", { headers = { ["content-length"] = 5 } } },
+    { "Content-Length must be that of the body, 0, got 5", "GET", "http://a/",
+      { headers = { ["content-length"] = 5 } } },
     { "Content-Length must be a number", "GET", "http://a/", { body = print, headers = { ["Content-Length"] = "x" } } },
     { "Host must be a name", "GET", "http://a/", { headers = { Host = "a\r\nX: y" } } },
     { "the name of a header must be a string", "GET", "http://a/", { headers = { "X" } } },

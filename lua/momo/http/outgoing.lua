@@ -51,9 +51,9 @@ local function frame(self, own)
     own["Transfer-Encoding"] = not given and "chunked" or nil
     return
   end
-  check.argument(not given, "request: Content-Length is for a body that is a function; else it is known",
-    given and given.value)
   self.size = body and pieces.size(body, "request", " of the body", "the body") or 0
+  check.argument(not given or tonumber(given.value) == self.size,
+    ("request: Content-Length must be that of the body, %.0f"):format(self.size), given and given.value)
   if body or HAS_BODY[self.method] then
     own["Content-Length"] = ("%.0f"):format(self.size)
   end
