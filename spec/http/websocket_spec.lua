@@ -330,7 +330,7 @@ describe("WebSocket", function()
       for _, fn in ipairs {
         function() ws:send(1) end, function() ws:send("x", "other") end, function() ws:send "\255" end,
         function() ws:close(1005) end, function() ws:close(1000, ("x"):rep(124)) end,
-        function() ws:ping(("x"):rep(126)) end, function() ws.send("x") end,
+        function() ws:close(1000, "\226\130") end, function() ws:ping(("x"):rep(126)) end, function() ws.send("x") end,
       } do
         local _, err = pcall(fn)
         errors[#errors + 1] = err:match "websocket_spec.lua:%d+: (.*)"
@@ -345,7 +345,8 @@ describe("WebSocket", function()
         'send: the kind must be "text" or "binary", got "other"',
         'send: a text must be UTF-8; send other bytes with "binary"',
         "close: the code must be one that may be sent, such as 1000 or 3000 to 4999, got 1005",
-        'close: the reason must be a string of at most 123 bytes, got "' .. ("x"):rep(124) .. '"',
+        'close: the reason must be a string of at most 123 bytes, in UTF-8, got "' .. ("x"):rep(124) .. '"',
+        'close: the reason must be a string of at most 123 bytes, in UTF-8, got "\226\130"',
         'ping: the data must be a string of at most 125 bytes, got "' .. ("x"):rep(126) .. '"',
         "send: call it with a colon: ws:send()",
       }, errors)

@@ -174,6 +174,15 @@ static int websocket_send(lua_State *L) {
     return results;
 }
 
+/* websocket_is_text(string) -> whether it is UTF-8 */
+static int websocket_is_text(lua_State *L) {
+    size_t n;
+    const char *text = luaL_checklstring(L, 1, &n);
+    utf8_state utf8 = {0};
+    lua_pushboolean(L, utf8_advance(&utf8, text, n) && utf8.left == 0);
+    return 1;
+}
+
 /* websocket_accept(key) -> what answers it in the handshake */
 static int websocket_accept(lua_State *L) {
     static const char SALT[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -201,8 +210,13 @@ static int websocket_key(lua_State *L) {
 }
 
 static const function functions[] = {
-    {"websocket_new", websocket_new},       {"websocket_take", websocket_take}, {"websocket_send", websocket_send},
-    {"websocket_accept", websocket_accept}, {"websocket_key", websocket_key},   {NULL, NULL},
+    {"websocket_new", websocket_new},
+    {"websocket_take", websocket_take},
+    {"websocket_send", websocket_send},
+    {"websocket_is_text", websocket_is_text},
+    {"websocket_accept", websocket_accept},
+    {"websocket_key", websocket_key},
+    {NULL, NULL},
 };
 
 static const metatable *const metatables[] = {&websocket_metatable, NULL};

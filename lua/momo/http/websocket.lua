@@ -9,7 +9,7 @@ local linger = require "momo.http.linger"
 local now = require("momo.time").now
 
 local C, executor, native = core.C, core.executor, core.native
-local take, send = native.websocket_take, native.websocket_send
+local take, send, is_text = native.websocket_take, native.websocket_send, native.websocket_is_text
 local huge, max, min = math.huge, math.max, math.min
 
 local CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -363,8 +363,8 @@ function WebSocket:close(code, reason)
   check.argument(code == nil or (check.is_whole(code) and ((code >= 1000 and code <= 1014 and code ~= 1004 and
     code ~= 1005 and code ~= 1006) or (code >= 3000 and code <= 4999))),
     "close: the code must be one that may be sent, such as 1000 or 3000 to 4999", code)
-  check.argument(reason == nil or (type(reason) == "string" and #reason <= CONTROL_MAX - 2),
-    "close: the reason must be a string of at most 123 bytes", reason)
+  check.argument(reason == nil or (type(reason) == "string" and #reason <= CONTROL_MAX - 2 and is_text(reason)),
+    "close: the reason must be a string of at most 123 bytes, in UTF-8", reason)
   local ok, err, err_code = say_close(self, code or 1000, reason)
   local deadline = now() + CLOSE_SECONDS
   while ok and not self.failure do
