@@ -23,10 +23,36 @@ local LOOK_EVERY = 1 -- seconds
 local pools = {}
 local watching = false
 
----@param name string
+local function check_number(options, name, least)
+  local value = options[name]
+  if value ~= nil and type(value) ~= "number" then
+    error(("bad argument #3 to 'connect' (bad \"%s\" option type: %s)"):format(name, type(value)), 4)
+  elseif value and value < least then
+    error(("bad argument #3 to 'connect' (bad \"%s\" option value: %s)"):format(name, value), 4)
+  end
+end
+
+---Throws, at who called the caller, where options of connect are none.
+---@param options any
+function M.check(options)
+  if options == nil then
+    return
+  elseif type(options) ~= "table" then
+    error(("bad argument #3 to 'connect' (table expected, got %s)"):format(type(options)), 3)
+  end
+  local pool = options.pool
+  if pool ~= nil and type(pool) ~= "string" and type(pool) ~= "number" then
+    error(("bad argument #3 to 'connect' (bad \"pool\" option type: %s)"):format(type(pool)), 3)
+  end
+  check_number(options, "pool_size", 1)
+  check_number(options, "backlog", 0)
+end
+
+---@param name string|number
 ---@param options {pool_size: integer?, backlog: integer?}?
 ---@return momo.compat.ngx.Pool
 function M.of(name, options)
+  name = tostring(name)
   local pool = pools[name]
   if not pool then
     pool = { idle = {}, waiting = 0 }
@@ -73,9 +99,13 @@ end
 ---@async
 ---@param stream momo.Stream
 ---@return boolean alive
+---@return string? why not
 function M.alive(stream)
-  local _, _, code = stream:peek(1, 0)
-  return code == "ETIMEDOUT"
+  local bytes, _, code = stream:peek(1, 0)
+  if code == "ETIMEDOUT" then
+    return true
+  end
+  return false, code == "EBUSY" and "socket busy reading" or bytes and "connection in dubious state" or "closed"
 end
 
 ---The connection that was put there last, if it still lives.

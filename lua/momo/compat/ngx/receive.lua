@@ -6,9 +6,9 @@ local M = {}
 
 local LINE_MAX = 2 ^ 31 - 1
 
--- The stream, whose own time limit is that of reads.
+-- The stream, whose own time limit is that of reads; nil: there is none, or its peer's side has ended.
 local function reader(self)
-  local stream = self.stream
+  local stream = not self.ended and self.stream or nil
   if stream and self.armed ~= self.read_limit then
     self.armed = self.read_limit
     stream:set_timeout(self.armed)
@@ -26,7 +26,7 @@ local function rest_of(stream)
   return table.concat(pieces)
 end
 
--- A connection that can't be read any more is closed; what came before is handed out.
+-- A connection that can't be read any more has left its pool, but may still be written; what came before is handed out.
 ---@async
 local function failed(self, stream, err, code)
   if code == "EBUSY" then
@@ -34,7 +34,8 @@ local function failed(self, stream, err, code)
   end
   local partial = rest_of(stream)
   if code ~= "ETIMEDOUT" and self.stream == stream then
-    self:close()
+    self.ended = true
+    self:leave()
   end
   return nil, words.error(err, code), partial
 end
@@ -55,7 +56,7 @@ local function receive_all(self, stream)
   while true do
     local bytes, err, code = stream:read()
     if code == "EOF" then
-      self:close()
+      self:leave()
       return table.concat(pieces)
     elseif not bytes then
       local _, word = failed(self, stream, err, code)
@@ -78,6 +79,7 @@ function M:receive(what)
     return receive_line(self, stream)
   end
   local n = tonumber(what)
+  n = n and math.floor(n)
   if n and n > 0 then
     local bytes, err, code = stream:read_exact(n)
     if bytes then
@@ -163,20 +165,33 @@ end
 ---@param options {inclusive: boolean?}?
 ---@return fun(size: integer?): string?, string?, string?
 function M:receiveuntil(pattern, options)
-  if type(pattern) ~= "string" or pattern == "" then
-    error("bad argument #1 to 'receiveuntil' (pattern is empty)", 2)
+  if type(pattern) ~= "string" and type(pattern) ~= "number" then
+    error(("bad argument #1 to 'receiveuntil' (string expected, got %s)"):format(type(pattern)), 2)
+  elseif options ~= nil and type(options) ~= "table" then
+    error(("bad argument #2 to 'receiveuntil' (table expected, got %s)"):format(type(options)), 2)
   end
-  local inclusive, ended = options and options.inclusive or false, false
+  pattern = tostring(pattern)
+  if pattern == "" then
+    return nil, "pattern is empty"
+  end
+  local inclusive, ended = options and options.inclusive, false
+  if inclusive ~= nil and type(inclusive) ~= "boolean" then
+    error("bad \"inclusive\" option value type: " .. type(inclusive), 2)
+  end
   return function(size)
+    local most = size ~= nil and tonumber(size) or 0
+    if size ~= nil and not tonumber(size) then
+      error(("bad argument #1 to 'receiveuntil' (bad size %s)"):format(tostring(size)), 2)
+    end
     local stream = reader(self)
     if ended then
       ended = false
       return nil, nil, nil
     elseif not stream then
       return nil, "closed"
-    elseif size then
+    elseif most > 0 then
       local data, err, partial
-      ended, data, err, partial = receive_piece(self, stream, pattern, size, inclusive)
+      ended, data, err, partial = receive_piece(self, stream, pattern, math.floor(most), inclusive)
       return data, err, partial
     end
     local bytes, err, code = stream:read_until(pattern, LINE_MAX)

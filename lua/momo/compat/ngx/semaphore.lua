@@ -6,7 +6,7 @@ local M = { version = "0.1.28" }
 
 ---@class momo.compat.ngx.Semaphore
 ---@field permits momo.Semaphore
----@field waiting integer
+---@field waiting table<integer, table> who waits and has been given nothing yet, the longest first
 local Semaphore = {}
 Semaphore.__index = Semaphore
 
@@ -18,17 +18,18 @@ function M.new(n)
   if n < 0 then
     error("no negative number", 2)
   end
-  return setmetatable({ permits = sync.Semaphore(n), waiting = 0 }, Semaphore)
+  return setmetatable({ permits = sync.Semaphore(math.floor(n)), waiting = {} }, Semaphore)
 end
 
 ---@param n integer?
 ---@return boolean ok
 function Semaphore:post(n)
-  n = tonumber(n) or 1
+  n = math.floor(tonumber(n) or 1)
   if n < 1 then
     error("positive number required", 2)
   end
   for _ = 1, n do
+    table.remove(self.waiting, 1)
     self.permits:release()
   end
   return true
@@ -40,21 +41,34 @@ end
 ---@return string? err
 function Semaphore:wait(timeout)
   timeout = tonumber(timeout) or 0
+  if timeout < 0 then
+    error("no negative number", 2)
+  end
   if self.permits:acquire(0) then
     return true
+  elseif timeout == 0 then
+    return nil, "timeout"
   end
-  self.waiting = self.waiting + 1
+  local mark = {}
+  table.insert(self.waiting, mark)
   local ok, got = pcall(self.permits.acquire, self.permits, timeout)
-  self.waiting = self.waiting - 1
+  for i, one in ipairs(self.waiting) do
+    if one == mark then
+      table.remove(self.waiting, i)
+      break
+    end
+  end
   if not ok then
     error(got, 0)
+  elseif not got then
+    return false, "timeout" -- as nginx has it, after a wait
   end
-  return got or false, not got and "timeout" or nil
+  return true
 end
 
 ---@return integer permits less than 0: how many wait
 function Semaphore:count()
-  return self.waiting > 0 and -self.waiting or self.permits:available()
+  return self.waiting[1] and -#self.waiting or self.permits:available()
 end
 
 return M

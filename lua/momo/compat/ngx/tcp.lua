@@ -24,6 +24,9 @@ Tcp.receive, Tcp.receiveany, Tcp.receiveuntil = receive.receive, receive.receive
 
 local function seconds(ms)
   ms = tonumber(ms)
+  if ms and ms < 0 then
+    error("bad timeout value", 3)
+  end
   return ms and ms > 0 and ms / 1000 or DEFAULT_LIMIT
 end
 
@@ -35,7 +38,8 @@ function Tcp:settimeouts(connect, send, read)
 end
 
 function Tcp:settimeout(ms)
-  self:settimeouts(ms, ms, ms)
+  local limit = seconds(ms)
+  self.connect_limit, self.send_limit, self.read_limit = limit, limit, limit
 end
 
 -- A connection of the pool, or a new one.
@@ -64,11 +68,14 @@ function Tcp:connect(host, port, options)
   if path then
     port, options = nil, type(port) == "table" and port or options
   else
-    port = tonumber(port) or check.fail("connect: argument 2 must be a port, got " .. check.show(port))
-    if not (port >= 0 and port <= 65535 and check.is_whole(port)) then
+    port = tonumber(port)
+    if not port then
+      return nil, "missing the port number"
+    elseif not (port >= 0 and port <= 65535 and check.is_whole(port)) then
       return nil, "bad port number: " .. port
     end
   end
+  pools.check(options)
   self:close()
   local pool = pools.of(options and options.pool or path and host or host .. ":" .. port, options)
   local ok, problem = pools.enter(pool, self.connect_limit)
@@ -85,7 +92,7 @@ function Tcp:connect(host, port, options)
     end
     return nil, words.refusal(host, reused, code)
   end
-  self.stream, self.armed, self.host = stream, nil, host
+  self.stream, self.armed, self.ended, self.host = stream, nil, nil, host
   self.reused = type(reused) == "number" and reused or 0
   return 1
 end
@@ -114,11 +121,14 @@ end
 ---@return string? err
 function Tcp:setkeepalive(idle, size)
   local stream, pool = self.stream, self.pool
-  if not stream then
+  if not stream or not pool then -- its peer's side has ended
     return nil, "closed"
   end
+  local alive, why = pools.alive(stream)
+  if why == "socket busy reading" then
+    return nil, why
+  end
   self.stream, self.pool = nil, nil
-  local alive = pools.alive(stream)
   if alive then
     pools.put(pool, stream, self.reused, idle, size)
   else
@@ -126,21 +136,30 @@ function Tcp:setkeepalive(idle, size)
   end
   pools.leave(pool)
   if not alive then
-    return nil, "connection in dubious state"
+    return nil, why
   end
   return 1
+end
+
+-- Gives its place in the pool to others.
+---@private
+function Tcp:leave()
+  if self.pool then
+    pools.leave(self.pool)
+    self.pool = nil
+  end
 end
 
 ---@return 1? ok
 ---@return string? err
 function Tcp:close()
-  local stream, pool = self.stream, self.pool
+  local stream = self.stream
   if not stream then
     return nil, "closed"
   end
-  self.stream, self.pool = nil, nil
+  self.stream = nil
   stream:close()
-  pools.leave(pool)
+  self:leave()
   return 1
 end
 
@@ -178,7 +197,7 @@ local function is_flat(data)
 end
 
 ---@async
----@param data any text, numbers, booleans, nil, and arrays of them
+---@param data any text, a number, a boolean, nil, or an array of texts, numbers and such arrays
 ---@return integer? bytes
 ---@return string? err
 function Tcp:send(data)
@@ -186,10 +205,8 @@ function Tcp:send(data)
   if not stream then
     return nil, "closed"
   end
-  if type(data) == "table" then
-    data = table.concat(is_flat(data) and data or words.flatten(data, {}))
-  elseif type(data) ~= "string" then
-    data = tostring(data)
+  if type(data) ~= "string" then
+    data = type(data) == "table" and data[1] ~= nil and is_flat(data) and table.concat(data) or words.text(data)
   end
   if self.armed ~= self.send_limit then
     self.armed = self.send_limit

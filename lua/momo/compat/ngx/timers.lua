@@ -54,9 +54,10 @@ local function again(delay, fn, ...)
 end
 
 local function check_timer(name, delay, fn)
-  check.argument(type(delay) == "number" and delay >= 0, name .. ": argument 1 must be a number of seconds, 0 or more",
-    delay)
+  local seconds = tonumber(delay)
+  check.argument(seconds and seconds >= 0, name .. ": argument 1 must be a number of seconds, 0 or more", delay)
   check.argument(type(fn) == "function", name .. ": argument 2 must be a function", fn)
+  return seconds
 end
 
 ---@param delay number seconds
@@ -64,7 +65,7 @@ end
 ---@param ... any
 ---@return 1
 function M.at(delay, fn, ...)
-  check_timer("timer.at", delay, fn)
+  delay = check_timer("timer.at", delay, fn)
   if delay == 0 then
     tasks.spawn(call, fn, false, ...)
   else
@@ -78,7 +79,7 @@ end
 ---@param ... any
 ---@return 1
 function M.every(delay, fn, ...)
-  check_timer("timer.every", delay, fn)
+  delay = check_timer("timer.every", delay, fn)
   check.argument(delay > 0, "timer.every: argument 1 must be more than 0", delay)
   tasks.spawn_daemon(again, delay, fn, ...):set_name "ngx timer"
   return 1

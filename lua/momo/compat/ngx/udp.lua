@@ -63,14 +63,14 @@ function Udp:setpeername(host, port)
 end
 
 ---@async
----@param data any text, numbers, booleans, nil, and arrays of them
+---@param data any text, a number, a boolean, nil, or an array of texts, numbers and such arrays
 ---@return 1? ok
 ---@return string? err
 function Udp:send(data)
   if not self.socket then
     return nil, "closed"
   end
-  local ok, err, code = self.socket:send(table.concat(words.flatten(data, {})), self.limit)
+  local ok, err, code = self.socket:send(words.text(data), self.limit)
   if not ok then
     return nil, words.error(err, code)
   end
@@ -82,6 +82,9 @@ end
 ---@return string? data
 ---@return string? err
 function Udp:receive(size)
+  if size ~= nil and not tonumber(size) then
+    error(("bad argument #1 to 'receive' (number expected, got %s)"):format(type(size)), 2)
+  end
   if not self.socket then
     return nil, "closed"
   end

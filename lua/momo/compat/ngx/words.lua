@@ -1,5 +1,7 @@
 ---OpenResty's words for errors.
 
+local each = require "momo.internal.each"
+
 local M = {}
 
 local WORDS = {
@@ -30,19 +32,49 @@ function M.join(host, port)
   return (host:find(":", 1, true) and host:byte() ~= 0x5b and "[%s]:%d" or "%s:%d"):format(host, port)
 end
 
----A value of a kind that is sent: numbers, booleans and nil become text, arrays are flattened.
----@param data any
----@param pieces (string|number)[]
----@return (string|number)[] pieces
-function M.flatten(data, pieces)
-  if type(data) == "table" then
-    for _, piece in ipairs(data) do
-      M.flatten(piece, pieces)
+-- Puts the texts and numbers of an array and of those in it into pieces.
+---@return string? problem
+local function flatten(data, pieces)
+  local n = 0
+  for key in each(data) do
+    if type(key) ~= "number" or key < 1 or key % 1 ~= 0 then
+      return "non-array table found"
     end
-  else
-    pieces[#pieces + 1] = tostring(data)
+    n = math.max(n, key)
   end
-  return pieces
+  for i = 1, n do
+    local piece, problem = data[i], nil
+    if type(piece) == "string" or type(piece) == "number" then
+      pieces[#pieces + 1] = piece
+    elseif type(piece) == "table" then
+      problem = flatten(piece, pieces)
+    else
+      problem = ("bad data type %s found"):format(type(piece))
+    end
+    if problem then
+      return problem
+    end
+  end
+end
+
+local PLAIN = { string = true, number = true, boolean = true, ["nil"] = true }
+
+---What `send` sends of a value; it blames who called the caller where that can't be sent.
+---@param data any
+---@return string text
+function M.text(data)
+  if PLAIN[type(data)] then
+    return tostring(data)
+  end
+  local pieces = {}
+  local problem = type(data) == "table" and flatten(data, pieces)
+  if type(data) ~= "table" then
+    problem = "string, number, boolean, nil, or array table expected, got " .. type(data)
+  end
+  if problem then
+    error(("bad argument #1 to 'send' (%s)"):format(problem), 3)
+  end
+  return table.concat(pieces)
 end
 
 return M
