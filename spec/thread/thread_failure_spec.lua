@@ -96,6 +96,18 @@ describe("a thread that failed", function()
     assert.matches("^false\ttable: 0x%x+\n$", stdout)
   end)
 
+  it("unjoined is reported where the state is closed by a task", function()
+    local status, _, stderr = support.momo("-e", [[
+      local momo = require "momo"
+      local tx, rx = momo.thread.channel(1)
+      momo.thread.spawn({ name = "worker" }, function(tx) tx:send(1) error "it broke" end, tx)
+      rx:recv()
+      os.exit(0, true)
+    ]])
+    assert.equal(0, status)
+    assert.matches("^momo: thread worker failed: %(command line%):3: it broke\n", stderr)
+  end)
+
   it("is a record of the log where that is JSON", function()
     local _, _, stderr = support.shell(("MOMO_LOG_FORMAT=json %s -e %s"):format(support.quote(os.getenv "MOMO_BIN"),
       support.quote [[require("momo").thread.spawn({ name = "worker" }, function() error("it broke", 0) end)]]))

@@ -139,7 +139,13 @@ static const char *failure_text(const lua_thread *t, size_t *size) {
     return t->failure;
 }
 
-/* A failure that nobody waits for is told after the window, by Lua; without a run that is over. */
+static void tell(const lua_thread *t) {
+    size_t size;
+    const char *text = failure_text(t, &size);
+    fprintf(stderr, "momo: thread %s failed: %.*s\n", t->name, (int)size, text);
+}
+
+/* A failure that nobody waits for is told after the window, by Lua; by C where the state closes. */
 static void on_seen(thread *base) {
     lua_thread *t = (lua_thread *)base;
     runtime *rt = base->parent->user;
@@ -153,9 +159,7 @@ static void on_seen(thread *base) {
     } else if (rt->L) {
         forget_handle(rt->L, t);
     } else if (is_told) {
-        size_t size;
-        const char *text = failure_text(t, &size);
-        fprintf(stderr, "momo: thread %s failed: %.*s\n", t->name, (int)size, text);
+        tell(t);
     }
 }
 
@@ -376,6 +380,10 @@ static int thread_current(lua_State *L) {
 
 /* Threads that go on computing are left behind. */
 static void close_threads(runtime *rt) {
+    rt->L = NULL; /* os.exit(code, true) in a task: nothing is told by the state any more */
+    for (lua_thread *t = rt->failed_threads; t; t = t->next_failed) {
+        tell(t);
+    }
     threads_finish(&rt->executor);
     if (rt->executor.threads.own) {
         thread_detach(rt->executor.threads.own);
