@@ -18,29 +18,8 @@
 #include "binding/op.h"
 #include "binding/thread/value.h"
 
-enum { NAME_MAX_SIZE = 64 };
-
-typedef struct lua_thread {
-    thread thread;
-    unsigned index;
-    char name[NAME_MAX_SIZE];
-    char *path, *cpath; /* of package */
-    packed input;
-    packed output; /* of the child until its end was seen */
-    char *failure; /* what is reported of its error; NULL: the error's own text */
-    bool failed;
-    bool started;
-    bool watched;     /* its compiled code is to be noted, as its parent's is */
-    bool left_behind; /* what the child writes is not to be looked at */
-    bool joined;      /* somebody has its outcome */
-    bool unjoined;    /* counted in runtime.unjoined */
-    struct lua_thread *next_failed;
-} lua_thread;
-
 /* Where a child's state keeps its lua_thread. */
 static const char registry_key;
-/* Where a parent's state keeps the handles of its threads until their ends were seen, and told: by lua_thread. */
-static const char handles_key;
 
 static lua_thread *lua_thread_of(lua_State *L) {
     lua_pushlightuserdata(L, (void *)(uintptr_t)&registry_key);
@@ -117,34 +96,6 @@ static void run_child(thread *base) {
 
 /* ---- on the parent's ---- */
 
-static void push_handles(lua_State *L) {
-    lua_pushlightuserdata(L, (void *)(uintptr_t)&handles_key);
-    lua_rawget(L, LUA_REGISTRYINDEX);
-}
-
-/* Takes the handle from where it was kept. Nothing is allocated, and so nothing raised. */
-static void forget_handle(lua_State *L, lua_thread *t) {
-    push_handles(L);
-    lua_pushlightuserdata(L, t);
-    lua_pushnil(L);
-    lua_rawset(L, -3);
-    lua_pop(L, 1);
-}
-
-static const char *failure_text(const lua_thread *t, size_t *size) {
-    if (!t->failure) {
-        return value_text(&t->output, size);
-    }
-    *size = strlen(t->failure);
-    return t->failure;
-}
-
-static void tell(const lua_thread *t) {
-    size_t size;
-    const char *text = failure_text(t, &size);
-    fprintf(stderr, "momo: thread %s failed: %.*s\n", t->name, (int)size, text);
-}
-
 /* A failure that nobody waits for is told after the window, by Lua; by C where the state closes. */
 static void on_seen(thread *base) {
     lua_thread *t = (lua_thread *)base;
@@ -157,31 +108,9 @@ static void on_seen(thread *base) {
         }
         *end = t;
     } else if (rt->L) {
-        forget_handle(rt->L, t);
+        thread_forget_handle(rt->L, t);
     } else if (is_told) {
-        tell(t);
-    }
-}
-
-void thread_report_failures(lua_State *L, runtime *rt) {
-    for (lua_thread *t; (t = rt->failed_threads);) {
-        rt->failed_threads = t->next_failed;
-        push_handles(L);
-        lua_pushlightuserdata(L, t);
-        lua_rawget(L, -2);
-        lua_remove(L, -2); /* the handle stays here while it is told */
-        forget_handle(L, t);
-        if (!t->joined) {
-            t->unjoined = true;
-            rt->unjoined++;
-            lua_pushvalue(L, 1);
-            lua_pushvalue(L, -2);
-            if (lua_pcall(L, 1, 0, 0) != 0) { /* reporter(thread) */
-                fprintf(stderr, "momo: while a failed thread was reported: %s\n", error_text(L));
-                lua_pop(L, 1);
-            }
-        }
-        lua_pop(L, 1);
+        thread_tell(t);
     }
 }
 
@@ -190,7 +119,7 @@ static void on_left(thread *base) {
     runtime *rt = base->parent->user;
     t->left_behind = true;
     if (rt->L) {
-        forget_handle(rt->L, t);
+        thread_forget_handle(rt->L, t);
     }
     fprintf(stderr, "momo: thread %s goes on computing, and is left behind\n", t->name);
 }
@@ -225,22 +154,6 @@ static int thread_collect(lua_State *L) {
 
 static const metatable thread_metatable = {"momo.thread", thread_collect, 0};
 
-/* The handle, which is at index 1. */
-static void keep_handle(lua_State *L, lua_thread *t) {
-    push_handles(L);
-    if (lua_isnil(L, -1)) {
-        lua_newtable(L);
-        lua_replace(L, -2);
-        lua_pushlightuserdata(L, (void *)(uintptr_t)&handles_key);
-        lua_pushvalue(L, -2);
-        lua_rawset(L, LUA_REGISTRYINDEX);
-    }
-    lua_pushlightuserdata(L, t);
-    lua_pushvalue(L, 1);
-    lua_rawset(L, -3);
-    lua_pop(L, 1);
-}
-
 /* thread_start(index, name, cpu or nil, path, cpath, code, modules, n, arguments...) -> handle | nil, err, code */
 static int thread_start_child(lua_State *L) {
     runtime *rt = runtime_of(L);
@@ -266,10 +179,10 @@ static int thread_start_child(lua_State *L) {
         return luaL_error(L, "not enough memory");
     }
     value_store(L, lua_gettop(L) - 6, "the function's argument", 1 - PORTABLE_ARGUMENTS, &t->input);
-    keep_handle(L, t);
+    thread_keep_handle(L, t);
     int status = thread_start(&t->thread, &rt->executor);
     if (status < 0) {
-        forget_handle(L, t);
+        thread_forget_handle(L, t);
         return push_failure(L, status);
     }
     t->started = true;
@@ -310,7 +223,7 @@ static int thread_join(lua_State *L) {
 static int thread_failure(lua_State *L) {
     lua_thread *t = self(L);
     size_t size;
-    const char *text = failure_text(t, &size);
+    const char *text = thread_failure_text(t, &size);
     lua_pushlstring(L, text, size);
     if (value_unpack(L, &t->output) == 0) {
         lua_pushvalue(L, -1);
@@ -382,7 +295,7 @@ static int thread_current(lua_State *L) {
 static void close_threads(runtime *rt) {
     rt->L = NULL; /* os.exit(code, true) in a task: nothing is told by the state any more */
     for (lua_thread *t = rt->failed_threads; t; t = t->next_failed) {
-        tell(t);
+        thread_tell(t);
     }
     threads_finish(&rt->executor);
     if (rt->executor.threads.own) {
