@@ -218,20 +218,22 @@ static int http_start(lua_State *L) {
 }
 
 /* http_head(operation, line, headers, more) -> a head that begins with this line, or trailers, if that is empty. What it says
- * about a body is the caller's affair. */
+ * about a body is the caller's affair; trailers say nothing of that. */
 static int http_head(lua_State *L) {
     lua_settop(L, 4);
     size_t n;
     const char *operation = luaL_checkstring(L, 1), *line = luaL_checklstring(L, 2, &n);
     http_build *b = http_build_begin(L, operation);
-    b->takes_coding = true;
+    b->takes_coding = n > 0;
     if (n) {
         append(L, b, line, n);
         APPEND(L, b, "\r\n");
     }
     append_headers(L, b, 3, 0);
     append_headers(L, b, 4, 3);
-    if (b->length >= 0) {
+    if (b->length >= 0 && !n) {
+        throw(L, "%s: Content-Length can't be a trailer: it says how the message is read", operation);
+    } else if (b->length >= 0) {
         append_length(L, b, (uint64_t)b->length);
     }
     APPEND(L, b, "\r\n");
