@@ -344,6 +344,23 @@ describe("http.serve", function()
     end
   end)
 
+  it("takes 0 and false for none of each option", function()
+    for _, off in ipairs { 0, false } do
+      local options = {}
+      for name in ([[header_timeout idle_timeout request_timeout read_timeout write_timeout max_head max_target
+          max_fields max_body max_stream max_connections drain on_error access_log cancel_on_close server tls
+          proxy_protocol]]):gmatch "%S+" do
+        options[name] = off
+      end
+      with_server(function(request, response) response:send(200, #request:body() .. "") end, options, function(connect)
+        local fields = ("X: y\r\n"):rep(5000) .. "Connection: close\r\nContent-Length: 2000000\r\n"
+        local got = answer(connect, "POST /" .. ("a"):rep(100000) .. " HTTP/1.1\r\nHost: a\r\n" .. fields .. "\r\n"
+          .. ("x"):rep(2000000))
+        assert.same({ "2000000", nil }, { got.body, got.headers.server })
+      end)
+    end
+  end)
+
   it("never takes a request that is cut short for a whole one", function()
     local seen = {}
     with_server(function(request, response)
@@ -383,6 +400,9 @@ describe("http.serve", function()
     { "momo.http.serve(listener, print, { idle_timeout = -1 })",
       "serve: option idle_timeout must be a number of seconds, or false, got -1" },
     { "momo.http.serve(listener, print, { server = 1 })", "serve: option server must be a string, got 1" },
+    { "momo.http.serve(listener, print, { on_error = true })", "serve: option on_error must be a function, got true" },
+    { "momo.http.serve(listener, print, { drian = false })", "serve: there is no option \"drian\"" },
+    { "momo.http.serve(listener, print, 5)", "serve: options must be a table, got 5" },
   } do
     it("is told of the mistake in " .. row[1], function()
       assert.matches("^app.lua:2: " .. row[2]:gsub("%p", "%%%0"), tcp.mistake(row[1]))

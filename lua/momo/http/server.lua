@@ -61,6 +61,21 @@ local function limit_of(options, name)
   return name:find "^max_[htf]" and MOST or name:find "^max_b" and math.huge or nil
 end
 
+-- The options without those that are off. A limit stays, as it has a default.
+local function chosen(options)
+  if type(options) ~= "table" then
+    return options
+  end
+  local kept = {}
+  for name, value in each(options) do
+    local can_be_off = TYPES[name] and DEFAULTS[name] == nil
+    if not (can_be_off and (value == 0 or value == false)) then
+      kept[name] = value
+    end
+  end
+  return kept
+end
+
 ---@class momo.http.Server
 ---@field handler fun(request: momo.http.Request, response: momo.http.Response)
 ---@field connections table<momo.http.Connection, true> that are open
@@ -145,7 +160,7 @@ end
 ---@async
 ---@param address string|momo.Listener "127.0.0.1:8080", or a listener
 ---@param handler momo.http.Router|fun(request: momo.http.Request, response: momo.http.Response) it may suspend
----@param options momo.http.ServerOptions? 0 or false: no limit
+---@param options momo.http.ServerOptions? 0 or false: none of it, no limit
 ---@return true? ok
 ---@return string? err
 ---@return string? code
@@ -153,7 +168,7 @@ function M.serve(address, handler, options)
   check.argument(type(address) == "string" or type(address) == "userdata",
     "serve: argument 1 must be an address such as \"127.0.0.1:8080\", or a listener", address)
   check.argument(is_callable(handler), "serve: argument 2 must be a function or a router", handler)
-  options = check.options(options, TYPES, "serve")
+  options = check.options(chosen(options), TYPES, "serve")
   local server = server_of(handler, options)
   server.is_sealed = options.tls ~= nil
   local listener = address
@@ -169,7 +184,7 @@ function M.serve(address, handler, options)
     return connection.serve(server, stream, peer)
   end
   return net.serve(listener, serve_connection, {
-    max_connections = options.max_connections or nil,
+    max_connections = options.max_connections,
     drain = options.drain,
     tls = options.tls,
     proxy_protocol = options.proxy_protocol,
