@@ -161,13 +161,14 @@ describe("the body of a request", function()
     result, answer = handled(post(("x"):rep(100)), function(request) return #request:body(100) end)
     assert.same({ 100 }, result)
     assert.equal(200, answer.status)
-    for _, bytes in ipairs { post(("x"):rep(101)), chunked(("%x\r\n%s\r\n"):format(101, ("x"):rep(101))) } do
+    local two = ("32\r\n%s\r\n33\r\n%s\r\n"):format(("x"):rep(50), ("x"):rep(51))
+    for _, bytes in ipairs { post(("x"):rep(101)), chunked(("%x\r\n%s\r\n"):format(101, ("x"):rep(101))), chunked(two) } do
       result, answer = handled(bytes, function(request)
         local ok, err, code
         repeat ok, err, code = request:read() until not ok
         return code, err
       end, { max_stream = 100 })
-      assert.equal("EMSGSIZE", result[1])
+      assert.same({ "EMSGSIZE", "EMSGSIZE: the body has more than 100 bytes" }, result)
       assert.equal(413, answer.status)
     end
   end)

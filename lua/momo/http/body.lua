@@ -28,7 +28,7 @@ local M = {}
 ---@field before fun(body: momo.http.Body)? called once, before it first waits for bytes
 ---@field fields string? trailers and an empty line, after the end
 ---@field max_fields integer? of trailers
----@field room number? bytes that may be read
+---@field room number? bytes that may still be read, of the server's max_stream
 ---@field on_end fun(body: momo.http.Body)? called once its end has been read
 ---@field failure {err: string, code: string}? why it can't be read any more
 local Body = { __name = "momo.http.Body" }
@@ -183,13 +183,13 @@ end
 -- Reads within the room that there is.
 local function read_within(self, max)
   if (self.left or 0) > self.room then
-    return too_large(self, self.room)
+    return too_large(self, self.connection.server.max_stream)
   end
   local bytes, err, code = (self.chunks and read_chunk or read_plain)(self, max)
   if bytes then
     self.room = self.room - #bytes
     if self.room < 0 then
-      return too_large(self, self.room + #bytes)
+      return too_large(self, self.connection.server.max_stream)
     end
   end
   return bytes, err, code
