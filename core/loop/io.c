@@ -89,8 +89,8 @@ int io_open(executor *ex, int fd, io **out) {
     o->ready = UV_READABLE | UV_WRITABLE;
     o->read_waits = UV_READABLE;
     o->write_waits = UV_WRITABLE;
-    o->listening = o->in_turn = o->drains = o->broken = o->cut = o->pending = o->shared = o->unwatched = o->driven =
-        false;
+    o->listening = o->in_turn = o->drains = o->broken = o->cut = o->resets = o->pending = o->shared = o->unwatched =
+        o->driven = false;
     o->failed = 0;
     o->end_code = 0;
     list_init(&o->readers);

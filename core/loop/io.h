@@ -50,6 +50,7 @@ struct io {
     bool drains : 1;    /* a read that comes short has taken all: a socket, until its end or urgent bytes have come */
     bool broken : 1;    /* a write was cut short, or the stream was shut down: nothing may follow */
     bool cut : 1;       /* a write was cut short */
+    bool resets : 1;    /* its close resets the connection, as SO_LINGER of 0 has it: no layer says good-bye */
     bool pending : 1;   /* its layers have bytes for the descriptor (stream_pend) */
     bool unwatched : 1; /* no event tells of it: its layer wakes who waits */
     bool driven : 1;    /* the poller may receive and send for it */

@@ -88,7 +88,13 @@ int option_set(io *o, int i, double value, const char *text) {
         data = &linger;
         size = sizeof linger;
     }
-    return setsockopt(o->fd, option->level, option->number, data, size) < 0 ? io_last_error() : 0;
+    if (setsockopt(o->fd, option->level, option->number, data, size) < 0) {
+        return io_last_error();
+    }
+    if (option->kind == MOMO_SECONDS_OR_OFF) {
+        o->resets = linger.l_onoff && linger.l_linger == 0;
+    }
+    return 0;
 }
 
 int option_get(const io *o, int i, double *value, char *text, size_t size) {

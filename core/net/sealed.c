@@ -302,11 +302,11 @@ void sealed_free(sealed *s) {
     free(s);
 }
 
-/* Sends what is pending, and close_notify behind it. */
+/* Sends what is pending, and close_notify behind it: the end of a connection that is reset must not look like a proper one. */
 static int say_goodbye(const layer *l, io *o) {
     sealed *s = sealed_from(l);
     int status = sealed_flush(l, o);
-    if (status == 0 && !o->cut) {
+    if (status == 0 && !o->cut && !o->resets) {
         library_of(s)->finish(s->engine);
         status = sealed_send(s, o, l->below);
     }

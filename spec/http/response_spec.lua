@@ -206,6 +206,18 @@ describe("an answer in pieces", function()
     assert.is_nil(text:find "0\r\n\r\n$")
   end)
 
+  for _, transport in ipairs { "tcp", "tls" } do
+    it("that lasts until the close has no clean end where its handler fails, over " .. transport, function()
+      local got
+      with_server(function(_, response)
+        response:start(200)
+        response:write "ab"
+        error "no"
+      end, { on_error = function() end }, function(connect) got = http.ask(connect, OLD) end, transport)
+      assert.matches("\r\n\r\nab%[", got)
+    end)
+  end
+
   it("comes from streams and answers by momo.io.copy", function()
     local much = ("0123456789"):rep(30000)
     local answer, result = handled(GET, function(response)

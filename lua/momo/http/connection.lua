@@ -228,7 +228,7 @@ local function answer_failure(self, request, response, is_reported)
   end
   if self.sent then
     if self.state ~= "done" then -- the client must not take it for whole
-      self.closing = true
+      self.closing, self.failed = true, true
       self.stream:set_option("so_linger", 0)
     end
     return
@@ -359,9 +359,11 @@ function M.serve(server, stream, peer)
   self.err = self.err or err
   if not self.failed and not self.upgraded then
     self:flush()
+    -- A client that has not asked for the end may be sending its next request already.
+    local may_send = self.refused or (self.closing and self.marks % 2 == 1)
     -- Over TLS the end is said by bytes: they may lie behind more than the system takes at once.
-    local waits = (self.refused or server.is_sealed) and C.momo_shutdown(executor, stream) > 0
-    if self.refused or waits then
+    local waits = (may_send or server.is_sealed) and C.momo_shutdown(executor, stream) > 0
+    if may_send or waits then
       linger(stream, now() + LINGER_SECONDS)
     end
   end
