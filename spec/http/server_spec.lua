@@ -209,6 +209,38 @@ describe("http.serve", function()
     end)
   end)
 
+  for transport in pairs(http.transports) do
+    it("ends a connection so that its last answer arrives, though more is sent, over " .. transport, function()
+      with_server(function(request, response)
+        if request.path == "/closes" then
+          response:send(200, "x", { Connection = "close" })
+        elseif request.path == "/late" then
+          response:send(200, "x")
+          request:body()
+        else
+          response:start(200)
+        end
+      end, nil, function(connect)
+        local more = ("GET /closes HTTP/1.1\r\nHost: a\r\n\r\n"):rep(1000)
+        for _, bytes in ipairs { "GET /closes HTTP/1.1\r\nHost: a\r\n\r\n",
+          "POST /late HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx",
+          "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" } do
+          local stream = connect()
+          assert(stream:write(bytes))
+          local head = assert(stream:read_until "\r\n\r\n")
+          assert.matches("Connection: close", head)
+          http.settle() -- it has done all that it wants to
+          for _ = 1, 3 do
+            assert(stream:write(more))
+            http.settle()
+          end
+          assert.is_nil(http.read_all(stream):find("[", 1, true))
+          stream:close()
+        end
+      end, transport)
+    end)
+  end
+
   it("forgets a body that nobody reads, if it is small", function()
     with_server(hello, nil, function(connect)
       local small = ("x"):rep(200000)
