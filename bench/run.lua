@@ -5,9 +5,10 @@
 --        run.lua --check [--update | PATH]  the instructions of the hot paths, against bench/instructions.lua
 --        run.lua --absent                   the Debian packages of the contenders that are not installed
 --
--- A figure is the best of the rounds, the minimum where less is better, and in brackets their median. A run of all
--- parts writes into bench/results: results.json, table.md (all rows and goals) and chart.svg. `./dev docs` takes the
--- figures in the pages from there.
+-- A figure is the best of the rounds, the minimum where less is better, and in brackets their median; a ratio is the
+-- median of the ratios within a round. Figures that rest on saved system calls depend on what such a call takes: that
+-- is in the head. A run of all parts writes into bench/results: results.json, table.md (all rows and goals) and
+-- chart.svg. `./dev docs` takes the figures in the pages from there.
 
 local SOURCE, BUILD = os.getenv "MOMO_SOURCE_DIR", os.getenv "MOMO_BUILD_DIR"
 if not (SOURCE and BUILD and os.getenv "MOMO_BIN") then
@@ -30,7 +31,7 @@ if option == "--check" then
   os.exit(require "harness.check"(update, not update and argument or nil) and 0 or 1)
 elseif option == "--absent" then
   for _, contender in ipairs(contenders.list) do
-    if contender.absent then
+    if contender.absent and contender.package then
       print(contender.package)
     end
   end
@@ -82,6 +83,9 @@ local function write(name, text)
   assert(file:close())
 end
 
+-- What a system call takes here.
+local call_ns = assert(tonumber(shell.output(shell.quote(BUILD .. "/bench/load_load") .. " call")))
+
 -- Where, when and of what.
 local function circumstances()
   local git = "git -C " .. shell.quote(SOURCE) .. " "
@@ -97,15 +101,17 @@ local function circumstances()
     cpus = tonumber(shell.line "nproc"),
     kernel = shell.line "uname -sr",
     luajit = shell.line "luajit -v",
+    call_ns = call_ns,
     versions = versions,
   }
 end
 
 local function write_results(about)
   local rows, verdicts, parts = {}, {}, {}
-  local text = { "# All figures\n\n", ("Commit %s%s, %s; %s, %d CPUs, %s. The best of %d interleaved rounds.\n"):format(
+  local text = { "# All figures\n\n", ("Commit %s%s, %s; %s, %d CPUs, %s. The best of %d interleaved rounds; "
+    .. "\"Momo takes\" is the median of the ratios within a round. A system call (getppid) takes %.0f ns.\n"):format(
     about.commit, about.modified and ", modified" or "", about.date, about.cpu, about.cpus, about.kernel,
-    measure.rounds) }
+    measure.rounds, about.call_ns) }
   local function add(list)
     for _, verdict in ipairs(list) do
       verdicts[#verdicts + 1] = verdict
@@ -130,7 +136,8 @@ local function write_results(about)
   text[#text + 1] = "\n## Goals\n\n" .. report.goals(verdicts)
   local names = {}
   for i, contender in ipairs(contenders.list) do
-    names[i] = { name = contender.name, title = contender.title, floor = contender.floor or false }
+    names[i] = { name = contender.name, title = contender.title, floor = contender.floor or false,
+      own = contender.own or false }
   end
   write("results.json", report.json { about = about, contenders = names, rounds = measure.rounds, rows = rows,
     goals = verdicts, c_benches = programs })
@@ -138,7 +145,9 @@ local function write_results(about)
   write("chart.svg", require "harness.chart"(parts, about))
 end
 
-print(("Best (median) of %d interleaved rounds\n%s"):format(measure.rounds, report.absent()))
+math.randomseed(os.time())
+print(("Best (median) of %d interleaved rounds; a system call takes %.0f ns\n%s"):format(measure.rounds, call_ns,
+  report.absent()))
 if not option then
   local about = circumstances() -- now: the checkout may move on meanwhile
   for _, name in ipairs(workloads.order) do

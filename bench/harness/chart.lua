@@ -32,7 +32,7 @@ local function escape(text)
 end
 
 local function class_of(contender)
-  return contender.name == "momo" and "momo" or contender.floor and "floor" or "peer"
+  return (contender.name == "momo" or contender.own) and "momo" or contender.floor and "floor" or "peer"
 end
 
 -- Title, date and what the colours mean.

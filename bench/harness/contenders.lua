@@ -15,7 +15,10 @@ local COMPILED = { [".c"] = true, [".go"] = true, [".rs"] = true }
 ---@field source string how a program of it ends
 ---@field command string runs a program; %s is its path, or the name of its kind where it is a compiled one
 ---@field floor? boolean whether it is what the machine takes, and no peer
+---@field own? boolean whether it is Momo in another way, and no peer
+---@field as? string the contender whose programs, and rows, it has
 ---@field package? string the Debian package that brings it
+---@field needs? string what it needs besides
 ---@field probe? string a command that succeeds where it is installed
 ---@field version? string a command that prints it
 ---@field pace? table<string, number> by kind: the part of a workload's count that is enough, as it is slower
@@ -25,6 +28,11 @@ local COMPILED = { [".c"] = true, [".go"] = true, [".rs"] = true }
 local contenders = {
   { name = "momo", title = "Momo", source = ".lua", command = os.getenv "MOMO_BIN" .. " %s",
     version = os.getenv "MOMO_BIN" .. " --version" },
+  { name = "momo_ring", title = "Momo, ring", as = "momo", program = "momo", own = true, source = ".lua",
+    kinds = { echo = true, unix = true, proxy = true, http = true },
+    command = "env MOMO_POLLER=ring " .. os.getenv "MOMO_BIN" .. " %s",
+    needs = "Linux 6.1 or later, and no seccomp against it",
+    probe = "MOMO_POLLER=ring " .. os.getenv "MOMO_BIN" .. " --version -v | grep -qx 'poller: ring'" },
   { name = "floor", title = "floor", program = "momo", source = ".lua", kinds = { tasks = true },
     command = PROGRAMS .. "/floor_bench %s", floor = true },
   { name = "epoll", title = "epoll in C", source = ".c", command = PROGRAMS .. "/%s_epoll", floor = true },

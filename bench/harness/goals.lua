@@ -1,6 +1,7 @@
 ---What Momo's figures are held against: goals of rows (see workloads.lua), and of the C benches, which are here.
 
 local contenders = require "harness.contenders"
+local measure = require "harness.measure"
 
 local M = {}
 
@@ -10,6 +11,7 @@ local M = {}
 ---@field least? number
 ---@field of? string a contender
 ---@field row? string the key of another row of the part: Momo's figure there
+---@field by? string the contender whose figure it is, where it isn't Momo's
 
 ---@class bench.Verdict
 ---@field title string
@@ -27,9 +29,9 @@ local function verdict(title, goal, value, terms)
   return { title = title, goal = text, value = value, reached = reached }
 end
 
-local function best(entry, name)
+local function figure_of(entry, name)
   local figure = entry and entry.figures[name]
-  return type(figure) == "table" and figure.best or nil
+  return type(figure) == "table" and figure or nil
 end
 
 local function by_key(entries, key)
@@ -48,14 +50,18 @@ end
 function M.of_row(entry, entries)
   local verdicts, row = {}, entry.row
   for i, goal in ipairs(row.goal or {}) do
-    local value, terms = best(entry, "momo"), row.unit
+    local own, title = figure_of(entry, goal.by or "momo"), row.full_title or row.title
+    local value, terms = own and own.best, row.unit
     if goal.of or goal.row then
       local other = goal.row and by_key(entries, goal.row)
-      local reference = best(other or entry, goal.of or "momo")
-      value = value and reference and value / reference
+      local reference = figure_of(other or entry, goal.of or "momo")
+      value = own and reference and measure.ratio(own, reference)
       terms = "x " .. (other and other.row.title or contenders.by_name[goal.of].title)
     end
-    verdicts[i] = verdict(row.full_title or row.title, goal, value, terms)
+    if goal.by then
+      title = ("%s (%s)"):format(title, contenders.by_name[goal.by].title)
+    end
+    verdicts[i] = verdict(title, goal, value, terms)
   end
   return verdicts
 end

@@ -1,4 +1,6 @@
----Rounds. The contenders take turns, round by round, so that a noisy machine disturbs them all alike.
+---Rounds. The contenders take turns, round by round, each time in another order by chance, so that a noisy machine
+---disturbs them all alike. A machine that is slower for a while is so for a round: what holds one contender against
+---another is the median of their ratios within a round.
 
 local contenders = require "harness.contenders"
 local shell = require "harness.shell"
@@ -16,7 +18,7 @@ end
 ---The command of a contender for a workload, nil when it has no program for it.
 local function command_of(contender, workload)
   local command = contenders.command(contender, workload.kind)
-  if not command or (workload.only and not workload.only[contender.name])
+  if not command or (workload.only and not workload.only[contender.as or contender.name])
     or (contender.connections_max or math.huge) < (workload.connections or 0) then
     return nil
   end
@@ -29,15 +31,45 @@ end
 ---@class bench.Figure
 ---@field best number the minimum, of what more is better the maximum
 ---@field median number
----@field samples number[] in the order of the rounds
+---@field samples table<integer, number> by round
 
-local function summary(samples, more)
+local function sorted_of(samples)
   local sorted = {}
-  for i, sample in ipairs(samples) do
-    sorted[i] = sample
+  for round = 1, M.rounds do
+    sorted[#sorted + 1] = samples[round]
   end
   table.sort(sorted)
+  return sorted
+end
+
+local function summary(samples, more)
+  local sorted = sorted_of(samples)
   return { best = more and sorted[#sorted] or sorted[1], median = sorted[math.ceil(#sorted / 2)], samples = samples }
+end
+
+---The median of the ratios that two have within a round; nil where there is none.
+---@param above bench.Figure
+---@param below bench.Figure
+---@return number?
+function M.ratio(above, below)
+  local ratios = {}
+  for round = 1, M.rounds do
+    local one, other = above.samples[round], below.samples[round]
+    ratios[round] = one and other and other > 0 and one / other or nil
+  end
+  local sorted = sorted_of(ratios)
+  return sorted[math.ceil(#sorted / 2)]
+end
+
+-- All of them, in an order by chance.
+local function shuffled(list)
+  local order = {}
+  for i, item in ipairs(list) do
+    local place = math.random(i)
+    order[i] = order[place]
+    order[place] = item
+  end
+  return order
 end
 
 ---Runs a part: a list of { row =, figures = }. A figure, by contender's name, is "absent" where it is not installed,
@@ -52,7 +84,7 @@ function M.part(workloads)
     end
   end
 
-  local function sample(contender, workload)
+  local function sample(round, contender, workload)
     local command = command_of(contender, workload)
     if not command or (without[contender] or {})[workload] then
       return
@@ -68,7 +100,7 @@ function M.part(workloads)
         local list = entry.samples[contender.name] or {}
         entry.samples[contender.name] = list
         local figure, row = figures[entry.place], entry.row
-        list[#list + 1] = row.rate and row.rate / figure or figure / (row.scale or 1)
+        list[round] = row.rate and row.rate / figure or figure / (row.scale or 1)
       end
     end
   end
@@ -76,10 +108,9 @@ function M.part(workloads)
   for round = 1, M.rounds do
     for _, workload in ipairs(workloads) do
       local takes_part = round <= (workload.rounds or round)
-      for i = 1, #contenders.list do -- each round begins with another one
-        local contender = contenders.list[(i + round) % #contenders.list + 1]
+      for _, contender in ipairs(shuffled(contenders.list)) do
         if takes_part and not contender.absent then
-          sample(contender, workload)
+          sample(round, contender, workload)
         end
       end
     end

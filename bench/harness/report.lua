@@ -2,6 +2,7 @@
 
 local contenders = require "harness.contenders"
 local goals = require "harness.goals"
+local measure = require "harness.measure"
 
 local M = {}
 
@@ -20,7 +21,8 @@ local function best_of(entry, floor)
   local winner, best
   for _, contender in ipairs(contenders.list) do
     local figure = entry.figures[contender.name]
-    if contender.name ~= "momo" and (contender.floor or false) == floor and type(figure) == "table" then
+    local rival = contender.name ~= "momo" and not contender.own
+    if rival and (contender.floor or false) == floor and type(figure) == "table" then
       local ahead = not best or figure.best < best.best
       if entry.row.more then
         ahead = not best or figure.best > best.best
@@ -33,7 +35,7 @@ local function best_of(entry, floor)
   return winner, best
 end
 
----What Momo takes for each unit that the other takes: below 1 it is ahead.
+---What Momo takes for each unit that the other takes, the median of the rounds: below 1 it is ahead.
 ---@return number?
 local function ratio(entry, other)
   local own = entry.figures.momo
@@ -41,10 +43,7 @@ local function ratio(entry, other)
   if entry.row.more then
     above, below = other, own
   end
-  if type(own) ~= "table" or not other or below.best <= 0 then
-    return nil
-  end
-  return above.best / below.best
+  return type(own) == "table" and other and measure.ratio(above, below) or nil
 end
 
 ---@return string peer, string floor "0.85 x Go" and "1.20 x floor", "" where there is none
@@ -52,7 +51,7 @@ function M.ratios(entry)
   local texts = {}
   for i, floor in ipairs { false, true } do
     local winner, best = best_of(entry, floor)
-    local value = ratio(entry, best)
+    local value = not entry.row.aside and ratio(entry, best)
     texts[i] = value and ("%.2f x %s"):format(value, winner.title) or ""
   end
   return texts[1], texts[2]
@@ -155,7 +154,8 @@ function M.absent()
   local lines = {}
   for _, contender in ipairs(contenders.list) do
     if contender.absent then
-      lines[#lines + 1] = ("absent: %s (Debian: %s)\n"):format(contender.title, contender.package)
+      lines[#lines + 1] = ("absent: %s (%s)\n"):format(contender.title,
+        contender.package and "Debian: " .. contender.package or contender.needs)
     end
   end
   return table.concat(lines)

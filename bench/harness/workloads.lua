@@ -11,6 +11,7 @@ local LOAD = BENCH .. "/load_load"
 ---@field scale? number what the program's figure is divided by
 ---@field rate? number what is divided by the program's figure, instead
 ---@field more? boolean whether more is better
+---@field aside? boolean whether it is no figure of the contender's, and has no ratio
 ---@field chart? boolean whether it is in the chart and in the short table
 ---@field goal? bench.Goal[]
 
@@ -57,6 +58,7 @@ end
 task("tasks", "spawn", 1000, 200000, "spawn + run, bursts of 1000", chart { most = 2, of = "floor" })
 jit_off(task("tasks", "spawn", 1000, 200000, "  the same"))
 task("tasks", "join", 1, 100000, "spawn + join", chart { most = 150 })
+task("tasks", "result", 1, 100000, "spawn + join, with a result", chart({ most = 150 }, { most = 1, of = "tokio" }))
 task("tasks", "scope", 1000, 100000, "a child of a scope of 1000")
 task("tasks", "yield", 1, 500000, "yield, 1 task", chart { most = 1.15, of = "floor" })
 jit_off(task("tasks", "yield", 1, 500000, "  the same"))
@@ -103,7 +105,9 @@ local function load_rows(key, title, row)
   end
   local rate = more("rate", "requests a second", "k/s")
   rate.scale, rate.more = 1000, true
-  return { row, rate, more("p50", "latency, p50", "us"), more("p99", "p99", "us"), more("p99.9", "p99.9", "us") }
+  local load = more("load", "the load's own CPU", "us")
+  load.scale, load.aside = 1000, true
+  return { row, rate, more("p50", "latency, p50", "us"), more("p99", "p99", "us"), more("p99.9", "p99.9", "us"), load }
 end
 
 local function bytes(size)
@@ -126,6 +130,37 @@ for i, load in ipairs(LOADS) do
 end
 echo.prefix = ("%s echo %s "):format(LOAD, table.concat(loads, ","))
 parts.echo = { echo }
+
+-- A server that has a CPU to itself is at times no busier than its load is fast: it makes many turns, each for few, and
+-- what is measured is the load. On one CPU for both, the server finds work for all connections in each turn.
+parts.one_cpu = {}
+for _, load in ipairs { { "echo", 1, 20000 }, { "echo", 64, 60000 }, { "echo", 1000, 60000 }, { "unix", 64, 60000 } } do
+  local kind, connections = load[1], load[2]
+  local goal
+  if connections == 1 then
+    goal = { { most = 1.02, of = "tokio" }, { most = 1.02, of = "uv" } }
+  elseif kind == "echo" then
+    goal = { { most = 1.03, of = "uv" }, { most = 0.5, of = "tokio", by = "momo_ring" },
+      { most = 0.5, of = "epoll", by = "momo_ring" } }
+  else
+    goal = { { most = 1.1, of = "tokio" }, { most = 0.4, of = "tokio", by = "momo_ring" } }
+  end
+  local title = ("one CPU for all, %s, 64 B, %d connection%s"):format(kind == "unix" and "Unix socket" or "TCP",
+    connections, connections > 1 and "s" or "")
+  local rows = load_rows(("one_cpu %s %d"):format(kind, connections), title, { goal = goal })
+  rows[3], rows[4], rows[5] = false, false, false -- latencies: those of whoever waits for the CPU
+  table.insert(parts.one_cpu, { kind = kind, arguments = "", connections = connections, rows = rows,
+    prefix = ("%s --one-cpu %s %d:64:%d "):format(LOAD, kind, connections, load[3]) })
+end
+
+-- Requests that become due, whether or not those before them are answered.
+parts.paced = {}
+for _, rate in ipairs { 20000, 50000, 80000 } do
+  table.insert(parts.paced, { kind = "echo", arguments = "", connections = 64,
+    prefix = ("%s echo 64:64:%d:%d "):format(LOAD, rate / 2, rate),
+    rows = load_rows("paced " .. rate, ("echo, 64 B, 64 connections, %s requests a second due"):format(grouped(rate)),
+      { goal = { { most = 1, of = "tokio", by = "momo_ring" } } }) })
+end
 
 parts.connections = {
   { kind = "echo", prefix = LOAD .. " storm 2000 ", arguments = "", rows = {
@@ -280,6 +315,6 @@ end
 
 return {
   parts = parts,
-  order = { "tasks", "channels", "sleep", "echo", "connections", "network", "http", "tls", "files", "processes",
-    "threads", "start" },
+  order = { "tasks", "channels", "sleep", "echo", "one_cpu", "paced", "connections", "network", "http", "tls", "files",
+    "processes", "threads", "start" },
 }

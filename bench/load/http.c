@@ -254,11 +254,9 @@ static void load(int connections, int requests, clockid_t server_clock) {
         all[i].received = answer_size; /* nothing is under way */
     }
     exchange(poll, all, connections, warm_up, times_ns);
-    uint64_t cpu_ns = read_clock(server_clock), wall_ns = read_clock(CLOCK_MONOTONIC);
+    struct expense from = read_expense(server_clock);
     exchange(poll, all, connections, requests, times_ns);
-    cpu_ns = read_clock(server_clock) - cpu_ns;
-    wall_ns = read_clock(CLOCK_MONOTONIC) - wall_ns;
-    print_load(requests, cpu_ns, wall_ns, times_ns);
+    print_load(requests, from, read_expense(server_clock), times_ns);
 }
 
 static int serve(char *what, char **argv) {

@@ -3,8 +3,10 @@
  * The load on a server, which it starts itself: the server on the first CPU, the load on the second.
  *
  * Usage: load echo LOAD,LOAD,... SERVER [ARGS]    LOAD is CONNECTIONS:BYTES:REQUESTS. For each of them a line:
- *                                                 CPU time of the server in ns a request, requests a second, and the
- *                                                 latencies p50, p99 and p99.9 in us
+ *                                                 CPU time of the server in ns a request, requests a second, the
+ *                                                 latencies p50, p99 and p99.9 in us, and CPU time of the load in ns a
+ *                                                 request. CONNECTIONS:BYTES:REQUESTS:RATE: so many requests a second
+ *                                                 become due, and latencies begin then; else the next one follows an answer
  *        load udp LOAD,LOAD,... SERVER [ARGS]     the same in datagrams
  *        load unix LOAD,LOAD,... SERVER [ARGS]    the same over a Unix socket, at the path that is the last argument
  *        load proxy LOAD,LOAD,... UPSTREAM SERVER [ARGS]  the same through a proxy, which gets the port of the echo
@@ -14,25 +16,32 @@
  *                                                 connection, connections a second
  *        load idle CONNECTIONS SERVER [ARGS]      resident memory of the server in bytes a connection that has echoed once
  *        load start TIMES PROGRAM [ARGS]          from fork to exit, the mean: wall-clock and CPU time in us
+ *        load call                                what the shortest system call takes here (getppid), in ns
+ *        load --one-cpu ...                       both on the first CPU, as batches (SCHED_BATCH): one runs until it has to
+ *                                                 wait, so that each finds work for as many connections as there are
  *
  * The server listens on 127.0.0.1, sends back what it gets, and prints its port, or its path, as its first line. Each
- * connection has one message under way at a time. CPU time is user and system time of all the server's threads. */
+ * connection has one message under way at a time, each of other bytes than those before it. CPU time is user and system time of
+ * all the server's threads. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "start.h"
 
-enum { GREETING = 64, MESSAGE_MAX = 64 * 1024, EVENTS = 256, BURST = 64 };
+enum { GREETING = 64, MESSAGE_MAX = 64 * 1024, EVENTS = 256, BURST = 64, VARIETY = 1024 * 1024, PATIENCE_S = 20 };
 
 struct connection {
     int fd;
+    const char *message;
     size_t sent, received; /* of the message under way */
     uint64_t begin_ns;
 };
@@ -42,7 +51,25 @@ static clockid_t server_clock;
 static int socket_type = SOCK_STREAM;
 static struct sockaddr_storage address;
 static socklen_t address_size;
-static char message[MESSAGE_MAX];
+static bool one_cpu;
+static char varied[VARIETY + MESSAGE_MAX];
+
+static void vary(void) {
+    uint32_t x = 2463534242;
+    for (size_t i = 0; i < sizeof varied; i++) {
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        varied[i] = (char)x;
+    }
+}
+
+/* Those before it had others. */
+static const char *next_message(void) {
+    static size_t at;
+    at = (at + GREETING) % VARIETY;
+    return varied + at;
+}
 
 /* With one more argument, if there is one. */
 static void start_server(char **argv, char *argument, bool pinned) {
@@ -67,7 +94,7 @@ static void start_server(char **argv, char *argument, bool pinned) {
         address_size = sizeof *in;
     }
     if (clock_getcpuclockid(server, &server_clock) != 0) fail("clock_getcpuclockid");
-    if (pinned) pin(1);
+    if (pinned) pin(one_cpu ? 0 : 1);
 }
 
 static char folder[] = "/tmp/momo-bench-XXXXXX", path[sizeof folder + sizeof "/socket"];
@@ -91,7 +118,7 @@ static int connect_and_greet(void) {
     int fd = socket(address.ss_family, socket_type, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, address_size) < 0) fail("connect");
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    if (send(fd, message, GREETING, MSG_NOSIGNAL) != GREETING) fail("send");
+    if (send(fd, varied, GREETING, MSG_NOSIGNAL) != GREETING) fail("send");
     return fd;
 }
 
@@ -102,7 +129,7 @@ static void receive_greeting(int fd) {
 
 static void send_some(struct connection *c, size_t size) {
     while (c->sent < size) {
-        ssize_t n = send(c->fd, message + c->sent, size - c->sent, MSG_NOSIGNAL);
+        ssize_t n = send(c->fd, c->message + c->sent, size - c->sent, MSG_NOSIGNAL);
         if (n < 0 && errno == EAGAIN) return;
         if (n < 0) fail("send");
         c->sent += (size_t)n;
@@ -119,39 +146,84 @@ static void receive_some(struct connection *c, size_t size) {
     }
 }
 
-static void begin_message(struct connection *c, size_t size) {
-    c->sent = c->received = 0;
-    c->begin_ns = read_clock(CLOCK_MONOTONIC);
-    send_some(c, size);
+/* Messages that are to be exchanged. */
+struct exchange {
+    int poll;
+    struct connection *all, **idle; /* a ring: those that no message is under way on; the longest idle one is next */
+    int connections, idle_first, idle_count;
+    size_t size;
+    int count, begun;
+    uint64_t begin_ns;
+    double interval_ns; /* between two that become due; 0: each is due at once */
+};
+
+static void add_idle(struct exchange *x, struct connection *c) {
+    x->idle[(x->idle_first + x->idle_count++) % x->connections] = c;
 }
 
-/* Until `count` messages have come back; afterwards none is under way. Events are edges: what stalls is tried again. */
-static void exchange(int poll, struct connection *all, int connections, size_t size, int count, uint32_t *times_ns) {
-    int begun = 0, ended = 0;
-    while (begun < connections && begun < count) begin_message(&all[begun++], size);
-    while (ended < count) {
-        struct epoll_event events[EVENTS];
-        int n = epoll_wait(poll, events, EVENTS, 20000);
-        if (n <= 0) fail("no answer");
-        for (int i = 0; i < n; i++) {
-            struct connection *c = &all[events[i].data.u32];
-            if (c->received == size) continue;
-            send_some(c, size);
-            receive_some(c, size);
-            if (c->received < size) continue;
-            uint64_t ns = read_clock(CLOCK_MONOTONIC) - c->begin_ns;
-            times_ns[ended++] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
-            if (begun < count) {
-                begun++;
-                begin_message(c, size);
-            }
-        }
+static uint64_t due_ns(const struct exchange *x) {
+    return x->begin_ns + (uint64_t)(x->begun * x->interval_ns);
+}
+
+/* As many as are due and have a connection. */
+static void begin_messages(struct exchange *x) {
+    while (x->begun < x->count && x->idle_count) {
+        uint64_t now_ns = read_clock(CLOCK_MONOTONIC);
+        if (x->interval_ns > 0 && due_ns(x) > now_ns) return;
+        struct connection *c = x->idle[x->idle_first];
+        x->idle_first = (x->idle_first + 1) % x->connections;
+        x->idle_count--;
+        c->begin_ns = x->interval_ns > 0 ? due_ns(x) : now_ns;
+        c->message = next_message();
+        c->sent = c->received = 0;
+        x->begun++;
+        send_some(c, x->size);
     }
 }
 
-static void echo(int connections, size_t size, int requests) {
+/* For an answer, or for the next message to become due. */
+static int wait_for_events(const struct exchange *x, struct epoll_event *events) {
+    struct timespec limit = {PATIENCE_S, 0};
+    bool paced = x->interval_ns > 0 && x->begun < x->count && x->idle_count;
+    if (paced) {
+        uint64_t now_ns = read_clock(CLOCK_MONOTONIC), next_ns = due_ns(x);
+        limit = (struct timespec){0, next_ns > now_ns ? (long)(next_ns - now_ns) : 0};
+    }
+    int n = epoll_pwait2(x->poll, events, EVENTS, &limit, NULL);
+    if (n < 0 || (n == 0 && !paced)) fail("no answer");
+    return n;
+}
+
+/* Until all messages have come back; afterwards none is under way. Events are edges: what stalls is tried again. */
+static void exchange(struct exchange *x, int count, int rate, uint32_t *times_ns) {
+    x->count = count;
+    x->begun = 0;
+    x->interval_ns = rate ? 1e9 / rate : 0;
+    x->begin_ns = read_clock(CLOCK_MONOTONIC);
+    begin_messages(x);
+    for (int ended = 0; ended < count;) {
+        struct epoll_event events[EVENTS];
+        int n = wait_for_events(x, events);
+        for (int i = 0; i < n; i++) {
+            struct connection *c = &x->all[events[i].data.u32];
+            if (c->received == x->size) continue;
+            send_some(c, x->size);
+            receive_some(c, x->size);
+            if (c->received < x->size) continue;
+            uint64_t ns = read_clock(CLOCK_MONOTONIC) - c->begin_ns;
+            times_ns[ended++] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
+            add_idle(x, c);
+            begin_messages(x);
+        }
+        begin_messages(x);
+    }
+}
+
+static void echo(int connections, size_t size, int requests, int rate) {
     int poll = epoll_create1(0), warm_up = requests / 10 + connections;
     struct connection *all = allocate((size_t)connections, sizeof *all);
+    struct exchange x = {.poll = poll, .all = all, .connections = connections, .size = size};
+    x.idle = allocate((size_t)connections, sizeof *x.idle);
     uint32_t *latencies_ns = allocate((size_t)(requests + warm_up), sizeof *latencies_ns);
     for (int i = 0; i < connections; i++) {
         struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.u32 = (uint32_t)i};
@@ -159,26 +231,25 @@ static void echo(int connections, size_t size, int requests) {
         receive_greeting(fd);
         if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event) < 0) fail("epoll_ctl");
         all[i].received = size; /* nothing is under way */
+        add_idle(&x, &all[i]);
     }
-    exchange(poll, all, connections, size, warm_up, latencies_ns);
-    uint64_t cpu_ns = read_clock(server_clock), wall_ns = read_clock(CLOCK_MONOTONIC);
-    exchange(poll, all, connections, size, requests, latencies_ns);
-    cpu_ns = read_clock(server_clock) - cpu_ns;
-    wall_ns = read_clock(CLOCK_MONOTONIC) - wall_ns;
-
-    print_load(requests, cpu_ns, wall_ns, latencies_ns);
+    exchange(&x, warm_up, 0, latencies_ns);
+    struct expense from = read_expense(server_clock);
+    exchange(&x, requests, rate, latencies_ns);
+    print_load(requests, from, read_expense(server_clock), latencies_ns);
     for (int i = 0; i < connections; i++) close(all[i].fd);
     close(poll);
     free(all);
+    free(x.idle);
     free(latencies_ns);
 }
 
 static void echo_all(char *loads) {
     for (char *load = strtok(loads, ","); load != NULL; load = strtok(NULL, ",")) {
-        int connections, requests;
+        int connections, requests, rate = 0;
         size_t size;
-        if (sscanf(load, "%d:%zu:%d", &connections, &size, &requests) != 3 || size > MESSAGE_MAX) fail(load);
-        echo(connections, size, requests);
+        if (sscanf(load, "%d:%zu:%d:%d", &connections, &size, &requests, &rate) < 3 || size > MESSAGE_MAX) fail(load);
+        echo(connections, size, requests, rate);
     }
 }
 
@@ -246,14 +317,48 @@ static void start(int times, char **argv) {
     printf("%.1f %.1f\n", (double)wall_ns / 1e3 / times, cpu_us / times);
 }
 
+/* The least of several times. */
+static void call(void) {
+    enum { CALLS = 200000, TIMES = 8 };
+    uint64_t least_ns = UINT64_MAX;
+    for (int i = 0; i < TIMES; i++) {
+        uint64_t ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
+        for (int n = 0; n < CALLS; n++) syscall(SYS_getppid);
+        ns = read_clock(CLOCK_THREAD_CPUTIME_ID) - ns;
+        if (ns < least_ns) least_ns = ns;
+    }
+    printf("%.1f\n", (double)least_ns / CALLS);
+}
+
+/* The server inherits it. */
+static void share_one_cpu(void) {
+    struct sched_param none = {0};
+    one_cpu = true;
+    pin(0);
+    if (sched_setscheduler(0, SCHED_BATCH, &none) < 0) fail("sched_setscheduler");
+}
+
 int main(int argc, char **argv) {
+    if (argc > 1 && strcmp(argv[1], "--one-cpu") == 0) {
+        share_one_cpu();
+        argc--;
+        argv++;
+    }
+    if (argc == 2 && strcmp(argv[1], "call") == 0) {
+        call();
+        return 0;
+    }
     const char *mode = argc > 1 ? argv[1] : "";
     bool proxy = strcmp(mode, "proxy") == 0;
     if (argc < (proxy ? 5 : 4)) {
-        fprintf(stderr, "usage: load echo|udp|unix|proxy|service|storm|idle|start WHAT [UPSTREAM] PROGRAM [ARGS]\n");
+        fprintf(stderr,
+                "usage: load [--one-cpu] echo|udp|unix|proxy|service|storm|idle|start WHAT [UPSTREAM] PROGRAM [ARGS]\n"
+                "       load call\n");
         return 2;
     }
     char *what = argv[2];
+    vary();
+    prctl(PR_SET_TIMERSLACK, 1UL);
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max; /* the server inherits it */

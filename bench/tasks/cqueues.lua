@@ -7,6 +7,7 @@ local HOUR, WARM_UP, SIZE_MAX = 3600, 1000, 100000
 local loop = cqueues.new()
 
 local function noop() end
+local function answer() return 7 end
 
 local function resident_bytes()
   local file = assert(io.open "/proc/self/statm")
@@ -32,6 +33,14 @@ function workloads.join()
   return function(count)
     for _ = 1, count do
       promise.new(noop):get()
+    end
+  end
+end
+
+function workloads.result()
+  return function(count)
+    for _ = 1, count do
+      promise.new(answer):get()
     end
   end
 end

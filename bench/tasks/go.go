@@ -76,6 +76,16 @@ var workloads = map[string]func(size int) func(count int){
 		}
 	},
 
+	"result": func(size int) func(int) {
+		return func(count int) {
+			for i := 0; i < count; i++ {
+				result := make(chan int)
+				go func() { result <- 7 }()
+				<-result
+			}
+		}
+	},
+
 	"yield": func(size int) func(int) {
 		for i := 1; i < size; i++ {
 			go func() {

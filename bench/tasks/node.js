@@ -6,6 +6,7 @@ const yieldNow = timers.setImmediate
 const HOUR_MS = 3600000, WARM_UP = 3000, SIZE_MAX = 100000
 
 async function noop() { await null } // begins at once, ends when its turn comes
+async function answer() { await null; return 7 }
 
 function cpuNs() {
   const { user, system } = process.cpuUsage()
@@ -26,6 +27,10 @@ const workloads = {
 
   join: () => async count => {
     for (let i = 0; i < count; i++) await noop()
+  },
+
+  result: () => async count => {
+    for (let i = 0; i < count; i++) await answer()
   },
 
   scope: size => async count => {

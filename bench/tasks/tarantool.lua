@@ -4,6 +4,7 @@ local fiber = require "fiber"
 local HOUR, WARM_UP, SIZE_MAX = 3600, 1000, 10000 -- a fiber has a C stack of its own
 
 local function noop() end
+local function answer() return 7 end
 
 local function resident_bytes()
   local file = assert(io.open "/proc/self/statm")
@@ -29,6 +30,16 @@ function workloads.join()
   return function(count)
     for _ = 1, count do
       local task = fiber.new(noop)
+      task:set_joinable(true)
+      task:join()
+    end
+  end
+end
+
+function workloads.result()
+  return function(count)
+    for _ = 1, count do
+      local task = fiber.new(answer)
       task:set_joinable(true)
       task:join()
     end

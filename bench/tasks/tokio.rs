@@ -37,6 +37,14 @@ async fn join(count: usize) {
     }
 }
 
+async fn join_result(count: usize) {
+    let mut sum = 0;
+    for _ in 0..count {
+        sum += spawn_local(async { 7u64 }).await.unwrap();
+    }
+    assert_eq!(sum, 7 * count as u64);
+}
+
 async fn scope(size: usize, count: usize) {
     for _ in 0..count / size {
         let mut children = JoinSet::new();
@@ -118,6 +126,7 @@ async fn run(name: &str, size: usize, count: usize) -> bool {
     match name {
         "spawn" => spawn(size, count).await,
         "join" => join(count).await,
+        "result" => join_result(count).await,
         "scope" => scope(size, count).await,
         "yield" => yield_many(count).await,
         "channel" if size == 0 => channel_unbounded(count).await,

@@ -100,7 +100,8 @@ local function best_of(results, row, floor)
   local winner, best
   for _, contender in ipairs(results.contenders) do
     local figure = row.figures[contender.name]
-    if contender.name ~= "momo" and contender.floor == floor and type(figure) == "table" then
+    local rival = contender.name ~= "momo" and not contender.own
+    if rival and contender.floor == floor and type(figure) == "table" then
       local ahead = not best or figure.best < best
       if row.more_is_better then
         ahead = not best or figure.best > best
@@ -187,7 +188,8 @@ function blocks.about(source)
   end
   return { ("%s, %d CPUs, %s; %s. The best of %d interleaved rounds, commit %s of %s. Peers: %s."):format(about.cpu,
     about.cpus, about.kernel:match "^%S+ %d+%.%d+", about.luajit:match "^LuaJIT %S+", results.rounds,
-    about.commit:sub(1, 7), about.date:match "^%S+", table.concat(names, ", ")) }
+    about.commit:sub(1, 7), about.date:match "^%S+", table.concat(names, ", "))
+    .. (about.call_ns and (" A system call (getppid) takes %.0f ns there."):format(about.call_ns) or "") }
 end
 
 ---The first sentence of a file's head.
