@@ -66,7 +66,65 @@ describe("a multipart body", function()
     assert.same({}, all { "--b--" })
   end)
 
+  local DISPOSITION = "--b\r\nContent-Disposition:"
+  for name, row in pairs {
+    ["no part"] = { "--b--\r\n" },
+    ["an empty part"] = { "--b\r\n\r\n\r\n--b--", { body = "" } },
+    ["two empty parts"] = { "--b\r\n\r\n\r\n--b\r\n\r\n\r\n--b--\r\n", { body = "" }, { body = "" } },
+    ["a part that has only fields"] = { '--b\r\nContent-Type: x/y\r\n\r\n--b--', { type = "x/y", body = "" } },
+    ["parts that have only fields, or none"] = { "--b\r\n\r\n--b\r\nContent-Type: x/y\r\n\r\n--b\r\n\r\nx\r\n--b--",
+      { body = "" }, { type = "x/y", body = "" }, { body = "x" } },
+    ["a body that begins as a boundary"] = { "--b\r\n\r\n--a\r\n--b--", { body = "--a" } },
+    ["a body of line ends"] = { "--b\r\n\r\n\r\n\r\n\r\n--b--", { body = "\r\n\r\n" } },
+    ["boundaries within lines"] = { "--b\r\n\r\nx--b--\n--b\r--b\r\n -- b\r\n--b--",
+      { body = "x--b--\n--b\r--b\r\n -- b" } },
+    ["what precedes and follows"] = {
+      "x\r\n\r\ny: z\r\n--b\r\n\r\nx\r\n--b--\r\n--b\r\n\r\ny\r\n--b--", { body = "x" } },
+    ["blanks behind boundaries"] = {
+      "--b \t\r\n\r\nx\r\n--b\t\r\n\r\ny\r\n--b-- \t\r\n", { body = "x" }, { body = "y" } },
+    ["a body within, of another boundary"] = {
+      "--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nx\r\n--c--\r\n\r\n--b--",
+      { type = "multipart/mixed; boundary=c", body = "--c\r\n\r\nx\r\n--c--\r\n" } },
+    ["a coding, which nobody undoes"] = {
+      "--b\r\nContent-Transfer-Encoding: base64\r\n\r\neA==\r\n--b--", { body = "eA==" } },
+    ["a name without quotes"] = { DISPOSITION .. " form-data; name=n\r\n\r\n\r\n--b--", { name = "n", body = "" } },
+    ["a name of other letters"] = { DISPOSITION .. ' FORM-DATA ;NAME="n"\r\n\r\n\r\n--b--', { name = "n", body = "" } },
+    ["a name among other parameters"] = {
+      DISPOSITION .. ' form-data; x=y; filename="f"; name=n ; z="; name=m"\r\n\r\n\r\n--b--',
+      { name = "n", filename = "f", body = "" } },
+    ["a name that is empty"] = { DISPOSITION .. ' form-data; name=""\r\n\r\n\r\n--b--', { name = "", body = "" } },
+    ["a name with a quote"] = {
+      DISPOSITION .. ' form-data; name="a\\"b"\r\n\r\n\r\n--b--', { name = 'a"b', body = "" } },
+    ["a name of something else"] = { DISPOSITION .. ' attachment; name="n"; filename="f"\r\n\r\n\r\n--b--',
+      { filename = "f", body = "" } },
+    ["no name"] = { DISPOSITION .. " form-data\r\n\r\n\r\n--b--", { body = "" } },
+    ["a file in a folder"] = { DISPOSITION .. ' form-data; name=n; filename="../../x/y.txt"\r\n\r\n\r\n--b--',
+      { name = "n", filename = "y.txt", body = "" } },
+    ["a file that is a folder"] = { DISPOSITION .. ' form-data; name=n; filename="x/"\r\n\r\n\r\n--b--',
+      { name = "n", filename = "", body = "" } },
+    ["a file of another alphabet"] = {
+      DISPOSITION .. " form-data; name=n; filename=f; filename*=UTF-8''%C3%BC\r\n\r\n\r\n--b--",
+      { name = "n", filename = "\195\188", body = "" } },
+  } do
+    it("may have " .. name, function()
+      local bytes, parts = row[1], { unpack(row, 2) }
+      assert.same(parts, all { bytes })
+      for at = 1, #bytes - 1 do
+        assert.same(parts, all { bytes:sub(1, at), bytes:sub(at + 1) })
+      end
+    end)
+  end
+
   for _, row in ipairs {
+    { "EPROTO", "ends before", "--b\r\n\r\n--" },
+    { "EPROTO", "ends before", "x--b\r\n\r\nx\r\nx--b--" },
+    { "EPROTO", "ends before", "--b\r\n\r\nx\n--b--" },
+    { "EPROTO", "ends before", "--a\r\n\r\nx\r\n--a--" },
+    { "EPROTO", "followed by something else", "--b\r\n\r\n--bc\r\n\r\nx\r\n--bc--\r\n--b--" },
+    { "EPROTO", "followed by something else", "--b -\r\n\r\nx\r\n--b--" },
+    { "EPROTO", "field is malformed", "--b\r\n: x\r\n\r\nx\r\n--b--" },
+    { "EPROTO", "field is malformed", "--b\r\n X: y\r\n\r\nx\r\n--b--" },
+    { "EPROTO", "can't be read", '--b\r\nContent-Disposition: form-data; name="a"; name="b"\r\n\r\nx\r\n--b--' },
     { "EPROTO", "ends before", "" },
     { "EPROTO", "ends before", "--b" },
     { "EPROTO", "ends before", "--b\r\n" },

@@ -23,6 +23,7 @@ local BODY_MAX = 1024 * 1024
 ---@field part momo.http.Part? the last one that was returned
 ---@field stop integer buffer[at..stop - 1] is the part's body for certain
 ---@field in_part boolean its end has not been seen
+---@field is_fresh boolean? buffer[at..] begins with the end of its head, which may be a delimiter's beginning
 ---@field count integer parts so far
 ---@field ended boolean the last boundary has come
 ---@field max_parts integer
@@ -69,8 +70,31 @@ local function undecided(parts)
   return 0
 end
 
+-- Moves behind the end of a head, unless that belongs to a delimiter: the part has no body, not even an empty one.
+local function begin_body(parts)
+  local delimiter = parts.delimiter
+  while true do
+    local have = parts.buffer:sub(parts.at, parts.at + #delimiter - 1)
+    if have == delimiter or have ~= delimiter:sub(1, #have) then
+      parts.at = parts.at + (have == delimiter and 0 or 2)
+      parts.is_fresh = false
+      return true
+    end
+    local ok, err, code = more(parts)
+    if not ok then
+      return nil, err, code
+    end
+  end
+end
+
 -- 1 to max bytes before the next delimiter; false: it has come, and is behind us.
 local function take(parts, max)
+  if parts.is_fresh then
+    local ok, err, code = begin_body(parts)
+    if not ok then
+      return nil, err, code
+    end
+  end
   while parts.at >= parts.stop do
     local found = parts.buffer:find(parts.delimiter, parts.at, true)
     parts.stop = found or #parts.buffer + 1 - undecided(parts)
@@ -195,6 +219,7 @@ function Parts:next()
   end
   self.part, err, code = read_head(self)
   self.in_part = self.part ~= nil
+  self.at, self.is_fresh = self.at - 2, self.in_part
   return self.part, err, code
 end
 
