@@ -15,6 +15,14 @@ describe("the Cookie field", function()
     ["a=x%20y%zz"] = { a = "x y%zz" },
     ["$Version=1; a=1"] = { ["$Version"] = "1", a = "1" },
     ["a=1, b=2"] = { a = "1, b=2" },
+    ["a=$1; B=2; b=3"] = { a = "$1", B = "2", b = "3" },
+    ['  a="x";b="y"  '] = { a = "x", b = "y" },
+    [";; a=1 ;;; ;b=2;"] = { a = "1", b = "2" },
+    ['a="x'] = { a = '"x' }, ['a=x"'] = { a = 'x"' }, ['a=""'] = { a = "" }, ['a=""x""'] = { a = '"x"' },
+    ['a="x;y"; b=1'] = { a = '"x', b = "1" },
+    ["a b=1; c=2"] = { c = "2" }, ["a=b c; d=1"] = { a = "b c", d = "1" }, ["a=\t1\t"] = { a = "1" },
+    ["a=%"] = { a = "%" }, ["a=%2"] = { a = "%2" }, ["a=%00"] = { a = "\0" }, ["%61=1"] = { ["%61"] = "1" },
+    ["a==; =b; ="] = { a = "=" }, ["__Host-a=1"] = { ["__Host-a"] = "1" }, ["a=\195\188"] = { a = "\195\188" },
   } do
     it(("is read: %q"):format(header), function()
       local got = {}
@@ -52,6 +60,31 @@ describe("the Set-Cookie field", function()
     assert.matches("SameSite=Strict$", cookie.format("a", "", { same_site = "Strict" }))
   end)
 
+  for _, row in ipairs {
+    { "a= z", " z" }, { "a=z ", "z " }, { "a=x y", "x y" }, { "a=x,y", "x,y" }, { "a=", "" }, { 'a=x"y', 'x"y' },
+    { "a=x\\y", "x\\y" }, { "a=x;y", "x;y" }, { "a=$1", "$1" }, { "a=\0\127\128", "\0\127\128" },
+  } do
+    it(("has a value that no reader takes for another: %q"):format(row[2]), function()
+      local pair = cookie.format("a", row[2]):match "^([^;]*);"
+      assert.is_nil(pair:find '[%z\1-\32",;\\\127-\255]')
+      assert.equal(row[2], cookie.parse("x=1; " .. pair .. "; y=2").a)
+    end)
+  end
+
+  for name, options in pairs {
+    ["Domain=example.org"] = { domain = "example.org" }, ["Domain=.example.org"] = { domain = ".example.org" },
+    ["Domain=127.0.0.1"] = { domain = "127.0.0.1" }, ["Domain=a-b_c.example"] = { domain = "a-b_c.example" },
+    ["Max-Age=-1"] = { max_age = -1 }, ["Max-Age=2147483648"] = { max_age = 2 ^ 31 },
+    ["Expires=Thu, 01 Jan 1970 00:00:00 GMT"] = { expires = 0 },
+    ["Expires=Fri, 31 Dec 9999 23:59:59 GMT"] = { expires = 253402300799 }, ["Path=/a b,c"] = { path = "/a b,c" },
+    ["SameSite=Lax"] = {}, ["SameSite=Strict"] = { same_site = "Strict" }, ["HttpOnly"] = { http_only = true },
+    ["SameSite=None"] = { same_site = "None", secure = true }, ["Secure"] = { secure = true },
+  } do
+    it("may have " .. name, function()
+      assert.truthy((cookie.format("a", "1", options) .. ";"):find("; " .. name .. ";", 1, true))
+    end)
+  end
+
   it("carries every value there and back", function()
     for value = 0, 255 do
       local text = "x" .. string.char(value) .. "y"
@@ -71,7 +104,21 @@ describe("the Set-Cookie field", function()
     { 'there is no option "httponly"', "a", "", { httponly = true } },
     { "option path must be ASCII", "a", "", { path = "/;x" } }, { "option path must be ASCII", "a", "",
       { path = "/\n" } },
-    { "option domain must be ASCII", "a", "", { domain = "ü.example" } },
+    { "option domain must be a name", "a", "", { domain = "ü.example" } },
+    { "option domain must be a name", "a", "", { domain = "" } }, { "option domain must be a name", "a", "",
+      { domain = "a b.example" } }, { "option domain must be a name", "a", "", { domain = "a;b" } },
+    { "option domain must be a name", "a", "", { domain = "bad-.example" } },
+    { "option domain must be a name", "a", "", { domain = "-bad.example" } },
+    { "option domain must be a name", "a", "", { domain = "a..example" } },
+    { "option domain must be a name", "a", "", { domain = "example.org:80" } },
+    { "option domain must be a name", "a", "", { domain = "::1" } },
+    { "option domain must be a name", "a", "", { domain = "https://example.org" } },
+    { "option domain must be a name", "a", "", { domain = ("x."):rep(130) .. "example" } },
+    { "argument 1 must be a name", "a\tb", "1" }, { "argument 1 must be a name", "a;b", "1" },
+    { "argument 1 must be a name", "a,b", "1" }, { "argument 1 must be a name", "\"a\"", "1" },
+    { "argument 1 must be a name", "ü", "1" }, { "argument 1 must be a name", "a\0", "1" },
+    { "option path must be ASCII", "a", "", { path = "/x\0" } },
+    { "option path must be ASCII", "a", "", { path = "/" .. ("x"):rep(1024) } },
     { "the path must begin with a slash", "a", "", { path = "x" } },
     { "max_age must be a whole number", "a", "", { max_age = 0.5 } },
     { "expires must be a number of seconds", "a", "", { expires = -1 } },

@@ -8,7 +8,10 @@ describe("a range", function()
     ["bytes=9-9"] = "9 9", ["bytes=5-1000"] = "5 9", ["bytes=-1000"] = "0 9", ["bytes=0-"] = "0 9",
     ["BYTES=1-2"] = "1 2", ["bytes= 1-2 "] = "1 2", ["bytes=,1-2"] = "1 2", ["bytes=1-2,"] = "1 2",
     ["bytes=0-99999999999999999999999999"] = "0 9", ["bytes=-99999999999999999999999"] = "0 9",
-    ["bytes=007-08"] = "7 8",
+    ["bytes=007-08"] = "7 8", ["bytes=0-9"] = "0 9", ["bytes=0-10"] = "0 9", ["bytes=-10"] = "0 9",
+    ["bytes=-11"] = "0 9",
+    ["bytes=9-10"] = "9 9", ["bytes=9-"] = "9 9", ["bytes=-1"] = "9 9", ["bytes= , ,4-5, ,"] = "4 5",
+    ["bytes=10-10"] = "false", ["bytes=11-12"] = "false", ["bytes=-00"] = "false",
     ["bytes=10-"] = "false", ["bytes=10-20"] = "false", ["bytes=-0"] = "false",
     ["bytes=99999999999999999999999999-"] = "false",
     -- malformed, of another unit, or several: the whole
@@ -18,7 +21,11 @@ describe("a range", function()
     ["bytes=1-2-3"] = "nil",
     ["bytes=+1-2"] = "nil", ["bytes=0x1-2"] = "nil", ["bytes=1.0-2"] = "nil", ["bytes=0-1,3-4"] = "nil",
     ["bytes=0-1, -1"] = "nil", ["bytes =0-1"] = "nil", ["items=0-1"] = "nil", ["0-1"] = "nil",
-    ["bytes=20-10"] = "nil",
+    ["bytes=20-10"] = "nil", ["bytes=10-9"] = "nil", ["bytes=x-"] = "nil", ["bytes=x- "] = "nil", ["bytes= -x"] = "nil",
+    ["bytes=3-x"] = "nil", ["bytes=   "] = "nil", ["bytes= , ,  "] = "nil", ["bytes=1  -2"] = "nil",
+    ["bytes=some-thing, else"] = "nil", ["bytes=0-2,6-3"] = "nil", ["bytes=2-5,4-"] = "nil", ["bytes=-2 , 7-"] = "nil",
+    ["bytes=20-,0-3"] = "nil", ["bytes=0-0,-1"] = "nil", ["bytes=--1,2--3"] = "nil", ["bytes=0-,1-,2-,3-"] = "nil",
+    ["bytes:0-1"] = "nil", ["bytes 0-1"] = "nil", ["bytes=0-1;x"] = "nil", ["bytes=0\0-1"] = "nil",
   } do
     it(("%q is %s"):format(header, expected), function()
       local first, last = range.parse(header, 10)
@@ -32,7 +39,9 @@ describe("a range", function()
 
   it("of nothing is the whole, as some clients ask for one each time", function()
     assert.is_nil(range.parse("bytes=0-99", 0))
-    assert.is_nil(range.parse("bytes=-1", 0))
+    for _, set in ipairs { "0-", "1-", "-1", "-0", "0-0", "", "x", "2-1" } do
+      assert.is_nil(range.parse("bytes=" .. set, 0))
+    end
   end)
 
   it("has the bytes that it names", function()

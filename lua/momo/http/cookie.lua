@@ -11,6 +11,7 @@ local M = {}
 
 local SIZE_MAX = 4096 -- bytes of a name and its value; browsers drop what is longer
 local ATTRIBUTE_MAX = 1024
+local DOMAIN_MAX = 255
 
 ---@param header string? the Cookie field
 ---@return table<string, string|string[]> cookies see form.add
@@ -32,10 +33,20 @@ local OPTIONS = {
 }
 local SAME_SITE = { Lax = true, Strict = true, None = true }
 
-local function check_attribute(options, name)
-  local value = options[name]
-  check.argument(value == nil or not (value:find "[%z\1-\31;\127-\255]" or #value > ATTRIBUTE_MAX),
-    ("set_cookie: option %s must be ASCII without control bytes and semicolons"):format(name), value)
+local function check_path(path)
+  check.argument(not (path:find "[%z\1-\31;\127-\255]" or #path > ATTRIBUTE_MAX),
+    "set_cookie: option path must be ASCII without control bytes and semicolons, of at most 1024 bytes", path)
+  check.argument(path:sub(1, 1) == "/", "set_cookie: the path must begin with a slash", path)
+end
+
+-- A leading dot, which once said that names below it are meant, does no harm.
+local function is_domain(text)
+  for label in (text:gsub("^%.", "") .. "."):gmatch "([^.]*)%." do
+    if not label:find "^[%w_][%w_-]*$" or label:sub(-1) == "-" then
+      return false
+    end
+  end
+  return #text <= DOMAIN_MAX
 end
 
 -- Browsers drop a cookie that breaks its promise, without a word.
@@ -69,10 +80,11 @@ function M.format(name, value, options)
     "set_cookie: argument 1 must be a name of letters, digits and !#$%&'*+.^_`|~-", name)
   check.argument(type(value) == "string", "set_cookie: argument 2 must be a string", value)
   options = check.options(options, OPTIONS, "set_cookie")
-  check_attribute(options, "path")
-  check_attribute(options, "domain")
+  local domain = options.domain
+  check.argument(domain == nil or is_domain(domain), 'set_cookie: option domain must be a name such as "example.org"',
+    domain)
   local max_age, expires, same_site, path = options.max_age, options.expires, options.same_site, options.path or "/"
-  check.argument(path:sub(1, 1) == "/", "set_cookie: the path must begin with a slash", path)
+  check_path(path)
   check.argument(max_age == nil or check.is_whole(max_age), "set_cookie: max_age must be a whole number of seconds",
     max_age)
   check.argument(expires == nil or (expires >= 0 and expires < date.END),
@@ -89,7 +101,7 @@ function M.format(name, value, options)
     parts[#parts + 1] = ok and text or nil
   end
   add(true, "Path=" .. path)
-  add(options.domain, "Domain=" .. (options.domain or ""))
+  add(domain, "Domain=" .. (domain or ""))
   add(max_age, ("Max-Age=%.0f"):format(max_age or 0))
   add(expires, "Expires=" .. date.format(expires or 0))
   add(options.secure, "Secure")
