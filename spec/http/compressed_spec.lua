@@ -108,11 +108,27 @@ describe("an answer", function()
     end)
   end
 
-  it("to HEAD, of 204 and 304 has no body to compress", function()
-    local answer = get(send(TEXT), { "gzip", method = "HEAD" })
-    assert.is_nil(answer:header "content-encoding")
-    assert.equal("Accept-Encoding", answer:header "vary")
-    assert.equal(tostring(#TEXT), answer:header "content-length")
+  it("to HEAD says what one to GET does", function()
+    local path = support.tmpfile(TEXT)
+    local function stream(_, response)
+      response:start(200, HTML)
+      response:write(TEXT)
+    end
+    for _, handler in ipairs { send(TEXT), send(TEXT, { ETag = '"x"', ["Content-Type"] = "text/html" }),
+      send(LONG), stream, function(_, response) response:file(path, HTML) end } do
+      local whole, head = get(handler, { "gzip" }), get(handler, { "gzip", method = "HEAD" })
+      for _, name in ipairs { "content-encoding", "vary", "etag", "content-type", "accept-ranges" } do
+        assert.equal(whole:header(name), head:header(name))
+      end
+      assert.equal("gzip", head:header "content-encoding")
+      local length = head:header "content-length"
+      assert.is_true(length == nil or length == whole:header "content-length")
+      assert.equal("", head.body)
+    end
+  end)
+
+  it("of 204 and 304 has no body to compress", function()
+    local answer
     assert.equal(204, get(send(nil, {}, 204), { "gzip" }).status)
     answer = get(send(nil, { ["Content-Type"] = "text/html", ETag = '"x"' }, 304), { "gzip" })
     assert.equal("Accept-Encoding", answer:header "vary")

@@ -72,7 +72,7 @@ local function choose(self, status, headers, size)
   size = tonumber(size or find(self, headers, "content-length"))
   local compression, request = self.compression, self.request
   local name
-  if status ~= 304 and request.method ~= "HEAD" and not (size and size < compression.min_size)
+  if status ~= 304 and not (size and size < compression.min_size)
     and not cache_control:lower():find("no-transform", 1, true) then
     name = accept.encoding(request:header "accept-encoding", compression.codings)
   end
