@@ -1,5 +1,6 @@
 -- What the server does with bad input: each row at every split of its bytes, over each transport.
 
+local folder = require "spec.support.folder"
 local http = require "spec.support.http"
 local momo = require "momo"
 local tcp = require "spec.support.tcp"
@@ -84,6 +85,25 @@ local ROWS = {
   { "200 400", LINE .. HOST .. "\r\n" .. LINE .. END },
 }
 
+local function get(path)
+  return "GET " .. path .. " HTTP/1.1\r\n" .. HOST .. END
+end
+
+-- What routers and files refuse, and programs that would send what they may not.
+local PATHS = {
+  { "200", get "/x/%41" }, { "200", get "/x/..a" }, { "200", get "/f/a.txt" }, { "200", get "/f/%61.txt?%zz" },
+  { "400", get "/x/%zz" }, { "400", get "/x/%4" }, { "400", get "/x/%" }, { "400", get "/x/%00" },
+  { "400", get "/x/." }, { "400", get "/x/.." }, { "400", get "/../x" }, { "400", get "/x/%2e" },
+  { "400", get "/x/.%2E" },
+  { "400", get "/x/a%2f..%2fb" }, { "400", get "/none/%2e%2e/x" }, { "400", get "/f/%zz" },
+  { "400", get "/f/a.txt%00" },
+  { "400", get "/f/../a.txt" }, { "400", get "/f/%2e%2e/a.txt" }, { "400", get "/f/..%2fa.txt" },
+  { "404", get "/f/.a" }, { "404", get "/f/%2ea" }, { "404", get "/none" }, { "405", "POST" .. get("/x/a"):sub(4) },
+  { "204", "OPTIONS" .. get("/x/a"):sub(4) }, { "204", "OPTIONS" .. get("*"):sub(4) }, { "301", get "/x//a" },
+  { "500", get "/bad/cr" }, { "500", get "/bad/lf" }, { "500", get "/bad/nul" }, { "500", get "/bad/name" },
+  { "500", get "/bad/coding" }, { "500", get "/bad/trailer" }, { "204", get "/bad/204" }, { "304", get "/bad/304" },
+}
+
 -- Of their size: not at every split.
 local LARGE = {
   { "431", LINE .. HOST .. "A: " .. times("x", 17000) },
@@ -104,8 +124,49 @@ local function handler(request, response)
   end
 end
 
+local BAD = {
+  cr = function(response) response:send(200, "", { X = "a\r\nb" }) end,
+  lf = function(response) response:send(200, "", { X = "a\nb" }) end,
+  nul = function(response) response:start(200, { X = "a\0b" }) end,
+  name = function(response) response:send(200, "", { ["X\r\nY"] = "a" }) end,
+  coding = function(response) response:send(200, "", { ["Transfer-Encoding"] = "chunked" }) end,
+  trailer = function(response)
+    response:start(200)
+    response:finish { ["Transfer-Encoding"] = "chunked" }
+  end,
+  ["204"] = function(response) response:send(204, "a body") end,
+  ["304"] = function(response)
+    response:start(304)
+    response:write "a body"
+  end,
+}
+
+local function router()
+  local routes = momo.http.Router()
+  routes:handle("GET /x/{id}", handler)
+  routes:handle("GET /f/{path...}", momo.http.files(folder.make { ["a.txt"] = "a", [".a"] = "a" }))
+  routes:handle("GET /bad/{what}", function(request, response) BAD[request.params.what](response) end)
+  return routes
+end
+
 local function show(bytes)
   return #bytes > 200 and bytes:sub(1, 60) .. "... of " .. #bytes .. " bytes" or bytes
+end
+
+local function check_rows(served, rows, transport)
+  http.with_server(served, { on_error = function() end }, function(connect)
+    for _, row in ipairs(rows) do
+      local status, bytes = row[1], row[2]
+      momo.scope(function(scope)
+        for split = 1, #bytes, transport == "tls" and 3 or 1 do -- its handshake takes much longer
+          scope:spawn(function()
+            local got = http.statuses(http.ask(connect, bytes, split))
+            assert(got == status, ("%q split behind %d: %s, not %s"):format(bytes, split, got, status))
+          end)
+        end
+      end)
+    end
+  end, transport)
 end
 
 describe("bad input", function()
@@ -113,19 +174,11 @@ describe("bad input", function()
 
   for transport in pairs(http.transports) do
     it("gets the same over " .. transport .. ", however it is split", function()
-      http.with_server(handler, nil, function(connect)
-        for _, row in ipairs(ROWS) do
-          local status, bytes = row[1], row[2]
-          momo.scope(function(scope)
-            for split = 1, #bytes, transport == "tls" and 3 or 1 do -- its handshake takes much longer
-              scope:spawn(function()
-                local got = http.statuses(http.ask(connect, bytes, split))
-                assert(got == status, ("%q split behind %d: %s, not %s"):format(bytes, split, got, status))
-              end)
-            end
-          end)
-        end
-      end, transport)
+      check_rows(handler, ROWS, transport)
+    end)
+
+    it("gets the same of routers, files and programs over " .. transport .. ", however it is split", function()
+      check_rows(router(), PATHS, transport)
     end)
   end
 
