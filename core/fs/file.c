@@ -58,6 +58,9 @@ static void discard(offload *f) {
         c->result > 0) { /* nobody has taken it */
         close((int)c->result);
     }
+    if (c->opened >= 0) {
+        close(c->opened);
+    }
     if (c->file) {
         file_drop(c->file);
     }
@@ -73,6 +76,7 @@ file_call *file_call_new(executor *ex, const file_operation *operation) {
     if (c) {
         offload_init(&c->offload, ex, &kind);
         c->operation = operation;
+        c->opened = -1;
         c->result = UV_ECANCELED;
     }
     return c;

@@ -59,6 +59,7 @@ struct file_call {
     char *path, *other; /* owned, or NULL */
     char *bytes;        /* owned: to write, or read */
     size_t size;
+    int opened;     /* owned: a descriptor of the path that `now` has come to, or -1 */
     int64_t offset; /* where in the file, or a limit of bytes */
     int flags;      /* of the operation */
     mode_t mode;
@@ -85,7 +86,8 @@ int file_call_reserve(file_call *, size_t);
 ssize_t file_read_all(file_call *, int fd, size_t limit);
 /* What is in memory, without waiting for a disk: n bytes at `offset`, fewer only where the file ends; or UV_EAGAIN. */
 ssize_t file_read_now(int fd, char *into, size_t n, int64_t offset);
-/* Opens for reading what is a regular file, if its path is in the kernel's cache: a descriptor, or negative. */
+/* Opens for reading, without waiting and not to wait, if the path is in the kernel's cache: a descriptor, UV_EAGAIN, or how it
+ * fails. */
 int file_open_now(const char *path);
 /* c->status of c->path (flags: of a link itself), if that is in the kernel's cache: 0, UV_EAGAIN, or how it fails. */
 ssize_t file_stat_now(file_call *);

@@ -71,15 +71,23 @@ static ssize_t run_stat(file_call *c) {
     return file_status(c->flags ? lstat(c->path, &c->status) : stat(c->path, &c->status));
 }
 
-int file_open_now(const char *path) {
-    return open_how(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0, RESOLVE_CACHED);
+/* Only where the path is in the kernel's cache: a descriptor, UV_EAGAIN, or how it fails. */
+static int open_cached(const char *path, int flags) {
+    int fd = open_how(AT_FDCWD, path, (uint64_t)(flags | O_CLOEXEC), 0, RESOLVE_CACHED);
+    if (fd >= 0) {
+        return fd;
+    }
+    return errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == ELOOP ? (int)file_error() : UV_EAGAIN;
 }
 
-/* Only where the path is in the kernel's cache. */
+int file_open_now(const char *path) {
+    return open_cached(path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+}
+
 ssize_t file_stat_now(file_call *c) {
-    int fd = open_how(AT_FDCWD, c->path, (uint64_t)O_PATH | O_CLOEXEC | (c->flags ? O_NOFOLLOW : 0), 0, RESOLVE_CACHED);
+    int fd = open_cached(c->path, O_PATH | (c->flags ? O_NOFOLLOW : 0));
     if (fd < 0) {
-        return errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == ELOOP ? file_error() : UV_EAGAIN;
+        return fd;
     }
     ssize_t result = file_status(fstat(fd, &c->status));
     close(fd);

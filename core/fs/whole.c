@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +16,20 @@
 #include "loop/libc.h"
 #include "fs/file.h"
 
+/* What `now` has opened without waiting becomes what open returns: of a pipe, once there has been a writer. */
+static int wait_opened(file_call *c) {
+    int fd = c->opened, flags = fcntl(fd, F_GETFL);
+    c->opened = -1;
+    struct pollfd writer = {.fd = fd, .events = POLLIN};
+    while (poll(&writer, 1, -1) < 0 && errno == EINTR) {
+    }
+    fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+    return fd;
+}
+
 /* offset: the most bytes. */
 static ssize_t run_load(file_call *c) {
-    int fd = open(c->path, O_RDONLY | O_CLOEXEC);
+    int fd = c->opened >= 0 ? wait_opened(c) : open(c->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return file_error();
     }
@@ -26,22 +38,21 @@ static ssize_t run_load(file_call *c) {
     return n;
 }
 
-/* What is no regular file is not even opened: somebody may wait for a pipe's other end, who would take us for a reader. */
+/* What is opened and not in memory stays open for run_load: a pipe's writer may have seen a reader already. */
 static ssize_t now_load(file_call *c) {
-    ssize_t n = file_stat_now(c);
-    int64_t size = c->status.st_size;
-    if (n < 0 || !S_ISREG(c->status.st_mode) || size == 0 || size > FILE_NOW_MAX || size > c->offset) {
-        return n < 0 ? n : UV_EAGAIN;
+    ssize_t n = file_open_now(c->path);
+    if (n < 0) {
+        return n;
     }
-    int fd = file_open_now(c->path);
-    if (fd < 0) {
+    c->opened = (int)n;
+    int64_t size = fstat(c->opened, &c->status) == 0 && S_ISREG(c->status.st_mode) ? c->status.st_size : 0;
+    if (size == 0 || size > FILE_NOW_MAX || size > c->offset) {
         return UV_EAGAIN;
     }
     n = file_call_reserve(c, (size_t)size + 1); /* one more: what was changed meanwhile has another size */
     if (n == 0) {
-        n = libc_preadv2(fd, &(struct iovec){c->bytes, (size_t)size + 1}, 1, 0, RWF_NOWAIT);
+        n = libc_preadv2(c->opened, &(struct iovec){c->bytes, (size_t)size + 1}, 1, 0, RWF_NOWAIT);
     }
-    close(fd);
     c->size = n > 0 ? (size_t)n : 0;
     return n == size || n == UV_ENOMEM ? n : UV_EAGAIN;
 }

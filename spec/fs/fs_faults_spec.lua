@@ -170,3 +170,30 @@ describe("A full disk", function()
     assert.equal(5, assert(fs.write(path "again", "again")))
   end)
 end)
+
+describe("A file in memory", function()
+  before_each(function()
+    folder = assert(fs.tempdir())
+    assert(fs.write(path "small", ("x"):rep(1000)))
+  end)
+  after_each(function() assert(fs.remove(folder, { recursive = true })) end)
+
+  it("is looked at by three system calls and read by four, on the program's own thread", function()
+    local function calls(n)
+      local result = assert(process.run { "env", "LSAN_OPTIONS=detect_leaks=0", "strace", "-f", "-qq", "-o", path "strace",
+        "--trace-path=" .. path "small", MOMO, "-e", [[
+        local momo = require "momo"
+        local path, n = ...
+        assert(momo.fs.stat(path) and momo.fs.read(path)) -- what is loaded at first use
+        for _ = 1, tonumber(n) do
+          assert(momo.fs.stat(path).size == 1000 and #momo.fs.read(path) == 1000)
+        end
+        momo.stop()]], path "small", tostring(n) })
+      assert.equal("", result.stderr)
+      local _, count = assert(fs.read(path "strace")):gsub("\n", "")
+      return count
+    end
+    local few = calls(20)
+    assert.equal(100 * 7, calls(120) - few)
+  end)
+end)

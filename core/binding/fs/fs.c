@@ -31,17 +31,19 @@ static int collect(lua_State *L) {
 
 static const metatable open_file_metatable = {.name = "momo.open_file", .collect = collect};
 
-static const file_operation *find_operation(lua_State *L, const char *name) {
+/* fs_operation(name) -> an operation, for fs_call */
+static int fs_operation(lua_State *L) {
+    const char *name = luaL_checkstring(L, 1);
     static const file_operation *const tables[] = {file_operations, path_operations, whole_operations};
     for (int i = 0; i < 3; i++) {
         for (const file_operation *operation = tables[i]; operation->name; operation++) {
             if (strcmp(operation->name, name) == 0) {
-                return operation;
+                lua_pushlightuserdata(L, (void *)(uintptr_t)operation);
+                return 1;
             }
         }
     }
-    luaL_error(L, "no operation on files: %s", name);
-    return NULL;
+    return luaL_error(L, "no operation on files: %s", name);
 }
 
 static char *copy_string(lua_State *L, int index, size_t *size) {
@@ -58,17 +60,23 @@ static char *copy_string(lua_State *L, int index, size_t *size) {
     return copy;
 }
 
-/* fs_call(operation, file, path, other, data, offset, flags, mode, atime, mtime) -> call. What is not needed is nil. EBADF: false */
+/* fs_call(over, operation, file, path, other, data, offset, flags, mode, atime, mtime) -> call. What is not needed is nil; over:
+ * a call that is, whose userdata serves again. EBADF: false */
 static int fs_call(lua_State *L) {
-    const file_operation *operation = find_operation(L, luaL_checkstring(L, 1));
-    offload **slot = push_offload(L);
-    file_call *c = file_call_new(open_executor(L), operation);
+    offload **slot;
+    if (lua_isnil(L, 1)) {
+        slot = push_offload(L);
+    } else {
+        slot = lua_touserdata(L, 1);
+        lua_pushvalue(L, 1);
+    }
+    file_call *c = file_call_new(open_executor(L), lua_touserdata(L, 2));
     if (!c) {
         return luaL_error(L, "not enough memory");
     }
     *slot = &c->offload;
-    if (!lua_isnil(L, 2)) {
-        const handle *h = lua_touserdata(L, 2);
+    if (!lua_isnil(L, 3)) {
+        const handle *h = lua_touserdata(L, 3);
         if (!h->file) {
             lua_pushboolean(L, 0);
             return 1;
@@ -76,20 +84,15 @@ static int fs_call(lua_State *L) {
         file_hold(h->file);
         c->file = h->file;
     }
-    c->path = lua_isstring(L, 3) ? copy_string(L, 3, NULL) : NULL;
-    c->other = lua_isstring(L, 4) ? copy_string(L, 4, NULL) : NULL;
-    c->bytes = lua_isstring(L, 5) ? copy_string(L, 5, &c->size) : NULL;
-    c->offset = (int64_t)lua_tonumber(L, 6);
-    c->flags = (int)lua_tointeger(L, 7);
-    c->mode = (mode_t)lua_tonumber(L, 8);
-    c->times[0] = lua_tonumber(L, 9);
-    c->times[1] = lua_tonumber(L, 10);
+    c->path = lua_isstring(L, 4) ? copy_string(L, 4, NULL) : NULL;
+    c->other = lua_isstring(L, 5) ? copy_string(L, 5, NULL) : NULL;
+    c->bytes = lua_isstring(L, 6) ? copy_string(L, 6, &c->size) : NULL;
+    c->offset = (int64_t)lua_tonumber(L, 7);
+    c->flags = (int)lua_tointeger(L, 8);
+    c->mode = (mode_t)lua_tonumber(L, 9);
+    c->times[0] = lua_tonumber(L, 10);
+    c->times[1] = lua_tonumber(L, 11);
     return 1;
-}
-
-static void set_number(lua_State *L, const char *name, double value) {
-    lua_pushnumber(L, value);
-    lua_setfield(L, -2, name);
 }
 
 static const char *kind_of(mode_t mode) {
@@ -106,22 +109,26 @@ static double seconds_of(struct timespec t) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* The fields of a momo.FileStatus, of which Lua makes it. */
 static int push_status(lua_State *L, const struct stat *status) {
-    lua_createtable(L, 0, 12);
+    const lua_Number numbers[] = {(lua_Number)status->st_size,
+                                  status->st_mode & 07777,
+                                  status->st_uid,
+                                  status->st_gid,
+                                  (lua_Number)status->st_dev,
+                                  (lua_Number)status->st_ino,
+                                  (lua_Number)status->st_nlink,
+                                  (lua_Number)status->st_blocks,
+                                  seconds_of(status->st_atim),
+                                  seconds_of(status->st_mtim),
+                                  seconds_of(status->st_ctim)};
+    const int count = sizeof numbers / sizeof *numbers;
+    luaL_checkstack(L, count + 1, NULL);
     lua_pushstring(L, kind_of(status->st_mode));
-    lua_setfield(L, -2, "kind");
-    set_number(L, "size", (double)status->st_size);
-    set_number(L, "mode", status->st_mode & 07777);
-    set_number(L, "uid", status->st_uid);
-    set_number(L, "gid", status->st_gid);
-    set_number(L, "dev", (double)status->st_dev);
-    set_number(L, "ino", (double)status->st_ino);
-    set_number(L, "nlink", (double)status->st_nlink);
-    set_number(L, "blocks", (double)status->st_blocks);
-    set_number(L, "atime", seconds_of(status->st_atim));
-    set_number(L, "mtime", seconds_of(status->st_mtim));
-    set_number(L, "ctime", seconds_of(status->st_ctim));
-    return 1;
+    for (int i = 0; i < count; i++) {
+        lua_pushnumber(L, numbers[i]);
+    }
+    return count + 1;
 }
 
 static handle *push_handle(lua_State *L) {
@@ -317,15 +324,23 @@ static int fs_flags(lua_State *L) {
                  {"LOCK_SH", LOCK_SH}, {"LOCK_EX", LOCK_EX}, {"LOCK_UN", LOCK_UN}, {"LOCK_NB", LOCK_NB}};
     lua_newtable(L);
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
-        set_number(L, flags[i].name, flags[i].value);
+        lua_pushinteger(L, flags[i].value);
+        lua_setfield(L, -2, flags[i].name);
     }
     return 1;
 }
 
 static const metatable *const metatables[] = {&open_file_metatable, NULL};
 static const function functions[] = {
-    {"fs_call", fs_call},     {"fs_finish", fs_finish},   {"fs_descriptor", fs_descriptor},
-    {"fs_stream", fs_stream}, {"fs_regular", fs_regular}, {"fs_read_now", fs_read_now},
-    {"fs_flags", fs_flags},   {"fs_close", collect},      {NULL, NULL},
+    {"fs_call", fs_call},
+    {"fs_finish", fs_finish},
+    {"fs_descriptor", fs_descriptor},
+    {"fs_stream", fs_stream},
+    {"fs_regular", fs_regular},
+    {"fs_read_now", fs_read_now},
+    {"fs_flags", fs_flags},
+    {"fs_close", collect},
+    {"fs_operation", fs_operation},
+    {NULL, NULL},
 };
 const module fs_module = {.functions = functions, .metatables = metatables};

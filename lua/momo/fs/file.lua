@@ -160,7 +160,7 @@ end
 ---@return string? code
 function File:stat()
   check.self(self, File, "file", "stat")
-  return call_file("status", self)
+  return calls.status_of_file(self)
 end
 
 ---How long the file is.
@@ -172,7 +172,7 @@ end
 ---@return string? code
 function File:size()
   check.self(self, File, "file", "size")
-  local status, err, code = call_file("status", self)
+  local status, err, code = calls.status_of_file(self)
   if status then
     return status.size
   end

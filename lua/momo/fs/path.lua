@@ -42,7 +42,7 @@ end
 ---@return string? code
 function M.stat(path)
   check_path(path, "stat")
-  return call("stat", path, nil, nil, 0, 0)
+  return calls.status(path, 0)
 end
 
 ---As stat, but of a link, the link itself.
@@ -55,7 +55,7 @@ end
 ---@return string? code
 function M.lstat(path)
   check_path(path, "lstat")
-  return call("stat", path, nil, nil, 0, 1)
+  return calls.status(path, 1)
 end
 
 ---Whether stat finds something there. What can't be looked at does not count.
@@ -64,7 +64,7 @@ end
 ---@return boolean exists
 function M.exists(path)
   check_path(path, "exists")
-  return call("stat", path, nil, nil, 0, 0) ~= nil
+  return calls.status(path, 0) ~= nil
 end
 
 local KINDS = { f = "file", d = "directory", l = "link", p = "fifo", s = "socket", c = "character", b = "block" }

@@ -34,10 +34,7 @@ end
 
 ---@async
 local function open_on_pool(root, path)
-  local job = native.fs_call("regular", nil, root, path)
-  local again, raw, size, seconds, nanoseconds
-  repeat again, raw, size, seconds, nanoseconds = native.fs_finish(job, path) until not again
-  return opened(raw, size, seconds, nanoseconds)
+  return opened(calls.regular(root, path))
 end
 
 ---@async
