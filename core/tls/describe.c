@@ -127,7 +127,9 @@ static void tell_hello(sink *s, const hello *h) {
 static void tell_connection(sink *s, const engine *e) {
     const unsigned char *alpn;
     unsigned size;
-    const char *name = e->config->server ? SSL_get_servername(e->ssl, TLSEXT_NAMETYPE_host_name) : e->name;
+    const char *name = e->config->server  ? SSL_get_servername(e->ssl, TLSEXT_NAMETYPE_host_name)
+                       : sends_no_name(e) ? NULL
+                                          : e->name;
     tell_text(s, "version", SSL_get_version(e->ssl));
     tell_text(s, "cipher", SSL_get_cipher_name(e->ssl));
     SSL_get0_alpn_selected(e->ssl, &alpn, &size);

@@ -185,6 +185,8 @@ void engine_close(tls_engine *);
 /* SSL_CTX_set_cert_verify_callback's: the chain, then the name; its words go to the engine. */
 int verify_chain(X509_STORE_CTX *, void *);
 bool is_address(const char *name);
+/* Whether it is a client that asks for no name (SNI): it has none, or an address. */
+bool sends_no_name(const engine *);
 /* The names and addresses of a certificate as a list with commas. */
 void list_names(const X509 *, char *into, size_t room);
 /* The common name of a subject or issuer, or all of it where there is none. */

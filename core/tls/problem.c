@@ -146,7 +146,7 @@ static void explain_cipher(engine *e, tls_problem *problem) {
 }
 
 /* Addresses are no names to be sent. */
-static bool sends_no_name(const engine *e) {
+bool sends_no_name(const engine *e) {
     return !e->config->server && (!e->name[0] || is_address(e->name));
 }
 

@@ -187,37 +187,61 @@ function M.tempdir(prefix)
   return call("tempdir", template(prefix, "tempdir"), nil, nil, 0, 1)
 end
 
+-- true: the lock is ours; or nil, err, code.
+---@async
+local function take_lock(file)
+  local pause = 0.001
+  while true do
+    local ok, err, code = calls.call_file("lock", file, nil, 0, flags.LOCK_EX + flags.LOCK_NB)
+    if ok or code ~= "EBUSY" then
+      return ok, err, code
+    end
+    require("momo.time").sleep(pause) -- a lock that is waited for in the system would hold one of the pool's threads
+    pause = math.min(2 * pause, 0.05)
+  end
+end
+
+-- The file, which is closed if the lock is not taken.
+---@async
+local function keep_lock(file)
+  local ok, taken, err, code = xpcall(take_lock, native.traceback_capture, file)
+  if ok and taken then
+    return file
+  end
+  file:close()
+  if not ok then
+    native.rethrow(taken)
+  end
+  return nil, err, code
+end
+
 ---Calls fn while we have the lock of a file (flock), which is made if it is not there: of several processes and tasks
----that ask, one at a time. It is given back however fn ends, and when the process does.
+---that ask, one at a time. It is given back however fn ends, and when the process does. Without fn, the file is
+---returned, and the lock is ours until that is closed.
 ---
 ---Codes: those of open.
 ---@async
 ---@param path string
----@param fn fun(...): ... may suspend
+---@param fn (fun(...): ...)? may suspend
 ---@param ... any its arguments
----@return any ... what fn returns
+---@return any ... what fn returns, or the file
 ---@return string? err
 ---@return string? code
 function M.lock(path, fn, ...)
   check_path(path, "lock")
-  check.argument(type(fn) == "function", "lock: argument 2 must be a function", fn)
+  check.argument(fn == nil or type(fn) == "function", "lock: argument 2 must be a function", fn)
   local file, err, code = M.open(path, "a+")
   if not file then
     return nil, err, code
+  elseif not fn then
+    return keep_lock(file)
   end
   local arguments, n = { ... }, select("#", ...)
   return scopes.scope(function(held)
     held:defer(file.close, file)
-    local pause = 0.001
-    while true do
-      local ok, failure, failure_code = calls.call_file("lock", file, nil, 0, flags.LOCK_EX + flags.LOCK_NB)
-      if ok then
-        break
-      elseif failure_code ~= "EBUSY" then
-        return nil, failure, failure_code
-      end
-      require("momo.time").sleep(pause) -- a lock that is waited for in the system would hold one of the pool's threads
-      pause = math.min(2 * pause, 0.05)
+    local ok, failure, failure_code = take_lock(file)
+    if not ok then
+      return nil, failure, failure_code
     end
     return fn(unpack(arguments, 1, n))
   end)

@@ -27,8 +27,8 @@ local M = {}
 ---@field stdout "inherit"|"pipe"|"null"|momo.Stream|momo.File|integer|nil of a file, from its position on; that stays
 ---@field stderr "inherit"|"pipe"|"null"|"stdout"|momo.Stream|momo.File|integer|nil stdout: where stdout goes
 ---@field pty boolean? it gets a terminal of its own; `child.terminal` is the other end
----@field user string? name or number of the user whose rights it has, with all of their groups
----@field group string? name or number of its group
+---@field user string|integer|nil name or number of the user whose rights it has, with all of their groups
+---@field group string|integer|nil name or number of its group
 ---@field process_group boolean? it leads a group: kill and cancellations reach what it has started, too
 ---@field detached boolean? it leads a session of its own, and no cancellation ends it
 ---@field grace number? seconds that it has to end after a SIGTERM, when a task that waits for it is cancelled; 5
@@ -77,6 +77,13 @@ end
 local function check_text(value, name, what)
   check.argument(value == nil or check.is_text(value),
     ("%s: %s must be a string without zero bytes"):format(name, what), value)
+end
+
+-- A user or a group, as text.
+local function check_owner(value, name, what)
+  check.argument(value == nil or check.is_text(value) or (check.is_whole(value) and value >= 0),
+    ("%s: %s must be a name or a number from 0"):format(name, what), value)
+  return value and tostring(value)
 end
 
 local function check_flag(value, name, what)
@@ -167,8 +174,7 @@ end
 
 local function spawn(options, name)
   check_text(options.cwd, name, "cwd")
-  check_text(options.user, name, "user")
-  check_text(options.group, name, "group")
+  local user, group = check_owner(options.user, name, "user"), check_owner(options.group, name, "group")
   check_flag(options.pty, name, "pty")
   check_flag(options.process_group, name, "process_group")
   check_flag(options.detached, name, "detached")
@@ -184,7 +190,7 @@ local function spawn(options, name)
   end
   local leads = options.detached and "session" or options.process_group and "group" or nil
   local raw, input, output, errors = native.process_spawn(words, strings, options.cwd, stdin, stdout, stderr, leads,
-    options.user, options.group)
+    user, group)
   if not raw then
     return nil, input, output
   end

@@ -328,6 +328,7 @@ end
 ---
 ---Codes: those of `TcpStream.connect`; ETLS.
 ---@async
+---@overload fun(address: string, timeout: number): momo.net.TcpStream?, string?, string?
 ---@param address string "example.org:443"
 ---@param options momo.tls.ConnectOptions|momo.tls.Client|nil
 ---@param timeout number? seconds, for all of it
@@ -336,6 +337,9 @@ end
 ---@return string? code
 function M.connect(address, options, timeout)
   local host = dns.split(address, "tls.connect")
+  if type(options) == "number" and timeout == nil then
+    options, timeout = nil, options
+  end
   check.argument(options == nil or type(options) == "table", "tls.connect: options must be a table or a client",
     options)
   check.seconds(timeout, "tls.connect")

@@ -180,8 +180,8 @@ describe("A file in memory", function()
 
   it("is looked at by three system calls and read by four, on the program's own thread", function()
     local function calls(n)
-      local result = assert(process.run { "env", "LSAN_OPTIONS=detect_leaks=0", "strace", "-f", "-qq", "-o", path "strace",
-        "--trace-path=" .. path "small", MOMO, "-e", [[
+      local result = assert(process.run { "env", "LSAN_OPTIONS=detect_leaks=0", "strace", "-f", "-qq", "-o",
+        path "strace", "--trace-path=" .. path "small", MOMO, "-e", [[
         local momo = require "momo"
         local path, n = ...
         assert(momo.fs.stat(path) and momo.fs.read(path)) -- what is loaded at first use

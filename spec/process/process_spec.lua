@@ -134,6 +134,15 @@ describe("spawn", function()
     assert.same({ 0, "0\n", "" }, { status, out, stderr })
   end)
 
+  it("takes a user and a group by name or number", function()
+    local own = process.run({ "id", "-u" }).stdout
+    if own ~= "0\n" then return pending "only root may become another user" end
+    for _, user in ipairs { "nobody", "65534", 65534 } do
+      assert.equal("65534\n", assert(process.run { "id", "-u", user = user }).stdout)
+      assert.equal("65534\n", assert(process.run { "id", "-g", group = user == "nobody" and "nogroup" or user }).stdout)
+    end
+  end)
+
   it("takes the environment and the folder that it is given", function()
     local result = process.run { "/bin/sh", "-c", "pwd; echo $NAME $N ${HOME:-none}", cwd = "/usr",
       env = { NAME = "value", N = 5 } }
@@ -330,6 +339,8 @@ describe("mistakes", function()
       .. "descriptor, got", said(process.spawn, { "ls", stdin = "pip" }))
     assert.equal("spawn: a name in env must be a string without zero bytes and =, got \"A=B\"",
       said(process.spawn, { "ls", env = { ["A=B"] = "x" } }))
+    assert.equal("spawn: user must be a name or a number from 0, got -1", said(process.spawn, { "ls", user = -1 }))
+    assert.equal("spawn: group must be a name or a number from 0, got 1.5", said(process.spawn, { "ls", group = 1.5 }))
     assert.matches("^spawn: env%[\"A\"%] must be a string", said(process.spawn, { "ls", env = { A = "x\0" } }))
     assert.equal("kill: there is no signal \"TERM\"; write \"SIGTERM\"", said(function()
       local child = process.spawn { "true" }

@@ -30,7 +30,7 @@ local CONNECTION, PEER, HELLO = 0, 1, 2 -- enum tls_facts
 ---@field version string "TLSv1.3"
 ---@field cipher string
 ---@field alpn string? the protocol that was agreed on
----@field name string? of the server, that the client asked for
+---@field name string? of the server, that the client asked for (SNI): addresses are not sent
 ---@field resumed boolean the certificates were exchanged in an earlier connection
 ---@field layers integer 1, or more for TLS in TLS
 ---@field verified boolean the peer has shown a certificate, which is good
