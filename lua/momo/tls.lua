@@ -201,17 +201,17 @@ local function check_wrap(self, class, object, stream, timeout)
 end
 
 -- A name as certificates have it: without a trailing dot, and without the zone of an address.
-local function plain_name(name, verifies)
+local function plain_name(name, verifies, what)
   if name == false then
     if verifies then
-      check.fail("wrap: the name may be false only with verify = false")
+      check.fail(what .. ": the name may be false only with verify = false")
     end
     return nil
   end
-  check.argument(check.is_text(name) and #name >= 1 and #name <= 253, "wrap: the name must be a host or an address",
+  check.argument(check.is_text(name) and #name >= 1 and #name <= 253, what .. ": the name must be a host or an address",
     name)
   if name:find "[\128-\255]" then
-    check.fail(("wrap: the name must be in ASCII, as IDNs are in the DNS (xn--...), got %q"):format(name))
+    check.fail(("%s: the name must be in ASCII, as IDNs are in the DNS (xn--...), got %q"):format(what, name))
   end
   return (name:gsub("%.$", ""):gsub("^%[(.*)%]$", "%1"):gsub("%%.*$", ""))
 end
@@ -229,7 +229,7 @@ end
 ---@return string? code
 function Client:wrap(stream, name, timeout)
   check_wrap(self, Client, "client", stream, timeout)
-  return wrap(self, stream, false, plain_name(name, self.options.verify ~= false), timeout)
+  return wrap(self, stream, false, plain_name(name, self.options.verify ~= false, "wrap"), timeout)
 end
 
 ---The stream speaks TLS from now on, as the server of a client. What was peeked and not consumed belongs to the
@@ -348,7 +348,9 @@ function M.connect(address, options, timeout)
     name = options.name
     local rest = {}
     for key, value in each(options) do
-      rest[key] = key ~= "name" and value or nil
+      if key ~= "name" then
+        rest[key] = value
+      end
     end
     options = rest
   end
@@ -356,6 +358,7 @@ function M.connect(address, options, timeout)
   if not client then
     return nil, err, code
   end
+  plain_name(name, client.options.verify ~= false, "tls.connect") -- before there is a stream that would be left open
   local deadline = timeout and time.now() + timeout
   local stream
   stream, err, code = TcpStream.connect(address, timeout)

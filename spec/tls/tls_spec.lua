@@ -302,6 +302,29 @@ describe("tls.connect", function()
     end)
   end)
 
+  it("takes a name besides the other options, before it connects", function()
+    run(function()
+      local address, server, listener = tls.serve(function(stream)
+        stream:write(stream:tls().name or "nobody")
+      end, tls.server())
+      for name, told in pairs { [false] = "nobody", ["other.example"] = "other.example" } do
+        local stream = assert(momo.tls.connect(address, { verify = false, name = name }, 10))
+        assert.equal(told, stream:read())
+        assert.is_false(stream:tls().verified)
+        stream:close()
+      end
+      listener:close()
+      assert(server:join())
+      local mistakes = { [false] = "may be false only with verify = false", ["b\252cher.example"] = "must be in ASCII",
+        [""] = "must be a host or an address" }
+      for name, words in pairs(mistakes) do
+        local ok, err = pcall(momo.tls.connect, address, { name = name }, 10)
+        assert.is_false(ok)
+        assert.matches("tls.connect: the name " .. words, err, 1, true)
+      end
+    end)
+  end)
+
   it("fails as connecting does, within one timeout", function()
     run(function()
       local listener = tcp.listen()
