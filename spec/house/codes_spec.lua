@@ -19,6 +19,7 @@ for line in ([[
   momo.Socket:set_option EPERM
   momo.fs.chmod EPERM
   momo.fs.copy EACCES
+  momo.fs.list EACCES
   momo.fs.realpath EACCES
   momo.fs.rename EACCES
   momo.fs.tempdir EACCES
