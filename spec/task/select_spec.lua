@@ -266,6 +266,10 @@ describe("select", function()
     assert.equal(err:format(2, "table"), told("momo.select{a, {}}", (select(2, sync.channel()))))
     assert.equal(err:format(1, "table"), told("momo.select{a}", (sync.channel())))
     assert.matches("^app.lua:1: select: a task can't", told "momo.select{momo.current()}")
+    for code, shown in pairs { ["timeout = 1"] = '"timeout"', ["[0] = a"] = "0", ["[1.5] = a"] = "1.5" } do
+      assert.equal(("app.lua:1: select: there is no option %s; a limit is an entry, momo.time.after(seconds)")
+        :format(shown), told(("momo.select{a, %s}"):format(code), (select(2, sync.channel()))))
+    end
     assert.equal("app.lua:1: after: argument 1 must be a number of seconds, 0 or more, got -1",
       told "momo.time.after(-1)")
   end))
