@@ -657,7 +657,7 @@ rows["io.poll"] = function()
   }
 end
 
-for _, more in ipairs { "operations_http", "operations_nats" } do
+for _, more in ipairs { "operations_http", "operations_nats", "operations_compat" } do
   for name, row in pairs(require("spec.support." .. more)) do
     rows[name] = row
   end

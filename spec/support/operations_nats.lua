@@ -5,6 +5,33 @@ local tcp = require "spec.support.tcp"
 
 local rows = {}
 
+local ANSWERS = {
+  ["CONSUMER%.CREATE"] = '{"stream_name":"s","name":"c","config":{}}',
+  ["STREAM%.INFO"] = '{"config":{"name":"KV_b","max_msgs_per_subject":1},"state":{}}',
+}
+
+-- Answers what is asked of JetStream's API as ANSWERS says, and nothing else.
+---@async
+local function answer(stream)
+  local sid
+  while true do
+    local words = stream:read_until "\r\n"
+    if not words then
+      return
+    end
+    sid = words:match "^SUB _INBOX%S* +(%d+)" or sid
+    local subject, reply, size = words:match "^H?PUB (%S+) ?(%S*) [%d ]-(%d+)\r\n$"
+    if size then
+      stream:read_exact(size + 2)
+    end
+    for pattern, body in pairs(ANSWERS) do
+      if subject and subject:find(pattern) then
+        stream:write(("MSG %s %s %d\r\n%s\r\n"):format(reply, sid, #body, body))
+      end
+    end
+  end
+end
+
 ---@return momo.nats.Client
 ---@return fun() close
 local function client(options)
@@ -12,7 +39,7 @@ local function client(options)
   momo.spawn(function()
     local stream = listener:accept()
     stream:write "INFO {\"max_payload\":1000000}\r\nPONG\r\n"
-    repeat until not stream:read()
+    answer(stream)
     stream:close()
     listener:close()
   end)
@@ -33,6 +60,45 @@ end
 rows["nats client:drain"] = function()
   local made, close = client()
   return { once = true, wait = function() return made:drain(1e9) end, check = close }
+end
+
+rows["nats jetstream:publish"] = function()
+  local made, close = client()
+  local jetstream = made:jetstream()
+  return {
+    wait = function() return jetstream:publish("a", "b", { timeout = 1e9 }) end,
+    check = close,
+  }
+end
+
+rows["nats consumer:fetch"] = function()
+  local made, close = client()
+  local consumer = assert(made:jetstream():ephemeral "s")
+  return { wait = function() return consumer:fetch(1, 1e6) end, check = close }
+end
+
+rows["nats consumer:next"] = function()
+  local made, close = client()
+  local consumer = assert(made:jetstream():ephemeral "s")
+  return { wait = function() return consumer:next() end, check = close }
+end
+
+rows["nats jetstream:delete_stream"] = function()
+  local made, close = client()
+  local jetstream = made:jetstream { timeout = 1e9 }
+  return { wait = function() return jetstream:delete_stream "a" end, check = close }
+end
+
+rows["nats key_value:get"] = function()
+  local made, close = client()
+  local bucket = assert(made:jetstream { timeout = 1e9 }:key_value "b")
+  return { wait = function() return bucket:get "a" end, check = close }
+end
+
+rows["nats key_value:put"] = function()
+  local made, close = client()
+  local bucket = assert(made:jetstream { timeout = 1e9 }:key_value "b")
+  return { wait = function() return bucket:put("a", "b") end, check = close }
 end
 
 rows["nats rx:recv"] = function()
