@@ -72,14 +72,4 @@ function M.stop()
   return file
 end
 
----After the last thread's end: the file is JSON to the last byte, which not every reader wants.
----@param file string
-function M.close(file)
-  local opened = io.open(file, "a")
-  if opened then
-    opened:write '{"ph":"M","pid":0,"name":"process_labels","args":{"labels":"momo"}}\n]\n'
-    opened:close()
-  end
-end
-
 return M

@@ -98,6 +98,38 @@ describe("a trace", function()
     assert.equal(2 ^ 18, tonumber(runs))
   end)
 
+  it("is whole when a task ends the process, and while it is being taken", function()
+    for _, closes in ipairs { "", ", true" } do
+      local events = traced(([[
+        momo.spawn(function()
+          momo.current():set_name "ends"
+          momo.time.sleep(0.01)
+          os.exit(0%s)
+        end)
+        momo.time.sleep(60)
+      ]]):format(closes))
+      assert.equal(1, #find(events, { ph = "X", cat = "wait", name = "sleep", tid = 2 }))
+      assert.equal(2, #find(events, { ph = "X", cat = "run", tid = 2 }))
+      assert.equal("ends (2)", find(events, { ph = "M", name = "thread_name" })[1].args.name)
+    end
+    local events = traced([[
+      momo.time.sleep(0.01)
+      if momo.thread.current().index == 1 then os.exit(0) end
+      while true do momo.yield_now() end
+    ]], "--threads 2 --stall 0")
+    assert.equal(1, #find(events, { ph = "X", name = "sleep" }))
+    traced [[
+      local file = assert(io.open(select(2, io.open("/proc/self/cmdline"):read("*a"):match "(%-%-trace)%z(%Z+)")))
+      assert(file:read("*a"):find "^%[.*%]\n$")
+    ]]
+  end)
+
+  it("wants a file in which its end can be written over", function()
+    local status, out, err = support.shell(support.quote(os.getenv "MOMO_BIN") .. " --trace /proc/self/fd/1 -e 'print(1)' | cat")
+    assert.equal("", out)
+    assert.matches("^momo: ESPIPE: .*: /proc/self/fd/1", err, status)
+  end)
+
   it("can be taken by the program, one at a time", function()
     local path = support.tmpfile ""
     local status, _, err = support.momo("-e", ([[

@@ -330,7 +330,6 @@ local function run(options, words)
       complain(lost)
       failed = true
     end
-    require("momo.trace").close(options.trace)
   end
   if options.profile then
     failed = not tell_profile(options.profile) or failed
