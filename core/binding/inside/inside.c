@@ -14,17 +14,6 @@
 #include "loop/io.h"
 #include "loop/inside/watchdog.h"
 
-/* (argument, module) -> what its function `text` returns. Called protected. */
-static int make_text(lua_State *L) {
-    lua_getglobal(L, "require");
-    lua_insert(L, 2);
-    lua_call(L, 1, 1);
-    lua_getfield(L, 2, "text");
-    lua_pushvalue(L, 1);
-    lua_call(L, 1, 1);
-    return 1;
-}
-
 /* A copy with a newline behind it. NULL: out of memory. */
 static char *copy_of(const char *before, const char *text) {
     size_t at = strlen(before), size = strlen(text);
@@ -37,18 +26,32 @@ static char *copy_of(const char *before, const char *text) {
     return copy;
 }
 
+typedef struct question {
+    const char *module_name, *argument;
+    char *answer;
+} question;
+
+/* Called protected, as all that allocates is where nobody would catch an error. */
+static int make_text(lua_State *L) {
+    question *q = lua_touserdata(L, 1);
+    lua_getglobal(L, "require");
+    lua_pushstring(L, q->module_name);
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "text");
+    lua_pushstring(L, q->argument);
+    lua_call(L, 1, 1);
+    q->answer = copy_of("", error_text(L));
+    return 0;
+}
+
 char *inside_text(executor *ex, const char *module_name, const char *argument, const char *on_failure) {
     lua_State *L = ((runtime *)ex->user)->L;
-    if (!L || !lua_checkstack(L, LUA_MINSTACK)) {
-        return NULL;
+    question q = {module_name, argument, NULL};
+    if (L && lua_cpcall(L, make_text, &q) != 0) {
+        q.answer = on_failure ? copy_of(on_failure, error_text(L)) : NULL;
+        lua_pop(L, 1);
     }
-    lua_pushcfunction(L, make_text);
-    lua_pushstring(L, argument);
-    lua_pushstring(L, module_name);
-    bool ok = lua_pcall(L, 2, 1, 0) == 0;
-    char *copy = ok || on_failure ? copy_of(ok ? "" : on_failure, error_text(L)) : NULL;
-    lua_pop(L, 1);
-    return copy;
+    return q.answer;
 }
 
 static char *make_dump(executor *ex) {

@@ -74,9 +74,11 @@ static int ask(lua_State *L) {
     return 1;
 }
 
-/* snapshots_hide(): this state, which has not run yet, is none that is asked */
+/* snapshots_hide(): this state, which has not run yet, is none that is asked, nor one that a dump tells of */
 static int hide(lua_State *L) {
-    open_executor(L)->snapshot.make = NULL;
+    executor *ex = open_executor(L);
+    ex->snapshot.make = NULL;
+    ex->dump.make = NULL;
     return 0;
 }
 

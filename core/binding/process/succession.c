@@ -62,12 +62,9 @@ static void on_hangup(uv_signal_t *watcher, int number) {
         signal(number, SIG_DFL);
         raise(number);
     }
-    if (L && lua_checkstack(L, LUA_MINSTACK)) {
-        lua_pushcfunction(L, call_begin);
-        if (lua_pcall(L, 0, 0, 0) != 0) {
-            fprintf(stderr, "momo: no successor can be started: %s\n", error_text(L));
-            lua_pop(L, 1);
-        }
+    if (L && lua_cpcall(L, call_begin, NULL) != 0) {
+        fprintf(stderr, "momo: no successor can be started: %s\n", error_text(L));
+        lua_pop(L, 1);
     }
 }
 

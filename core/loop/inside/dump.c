@@ -28,7 +28,7 @@ static void on_mail(mail *m) {
     dump *d = list_entry(m, dump, mail);
     int asked = DUMP_ASKED;
     if (atomic_compare_exchange_strong(&d->state, &asked, DUMP_MAKING)) { /* else nobody waits for it any more */
-        d->text = d->make ? d->make(list_entry(d, executor, dump)) : NULL;
+        d->text = d->make(list_entry(d, executor, dump));
         atomic_store(&d->state, DUMP_TOLD);
     }
 }
@@ -46,6 +46,9 @@ void dump_deinit(dump *d) {
 
 static void ask(executor *ex, void *unused) {
     (void)unused;
+    if (!ex->dump.make) {
+        return;
+    }
     dump_deinit(&ex->dump);
     atomic_store(&ex->dump.state, DUMP_ASKED);
     inbox_post(&ex->inbox, &ex->dump.mail);

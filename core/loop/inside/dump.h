@@ -18,7 +18,8 @@ struct momo_executor;
 
 /* What an executor has for this. */
 typedef struct dump {
-    /* On the executor's thread, between two resumes: the text, which free() ends; NULL: there is no memory. */
+    /* On the executor's thread, between two resumes: the text, which free() ends; NULL: there is no memory. An executor without
+     * this is not told of. */
     char *(*make)(struct momo_executor *);
     mail mail;
     char *text;       /* once it is told */

@@ -7,9 +7,11 @@
 local evaluate = require "momo.command.evaluate"
 local native = require("momo.internal.core").native
 local task = require "momo.internal.task"
+local sleep = require("momo.time").sleep
 
 local LINE_MAX = 1024 * 1024
 local LEFT = "the console's client has left"
+local FAILED = "momo: the process has no memory for a console\n"
 local PAUSE = 1 -- seconds until the next accept when one has failed
 
 local M = { ANSWERED = "\4", MORE = "\5" }
@@ -91,6 +93,7 @@ local function answer(stream, lines)
   end
 end
 
+-- Reads while it answers, and so learns that the client has left.
 ---@async
 local function attend(stream)
   local tx, lines = require("momo.sync").channel(16)
@@ -108,24 +111,55 @@ local function attend(stream)
   tx:close()
   answering:cancel(LEFT)
   answering:join()
+end
+
+-- What goes wrong with one client is told to it, and to no other.
+---@async
+local function attend_one(stream)
+  local ok, err = pcall(attend, stream)
+  if not ok and not task.is_cancelled(err) then
+    pcall(stream.write, stream, FAILED)
+  end
   stream:close()
+  if task.is_cancelled(err) then
+    error(err, 0)
+  end
+end
+
+---Returns whether there may be more.
+---@async
+local function accept_one(listener)
+  local stream, _, code = listener:accept()
+  if stream and not native.console_may(stream) then
+    stream:write "momo: the console is for the process's owner alone\n"
+    stream:close()
+  elseif stream then
+    local ok, attending = pcall(task.spawn_daemon, attend_one, stream)
+    if not ok then
+      pcall(stream.write, stream, FAILED)
+      stream:close()
+    else
+      attending:set_name "momo: console"
+    end
+  elseif code == "EBADF" or code == "ECANCELED" then
+    return false
+  else
+    sleep(PAUSE)
+  end
+  return true
 end
 
 ---@async
 local function accept_all(listener)
-  while true do
-    local stream, _, code = listener:accept()
-    if stream and native.console_may(stream) then
-      task.spawn_daemon(attend, stream):set_name "momo: console"
-    elseif stream then
-      stream:write "momo: the console is for the process's owner alone\n"
-      stream:close()
-    elseif code == "EBADF" or code == "ECANCELED" then
-      return
-    else
-      require("momo.time").sleep(PAUSE)
+  repeat
+    local ok, goes_on = pcall(accept_one, listener)
+    if not ok then
+      if task.is_cancelled(goes_on) then
+        error(goes_on, 0)
+      end
+      sleep(PAUSE) -- there was no memory
     end
-  end
+  until ok and not goes_on
 end
 
 ---Opens it. For a task.
