@@ -127,8 +127,8 @@ describe("momo -i", function()
     assert.equal('"b"\n', typed "= 'b'\n")
     assert.equal("here\n", typed "function f()\nreturn 'here'\nend\nprint(f())\n")
     local out = typed("n = 0 momo.spawn(function() while true do n = n + 1 momo.time.sleep(0.001) end end)\n"
-      .. "momo.time.sleep(0.1)\nn > 5\n")
-    assert.matches("true\n$", out)
+      .. "repeat momo.time.sleep(0.01) until n > 5\n'more'\n")
+    assert.equal('"more"\n', out)
   end)
 
   it("shows errors and goes on", function()
@@ -179,6 +179,9 @@ describe("examples/stuck.lua hangs, and momo dump finds", function()
       .. "called at .*stuck.lua:47" },
   } do
     it("a " .. way, function()
+      if way == "loop" and os.getenv "MOMO_SANITIZE" == "thread" then
+        return pending "TSan holds a signal back until the thread calls a function of C"
+      end
       local stuck = process.start_momo("--stall", "0", os.getenv "MOMO_SOURCE_DIR" .. "/examples/stuck.lua", way)
       local pid = process.wait_for_line(stuck, "^stuck: process (%d+) hangs")
       assert.equal(stuck.pid, tonumber(pid))

@@ -26,6 +26,8 @@ local function inside(code, commands, environment)
 end
 
 local DUMP = MOMO .. " dump $!; heard '%s' 1"
+-- TSan holds a signal back until the thread calls a function of C that it knows.
+local STEP = os.getenv "MOMO_SANITIZE" == "thread" and "os.time()" or ""
 local READY = 'io.write "ready\\n" io.stdout:flush()\n'
 
 describe("a dump", function()
@@ -70,7 +72,7 @@ describe("a dump", function()
       momo.thread.spawn({ name = "stuck" }, function(tx)
         require("momo").current():set_name "culprit"
         tx:send(1)
-        while true do end
+        while true do ]] .. STEP .. [[ end
       end, tx:clone())
       rx:recv() rx:recv()
       ]] .. READY .. "momo.time.sleep(60)",
@@ -78,7 +80,7 @@ describe("a dump", function()
     for part, times in pairs {
       ["momo: thread main of process %d+ has 1 task:\n  task 1: sleep "] = 2,
       ["momo: thread worker of process %d+ has 1 task:\n  task 1 'waits': sleep [^\n]*:7\n"] = 2,
-      ["momo: a thread does not come round: task 1 'culprit' of thread stuck computes [^\n]*:12\n"] = 2,
+      ["momo: a thread does not come round: task 1 'culprit' of thread stuck [^\n]*:12\n"] = 2,
     } do
       local _, n = text:gsub(part, "")
       assert.equal(times, n, text)

@@ -177,6 +177,26 @@ describe("a process that is told SIGHUP", function()
     ]]):format(path))
   end)
 
+  it("hands over the page of --inspect", function()
+    for _, option in ipairs { "--inspect", "--inspect=127.0.0.3:45673" } do
+      local server = process.start_momo(option, support.tmpfile(SERVER))
+      local page = await(server, "^momo: inspect: http://(%S+)/")
+      local address = await(server, "^serves (%S+)")
+      for _ = 1, 2 do
+        assert(os.execute("kill -HUP " .. server.pid) == 0)
+        assert.equal(page, await(server, "^momo: inspect: http://(%S+)/"))
+        assert.equal(address, await(server, "^serves (%S+)"))
+        local pid = await(server, "^momo: SIGHUP: process (%d+) serves")
+        for _ = 1, 5 do
+          local out = talk(server, page, [[print(get("/state?since=0"):match '^{"pid":(%d+)')]])
+          assert.equal(pid .. "\n", out)
+        end
+        assert.equal(pid .. "\n", talk(server, address, "io.write(once())"))
+      end
+      process.stop(server)
+    end
+  end)
+
   it("hands on what socket activation has given", function()
     local path = support.tmpfile [[
       local momo = require "momo"

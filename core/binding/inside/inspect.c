@@ -19,7 +19,8 @@ enum { STACK_BYTES = 1024 * 1024, SAID = 512 };
 static struct {
     sem_t told;
     char *address, *path, *cpath;
-    char said[SAID]; /* the page's address, or why there is none */
+    lua_Integer retired; /* a descriptor, at whose end the page is a successor's */
+    char said[SAID];     /* the page's address, or why there is none */
     bool serves;
 } page;
 
@@ -40,7 +41,8 @@ static int serve(lua_State *L) {
     lua_pushliteral(L, "momo.command.inspect");
     lua_call(L, 1, 1);
     lua_pushstring(L, page.address);
-    lua_call(L, 1, 0);
+    lua_pushinteger(L, page.retired);
+    lua_call(L, 2, 0);
     return 0;
 }
 
@@ -54,11 +56,13 @@ static void *run(void *unused) {
     return NULL; /* the state stays: others may still know its executor */
 }
 
-/* inspect_start(address, path, cpath) -> the page's address | nil, why there is none. Once. */
+/* inspect_start(address, path, cpath, descriptor) -> the page's address | nil, why there is none. Once. The descriptor is the
+ * page's; where it ends, so does the page. */
 static int start(lua_State *L) {
     page.address = strdup(luaL_checkstring(L, 1));
     page.path = strdup(luaL_checkstring(L, 2));
     page.cpath = strdup(luaL_checkstring(L, 3));
+    page.retired = luaL_checkinteger(L, 4);
     incidents_begin();
     sem_init(&page.told, 0, 0);
     int status = page.address && page.path && page.cpath ? background_start(run, STACK_BYTES) : UV_ENOMEM;

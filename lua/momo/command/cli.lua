@@ -187,9 +187,16 @@ local function signal(pid, number, send)
   return OK
 end
 
----Starts to serve the page that shows what is inside.
+---Starts to serve the page that shows what is inside, until a successor does.
 local function inspect(native, address)
-  local where, err = native.inspect_start(address, package.path, package.cpath)
+  require "momo.net.stream" -- the class of what follows
+  local mine, its = native.unix_pair()
+  if not mine then
+    complain("--inspect: " .. its)
+    return false
+  end
+  require("momo.command.succession").hands_over(function() mine:close() end)
+  local where, err = native.inspect_start(address, package.path, package.cpath, its:into_fd())
   if not where then
     complain("--inspect: " .. err)
     return false

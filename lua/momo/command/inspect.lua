@@ -13,7 +13,8 @@ local sum = require("momo.metrics.text").sum
 local sync = require "momo.sync"
 local task = require "momo.internal.task"
 local time = require "momo.time"
-local TcpListener = require("momo.net").TcpListener
+local serve = require "momo.command.inspect_server"
+local TcpListener, UnixStream = require("momo.net").TcpListener, require("momo.net").UnixStream
 
 local ANSWER_SECONDS, PROFILE_SECONDS_MAX = 0.25, 60
 
@@ -25,21 +26,20 @@ local threads = {} -- by key: what is known of each
 ---@async
 ---@param what string
 local function ask(what)
-  asking:lock()
-  questions = questions + 1
-  local round = native.snapshots_ask(("%d %s"):format(questions, what))
-  local again
-  repeat
-    again = native.snapshots_wait(round, ANSWER_SECONDS)
-  until not again
-  local answers, counted, texts = {}, snapshot.take()
-  for _, text in ipairs(texts) do
-    local number, key, name, answer = text:match "^(%d+) (%S+) ([^\n]*)\n(.*)$"
-    answers[key] = { name = name, is_new = tonumber(number) == questions, text = answer }
-  end
-  local silent = native.snapshots_missing(round)
-  asking:unlock()
-  return sum(counted), answers, silent
+  return asking:with(function()
+    questions = questions + 1
+    local round = native.snapshots_ask(("%d %s"):format(questions, what))
+    local again
+    repeat
+      again = native.snapshots_wait(round, ANSWER_SECONDS)
+    until not again
+    local answers, counted, texts = {}, snapshot.take()
+    for _, text in ipairs(texts) do
+      local number, key, name, answer = text:match "^(%d+) (%S+) ([^\n]*)\n(.*)$"
+      answers[key] = { name = name, is_new = tonumber(number) == questions, text = answer }
+    end
+    return sum(counted), answers, native.snapshots_missing(round)
+  end)
 end
 
 -- A thread that does not come round is shown as it was.
@@ -158,9 +158,11 @@ local function handler(own_name)
   end
 end
 
----Serves for ever; what hinders it from the first is told at once.
+---Serves until the process ends, or a successor serves at that address in its place; what hinders it from the first is
+---told at once.
 ---@param address string "", a port, or an address
-return function(address)
+---@param fd integer at whose end the successor has the listener
+return function(address, fd)
   if address == "" or address:find "^%d+$" then
     address = "127.0.0.1:" .. (address == "" and "0" or address)
   end
@@ -171,6 +173,10 @@ return function(address)
       return native.inspect_told(false, err or listener)
     end
     native.inspect_told(true, ("http://%s/"):format(listener:local_addr()))
-    http.serve(listener, handler(address:match "^(.*):%d+$"), { max_connections = 32 })
+    task.spawn(function()
+      assert(UnixStream.from_fd(fd)):read()
+      listener:close()
+    end)
+    serve(listener, handler(address:match "^(.*):%d+$"))
   end)
 end

@@ -23,6 +23,7 @@ local program                    -- the command's words; its program; or nil: no
 local ready, leader              -- descriptors that the predecessor has given
 local news_reader, news_writer   -- of the process that was first
 local under_way, again           -- the task; and whether it has been asked for once more
+local leave                      -- function; or nil: what else ends when a successor serves
 local successor                  -- that serves in place of this process
 
 local function say(text)
@@ -35,6 +36,11 @@ function M.prepare(words)
   program = words
   ready, leader = native.succession_take()
   native.succession_on_hangup()
+end
+
+---@param fn fun() is called when a successor serves
+function M.hands_over(fn)
+  leave = fn
 end
 
 ---Whether this process follows another one that still waits for it.
@@ -115,6 +121,9 @@ local function hand_over(why)
   end
   successor = child
   native.succession_hand_over(pid, news_reader or -1)
+  if leave then
+    leave()
+  end
   if again then -- it may have read the program before it was asked for once more
     native.process_kill(child, "SIGHUP")
   end

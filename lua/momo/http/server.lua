@@ -149,6 +149,19 @@ local function is_callable(value)
   return type(value) == "function" or (type(metatable) == "table" and type(metatable.__call) == "function")
 end
 
+-- What serves a connection, for whoever accepts; and the server, which knows those that are open.
+---@param handler momo.http.Router|fun(request: momo.http.Request, response: momo.http.Response)
+---@param options momo.http.ServerOptions that are checked
+---@return async fun(stream: momo.net.TcpStream, peer: string) serve_connection
+---@return momo.http.Server server
+function M.server(handler, options)
+  local server = server_of(handler, options)
+  server.is_sealed = options.tls ~= nil
+  return function(stream, peer)
+    return connection.serve(server, stream, peer)
+  end, server
+end
+
 ---Serves HTTP: calls `handler(request, response)` for each request, in the task of its connection.
 ---
 ---Ends when the listener is closed, or the calling task is cancelled, as Ctrl-C does: idle connections are closed,
@@ -169,8 +182,7 @@ function M.serve(address, handler, options)
     "serve: argument 1 must be an address such as \"127.0.0.1:8080\", or a listener", address)
   check.argument(is_callable(handler), "serve: argument 2 must be a function or a router", handler)
   options = check.options(chosen(options), TYPES, "serve")
-  local server = server_of(handler, options)
-  server.is_sealed = options.tls ~= nil
+  local serve_connection, server = M.server(handler, options)
   local listener = address
   if type(address) == "string" then
     local err, code
@@ -179,9 +191,6 @@ function M.serve(address, handler, options)
       return nil, err, code
     end
     server.listener = listener
-  end
-  local function serve_connection(stream, peer)
-    return connection.serve(server, stream, peer)
   end
   return net.serve(listener, serve_connection, {
     max_connections = options.max_connections,
