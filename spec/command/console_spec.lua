@@ -57,6 +57,63 @@ describe("a console", function()
     assert.matches("level", attach(program, "log_level 'nonsense'\n"))
   end)
 
+  it("shows the tasks of all threads, and runs what is typed on any", function()
+    local program = start [[
+      local tx, rx = momo.thread.channel(1)
+      for i = 1, 2 do
+        momo.thread.spawn({ name = i == 1 and "worker" or nil }, function(tx)
+          local momo = require "momo"
+          mine = momo.thread.current().name
+          momo.spawn(momo.time.sleep, 60):set_name("victim of " .. mine)
+          momo.yield_now()
+          tx:send(1)
+          momo.time.sleep(60)
+        end, tx:clone())
+        rx:recv()
+      end
+    ]]
+    local shown = attach(program, "tasks()\n")
+    for _, part in ipairs { "momo: thread main of .-'momo: console'", "momo: thread worker of .- 'victim of worker'",
+      "momo: thread momo%-2 of .- 'victim of momo%-2'" } do
+      assert.matches(part, shown)
+    end
+    assert.equal('"worker"\n"momo-2"\n"momo-2"\n', attach(program,
+      "on('worker', 'mine')\non(2, 'mine')\non('momo-2', 'do\\nreturn mine\\nend')\n"))
+    local id = shown:match "task (%d+) 'victim of worker'"
+    attach(program, ("on('worker', 'cancel(%d)')\n"):format(id))
+    shown = attach(program, "tasks()\n")
+    assert.is_nil(shown:find "victim of worker")
+    assert.is_truthy(shown:find "victim of momo%-2")
+    assert.matches("momo: profile: ", attach(program, "on(1, 'profile.start() return profile.stop()')\n"))
+    assert.matches("^planted\n", attach(program, "on(1, 'error \"planted\"')\n"))
+    assert.equal("there is no other thread nobody that comes round, but: 1 worker, 2 momo-2\n",
+      attach(program, "on('nobody', '1')\n"):match "^[^\n]*\n")
+    assert.matches("the code goes on", attach(program, "on(1, 'for')\n"))
+    assert.matches("must be a thread's name", attach(program, "on(1)\n"))
+    assert.equal("status 0\n", process.stop(program))
+  end)
+
+  it("tells of a thread that computes, and of its own", function()
+    local program = start [[
+      local tx, rx = momo.thread.channel(1)
+      momo.thread.spawn({ name = "stuck" }, function(tx)
+        tx:send(1)
+        while true do end
+      end, tx)
+      rx:recv()
+    ]]
+    assert.matches("1 thread does not come round: `momo dump %d+` tells who holds it", attach(program, "tasks()\n"))
+    assert.matches("no other thread stuck that comes round", attach(program, "on('stuck', '1')\n"))
+    local held, path = start "stuck = true print 'ready' io.stdout:flush() while true do end "
+    assert.is_string(path)
+    local status, out, err = support.shell(("echo 1 | %s attach %d"):format(MOMO, held.pid))
+    assert.same({ 1, "" }, { status, out })
+    assert.matches("the console does not answer: `momo dump %d+` tells who holds it", err)
+    for _, one in ipairs { program, held } do
+      os.execute("kill -KILL " .. one.pid)
+    end
+  end)
+
   it("cancels what was typed when its client leaves, and nothing else", function()
     local program = start ""
     support.shell(("(echo 'momo.time.sleep(50)'; sleep 0.3) | timeout -s KILL 1 %s attach %d")

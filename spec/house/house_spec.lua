@@ -378,6 +378,7 @@ describe("the object files", function()
     end
     table.sort(found, function(a, b) return a.name < b.name end)
     assert.same({
+      { name = "adding", section = ".bss" },
       { name = "chain", section = ".data" },
       { name = "defined", section = ".bss" },
       { name = "entered", section = ".data.rel.local" },
@@ -393,6 +394,7 @@ describe("the object files", function()
       { name = "signals_taken", section = ".bss" },
       { name = "snapshots", section = ".data.rel.local" },
       { name = "succession", section = ".bss" },
+      { name = "traced", section = ".bss" },
       { name = "usual_limit_ns", section = ".bss" },
       { name = "watchdog", section = ".bss" },
     }, found)

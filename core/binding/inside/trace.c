@@ -155,6 +155,8 @@ static void finish_at_exit(void) {
     pthread_mutex_lock(&adding);
 }
 
+static pthread_once_t traced = PTHREAD_ONCE_INIT;
+
 static void call_at_exit(void) {
     atexit(finish_at_exit);
 }
@@ -189,8 +191,7 @@ static int begin(lua_State *L) {
                                        .slot = ex->current->head.index};
     }
     trace->polls = UINT64_MAX;
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, call_at_exit);
+    pthread_once(&traced, call_at_exit);
     rt->trace = trace;
     ex->resume = resume;
     lua_pushboolean(L, 1);

@@ -16,7 +16,7 @@
 
 struct momo_executor;
 
-enum { SNAPSHOT_QUESTION = 64 };
+enum { SNAPSHOT_QUESTION = 192 };
 
 /* What an executor has for this. */
 typedef struct snapshot {

@@ -1,7 +1,11 @@
 ---momo attach PID: the client of a console (momo.command.console).
 
-local console = require "momo.command.console"
+local console = require "momo.command.console_threads"
 local unix = require "momo.net.unix"
+
+local ANSWER_SECONDS = 5 -- that a console has to say that it is there
+
+local CLOSED = "the process has closed the console"
 
 local M = {}
 
@@ -39,9 +43,9 @@ end
 ---@async
 local function answer_of(stream)
   while true do
-    local text = stream:read()
+    local text, _, code = stream:read()
     if not text then
-      return nil
+      return nil, code
     end
     local last = text:sub(-1)
     local over = last == console.ANSWERED or last == console.MORE
@@ -55,20 +59,29 @@ end
 
 ---Speaks with the console until one of both ends.
 ---@async
+---@param pid string
 ---@param path string
 ---@param read fun(prompt: string): string? a line
 ---@return true? ok
 ---@return string? err
-function M.run(path, read)
-  local stream, err = unix.UnixStream.connect(path)
-  if not stream then
-    return nil, err
+function M.run(pid, path, read)
+  local stream, err, code = unix.UnixStream.connect(path, ANSWER_SECONDS)
+  local state
+  if stream then
+    stream:set_timeout(ANSWER_SECONDS)
+    state, code = answer_of(stream)
+    err = CLOSED
   end
+  if not state then
+    return nil, code == "ETIMEDOUT" and ("the console does not answer: `momo dump %s` tells who holds it"):format(pid)
+      or err
+  end
+  stream:set_timeout(nil)
   local line = read "momo> "
   while line do
-    local state = stream:write(line .. "\n") and answer_of(stream)
+    state = stream:write(line .. "\n") and answer_of(stream)
     if not state then
-      return nil, "the process has closed the console"
+      return nil, CLOSED
     end
     line = read(state == console.MORE and "   .. " or "momo> ")
   end

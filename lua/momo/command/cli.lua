@@ -148,7 +148,7 @@ local function attach(pid)
   local path, err = client.path_of(pid)
   if path then
     local _, ok, problem = require("momo.internal.task").start({}, function()
-      return client.run(path, require("momo.internal.typed").reader())
+      return client.run(pid, path, require("momo.internal.typed").reader())
     end)
     err = not ok and problem or nil
   end

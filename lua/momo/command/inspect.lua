@@ -8,39 +8,16 @@ local json = require "momo.internal.json_text"
 local each = require "momo.internal.each"
 local native = require("momo.internal.core").native
 local page = require "momo.command.inspect_page"
-local snapshot = require "momo.metrics.snapshot"
 local sum = require("momo.metrics.text").sum
-local sync = require "momo.sync"
 local task = require "momo.internal.task"
 local time = require "momo.time"
 local serve = require "momo.command.inspect_server"
 local TcpListener, UnixStream = require("momo.net").TcpListener, require("momo.net").UnixStream
 
-local ANSWER_SECONDS, PROFILE_SECONDS_MAX = 0.25, 60
+local PROFILE_SECONDS_MAX = 60
 
-local asking = sync.Mutex() -- one question at a time
-local questions = 0
+local ask = require "momo.command.asking"(0)
 local threads = {} -- by key: what is known of each
-
----Asks all threads that run. Returns what they count, and their answers by key.
----@async
----@param what string
-local function ask(what)
-  return asking:with(function()
-    questions = questions + 1
-    local round = native.snapshots_ask(("%d %s"):format(questions, what))
-    local again
-    repeat
-      again = native.snapshots_wait(round, ANSWER_SECONDS)
-    until not again
-    local answers, counted, texts = {}, snapshot.take()
-    for _, text in ipairs(texts) do
-      local number, key, name, answer = text:match "^(%d+) (%S+) ([^\n]*)\n(.*)$"
-      answers[key] = { name = name, is_new = tonumber(number) == questions, text = answer }
-    end
-    return sum(counted), answers, native.snapshots_missing(round)
-  end)
-end
 
 -- A thread that does not come round is shown as it was.
 local function update(answers)
@@ -77,7 +54,7 @@ local function state(since)
   end
   table.sort(rows)
   return ('{"pid":%d,"time":%.3f,"silent":%d,"metrics":%s,"threads":[%s],"incidents":[%s]}'):format(native.pid(),
-    time.now(), silent, json.string(counted), table.concat(rows, ","), incidents_since(since))
+    time.now(), silent, json.string(sum(counted)), table.concat(rows, ","), incidents_since(since))
 end
 
 ---@async
@@ -172,11 +149,12 @@ return function(address, fd)
     if not ok or not listener then
       return native.inspect_told(false, err or listener)
     end
+    local spare, retired = io.open "/dev/null", UnixStream.from_fd(fd) -- before the program uses up all
     native.inspect_told(true, ("http://%s/"):format(listener:local_addr()))
     task.spawn(function()
-      assert(UnixStream.from_fd(fd)):read()
+      assert(retired):read()
       listener:close()
     end)
-    serve(listener, handler(address:match "^(.*):%d+$"))
+    serve(listener, handler(address:match "^(.*):%d+$"), spare)
   end)
 end

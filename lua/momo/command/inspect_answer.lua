@@ -1,4 +1,5 @@
----What a thread answers to the page of `momo --inspect`, between two resumes, beside what it counts.
+---What a thread answers to the page of `momo --inspect` and to the console of another thread, between two resumes,
+---beside what it counts.
 
 local core = require "momo.internal.core"
 local native = core.native
@@ -13,16 +14,28 @@ local function stop()
   return profile and profile:flame_graph() or ""
 end
 
----@param question string "NUMBER tasks", "NUMBER start KEY" or "NUMBER stop KEY": the latter two are for one thread
----@return string text "NUMBER KEY NAME", and the answer from the next line on
+-- The console runs something here: "KEY NUMBER PATH".
+local function come(whose, key)
+  local wanted, number, path = whose:match "^(%S+) (%d+) (.*)$"
+  if wanted == key then
+    require("momo.internal.task").spawn_daemon(require("momo.command.console").join, path, number)
+      :set_name "momo: console"
+  end
+end
+
+---@param question string "NUMBER tasks", "NUMBER name", "NUMBER start KEY", "NUMBER stop KEY" or "NUMBER console KEY
+---NUMBER PATH": where there is a KEY, it is for one thread
+---@return string text "NUMBER KEY INDEX NAME", and the answer from the next line on
 return function(question)
   local number, what, whose = question:match "^(%d+) (%S+) ?(.*)$"
-  local key, _, name = tostring(core.executor):match "0x%x+", native.thread_current()
+  local key, index, name = tostring(core.executor):match "0x%x+", native.thread_current()
   local answer = ""
   if what == "tasks" then
     answer = require("momo.command.tree").text()
+  elseif what == "console" then
+    come(whose, key)
   elseif whose == key then
     answer = what == "start" and start() or stop()
   end
-  return ("%s %s %s\n%s"):format(number, key, name or "main", answer)
+  return ("%s %s %d %s\n%s"):format(number, key, index or 0, name or "main", answer)
 end
