@@ -6,7 +6,8 @@ local support = require "spec.support"
 local function traced(code, options)
   local path = support.tmpfile ""
   local status, out, err = support.shell(("%s --trace %s %s %s"):format(support.quote(os.getenv "MOMO_BIN"), path,
-    options or "", support.quote(support.tmpfile("local momo = require 'momo'\n" .. code))))
+    options or "", support.quote(support.tmpfile("local momo = require 'momo'\n" .. code))),
+    { leaks = code:find "os.exit" ~= nil })
   assert.equal(0, status, out .. err)
   local file = assert(io.open(path))
   local text = file:read "*a"
