@@ -90,13 +90,15 @@ static int open_beside(const char *target, char *name, size_t size, mode_t mode)
  * link stays, and what it leads to is replaced. */
 static ssize_t run_store(file_call *c) {
     char target[PATH_MAX], beside[PATH_MAX + 16];
-    if (!realpath(c->path, target)) {
+    bool named = realpath(c->path, target);
+    if (!named) {
         snprintf(target, sizeof target, "%s", c->path);
     }
     struct stat before;
     bool replaces = stat(target, &before) == 0;
-    if (replaces && !S_ISREG(before.st_mode)) { /* a pipe, a device */
-        int fd = open(target, O_WRONLY | O_CLOEXEC);
+    if (replaces &&
+        (!S_ISREG(before.st_mode) || !named)) { /* a pipe, a device; /dev/stdout, of a file without a name */
+        int fd = open(target, O_WRONLY | O_TRUNC | O_CLOEXEC);
         ssize_t n = fd < 0 ? file_error() : file_write_all(c, fd);
         if (fd >= 0) {
             close(fd);

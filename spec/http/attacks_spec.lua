@@ -221,7 +221,7 @@ describe("under attack,", function()
     if os.execute "command -v slowhttptest >/dev/null" ~= 0 then
       return pending "slowhttptest is not installed"
     end
-    attack("none", 20 * SLOW, function(address, before)
+    attack("none", 40 * SLOW, function(address, before) -- 10 KiB of the heap for each connection that there was
       beside_a_client(address, function()
         momo.scope(function(scope)
           for _, words in ipairs {

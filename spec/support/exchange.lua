@@ -39,7 +39,7 @@ function Response:write(bytes)
   return #bytes
 end
 
-function Response:copy(stream, n)
+Response[require("momo.http.response").COPY] = function(self, stream, n)
   local copied = 0
   while copied < n do
     local bytes = stream:read(math.min(n - copied, 65536))

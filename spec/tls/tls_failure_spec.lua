@@ -314,7 +314,7 @@ describe("momo.tls tells of a mistake:", function()
     ["momo.tls.client():wrap(stream, 'a', -1)"] = "wrap: the timeout must be a number of seconds, 0 or more, got -1",
     ["momo.tls.client().wrap(stream, 'a')"] = "wrap: call it with a colon: client:wrap()",
     ["momo.tls.connect('nowhere')"] = "tls.connect: \"nowhere\" is no address; write \"127.0.0.1:8080\"",
-    ["momo.tls.connect('127.0.0.1:1', 5)"] = "tls.connect: options must be a table or a client, got 5",
+    ["momo.tls.connect('127.0.0.1:1', 'a')"] = "tls.connect: options must be a table or a client, got \"a\"",
     ["momo.tls.self_signed {}"] = "tls.self_signed: argument 1 must be an array of names, got table",
     ["momo.tls.self_signed({ 'a' }, { days = 0 })"] =
       "tls.self_signed: option days must be a whole number from 1, got 0",
