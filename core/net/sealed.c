@@ -313,14 +313,17 @@ static int say_goodbye(const layer *l, io *o) {
     return status;
 }
 
-/* Gives a full socket room for a few bytes more: the system takes twice the size that it is asked for. What is no socket stays. */
+/* Gives a full socket room for a few bytes more, though it holds as much beyond its size as one send(2) of ours has brought.
+ * What is no socket stays. */
 static void widen(io *o) {
-    int size;
+    int size = 0;
     socklen_t length = sizeof size;
-    if (getsockopt(o->fd, SOL_SOCKET, SO_SNDBUF, &size, &length) == 0 &&
-        setsockopt(o->fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) <
-            0) { /* it has no limit, and takes a privilege */
-        setsockopt(o->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    if (getsockopt(o->fd, SOL_SOCKET, SO_SNDBUF, &size, &length) == 0) {
+        size += OUTPUT_KEPT;
+        if (setsockopt(o->fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) <
+            0) { /* has no limit, and takes a privilege */
+            setsockopt(o->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+        }
     }
     o->ready |= UV_WRITABLE;
 }

@@ -45,6 +45,24 @@ for kind, pair in pairs(pairs_of) do
           end)
         end)
       end
+
+      it("sends close_notify behind one write, of which a socket may take much more than it has room for", function()
+        tcp.run(function()
+          local taken = 0
+          for size = 1000, 66000, 1000 do
+            local one, other = tls.pair { pair = pair, server = { max_version = version, tickets = 0 } }
+            if one:write(("x"):rep(size), 0) then
+              taken = taken + 1
+              one:close()
+              assert.equal(size, #other:read_exact(size))
+              tcp.assert_failed("EOF", other:read())
+            end
+            one:close()
+            other:close()
+          end
+          assert.is_true(taken > 4)
+        end)
+      end)
     end)
   end
 end

@@ -17,7 +17,7 @@ local BUSY = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnectio
 ---@async
 ---@param listener momo.net.TcpListener
 ---@param handler fun(request: momo.http.Request, response: momo.http.Response)
----@param spare file*? the descriptor in reserve
+---@param spare userdata? a file of io.open, the descriptor in reserve
 return function(listener, handler, spare)
   local serve_connection, served = server.server(handler, LIMITS)
   local numbers, number, active = {}, 0, 0 -- of the streams that are open, in their order
