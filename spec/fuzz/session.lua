@@ -90,7 +90,7 @@ local function run(seed)
     problems = run_on_thread(seed, options)
   end
   if options.exits then
-    if world.starved and not problems[1] then -- a want of memory has ended the program before its time
+    if (world.starved or world.scarce) and not problems[1] then -- a want has ended the program before its time
       program.exit(world)
     end
     problems[#problems + 1] = "the process has not ended"
