@@ -10,7 +10,7 @@ local SANITIZE = os.getenv "MOMO_SANITIZE" or ""
 ---in which `attach LINES` types lines, `page` asks the page and says how the server answers, `said TEXT` waits until
 ---the program has written such a line, and $program is its process. Returns what the commands print, and what it says.
 ---The page's thread does not end, and keeps its memory: leaks are not looked for.
-local function exhausted(limits, code, commands)
+local function exhausted(limits, code, commands, without_page)
   local said, console = support.tmpfile "", support.tmpfile ""
   os.remove(console)
   local _, out = support.shell(([[
@@ -18,7 +18,7 @@ local function exhausted(limits, code, commands)
     said=%s
     said() { for i in $(seq 3000); do grep -q "$1" "$said" && return; sleep 0.01; done; echo "never said: $1"; }
     export LSAN_OPTIONS=detect_leaks=0
-    (%s exec env --default-signal=QUIT %s --inspect --stall 0 --console %s %s >"$said" 2>&1) &
+    (%s exec env --default-signal=QUIT %s %s --stall 0 --console %s %s >"$said" 2>&1) &
     program=$!
     said ready
     url=$(sed -n 's/^momo: inspect: //p' "$said")
@@ -29,7 +29,8 @@ local function exhausted(limits, code, commands)
     kill -TERM $program
     wait $program
     echo "status $?"
-  ]]):format(said, limits, MOMO, console, support.quote(support.tmpfile(code)), MOMO, commands))
+  ]]):format(said, limits, MOMO, without_page and "" or "--inspect", console, support.quote(support.tmpfile(code)), MOMO,
+    commands))
   local file = assert(io.open(said))
   local text = file:read "*a"
   file:close()
@@ -91,6 +92,8 @@ describe("who looks inside of a process", function()
 
   it("is answered, or told why not, whichever allocation fails", function()
     local out, said = exhausted("", [[
+      jit.off() -- where a trace allocates, LuaJIT does not survive that it can't; so there is no page either
+      jit.flush()
       local momo = require "momo"
       C = require("momo.internal.core").C
       require("ffi").cdef "void momo_fail_allocations(long n, long m);"
@@ -100,13 +103,11 @@ describe("who looks inside of a process", function()
       check() {
         attach 'C.momo_fail_allocations(0, 0)\n' >/dev/null # which may fail itself
         attach 'C.momo_fail_allocations(0, 0) return 6 * 7\n'
-        page
       }
       for n in 1 2 3 5 9 17 33 65 129 257 513; do
         for kind in "$n, 0" "0, $n"; do
           attach "C.momo_fail_allocations($kind) return tasks()\n" >/dev/null
           attach "C.momo_fail_allocations($kind)\n" >/dev/null
-          page >/dev/null
           attach "C.momo_fail_allocations($kind)\n" >/dev/null
           kill -QUIT $program
           dumps=$((dumps + 1))
@@ -116,8 +117,8 @@ describe("who looks inside of a process", function()
           check
         done
       done | sort | uniq -c
-    ]])
-    assert.matches("^%s*22 200\n%s*22 42\nstatus 0\n$", out, said)
+    ]], true)
+    assert.matches("^%s*22 42\nstatus 0\n$", out, said)
     assert.matches("beside", said)
   end)
 end)
