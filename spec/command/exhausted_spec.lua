@@ -9,7 +9,7 @@ local SANITIZE = os.getenv "MOMO_SANITIZE" or ""
 ---Runs a program with a console and the page, under limits of `ulimit`, and once it has printed "ready", the commands,
 ---in which `attach LINES` types lines, `page` asks the page and says how the server answers, `said TEXT` waits until
 ---the program has written such a line, and $program is its process. Returns what the commands print, and what it says.
----The page's thread does not end, and keeps its memory: leaks are not looked for.
+---The page's thread does not end, and keeps its memory: leaks are not looked for. It can do without the page.
 local function exhausted(limits, code, commands, without_page)
   local said, console = support.tmpfile "", support.tmpfile ""
   os.remove(console)
@@ -29,8 +29,8 @@ local function exhausted(limits, code, commands, without_page)
     kill -TERM $program
     wait $program
     echo "status $?"
-  ]]):format(said, limits, MOMO, without_page and "" or "--inspect", console, support.quote(support.tmpfile(code)), MOMO,
-    commands))
+  ]]):format(said, limits, MOMO, without_page and "" or "--inspect", console, support.quote(support.tmpfile(code)),
+    MOMO, commands))
   local file = assert(io.open(said))
   local text = file:read "*a"
   file:close()

@@ -2,6 +2,8 @@
 -- and where the second session begins and ends. Prints how many connections that one has served, and how many
 -- descriptors and bytes of malloc it has left behind.
 
+jit.off() -- where a trace allocates, LuaJIT does not survive that it can't
+jit.flush()
 local ffi = require "ffi"
 local momo = require "momo"
 
