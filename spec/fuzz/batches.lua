@@ -8,6 +8,7 @@ local support = require "spec.support"
 
 local SEED, SOAK = tonumber(os.getenv "MOMO_SEED"), tonumber(os.getenv "MOMO_SOAK")
 local BATCH = 10
+local FIXED = 4242000 -- where CI begins, so that what fails there is due to what has changed; elsewhere seeds are new
 local M = {}
 
 ---What the programs are run by: see session.lua.
@@ -49,7 +50,8 @@ function M.run(kind, runner, batches)
   if SEED then
     return run(kind, runner, SEED, SEED)
   end
-  local first, begun = os.time() % 1e6 * 1000, os.time()
+  local begun = os.time()
+  local first = os.getenv "CI" and not SOAK and FIXED or begun % 1e6 * 1000
   local i = 0
   while SOAK and os.time() - begun < SOAK / 2 or not SOAK and i < batches do
     run(kind, runner, first + BATCH * i + 1, first + BATCH * (i + 1))
