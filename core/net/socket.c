@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -22,6 +23,13 @@ int socket_new(int family, int type) {
 int socket_set_flag(int fd, int name) {
     int on = 1;
     return setsockopt(fd, SOL_SOCKET, name, &on, sizeof on) < 0 ? io_last_error() : 0;
+}
+
+/* Small writes leave at once, as Nagle's algorithm and delayed acknowledgements would cost 40 ms together. What is accepted
+ * inherits it from its listener; a Unix socket refuses, which is fine. */
+static void undelay(int fd) {
+    const int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
 static int get_int(int fd, int name) {
@@ -55,6 +63,7 @@ static int open_listener(executor *ex, int fd, io **out) {
     static const io_hooks hooks = {.closing = close_accepted};
     int status = io_open(ex, fd, out);
     if (status == 0) {
+        undelay(fd);
         (*out)->listening = (*out)->in_turn = true;
         (*out)->hooks = &hooks;
         (*out)->accepted = 0;
@@ -137,6 +146,9 @@ int socket_connect(executor *ex, const address *a, const address *from, io **out
     int fd = socket_new(a->storage.ss_family, SOCK_STREAM);
     if (fd < 0) {
         return fd;
+    }
+    if (a->storage.ss_family != AF_UNIX) {
+        undelay(fd);
     }
     int bound = from ? bind_from(fd, from) : 0;
     if (bound < 0) {

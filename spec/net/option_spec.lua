@@ -8,7 +8,7 @@ local tcp = require "spec.support.tcp"
 local net = momo.net
 local run, pair, assert_failed = tcp.run, tcp.pair, tcp.assert_failed
 
-ffi.cdef "int fcntl(int fd, int command, ...); int socket(int, int, int); int close(int);"
+ffi.cdef "int fcntl(int fd, int command, ...); int socket(int, int, int); int close(int); int dup(int);"
 local F_SETFL, O_RDWR = 4, 2
 
 describe("set_option and get_option", function()
@@ -33,6 +33,23 @@ describe("set_option and get_option", function()
       assert.equal(0.001, stream:get_option "tcp_user_timeout")
       stream:set_option("rcvbuf", 50000)
       assert.is_true(stream:get_option "rcvbuf" >= 50000)
+    end)
+  end)
+
+  it("say that small writes leave at once, on either side, unless the program says otherwise", function()
+    run(function()
+      local one, other = pair()
+      assert.is_true(one:get_option "tcp_nodelay")
+      assert.is_true(other:get_option "tcp_nodelay")
+      local listener = tcp.listen()
+      assert.is_true(listener:set_option("tcp_nodelay", false))
+      local adopted = assert(net.TcpListener.from_fd(ffi.C.dup(listener:fd())))
+      local client = assert(net.TcpStream.connect(adopted:local_addr()))
+      local accepted = assert(adopted:accept())
+      assert.is_true(accepted:get_option "tcp_nodelay")
+      for _, object in ipairs { one, other, listener, adopted, client, accepted } do
+        object:close()
+      end
     end)
   end)
 

@@ -272,7 +272,8 @@ function Stream:into_fd()
   return fd
 end
 
----Whether small writes are sent at once, in place of waiting for the answer to those before.
+---Whether small writes are sent at once, in place of waiting until those before have been acknowledged (Nagle's
+---algorithm). They are, unless the socket was opened elsewhere.
 ---
 ---Codes: ENOTSUP it is a Unix socket; ENOTSOCK it is a pipe; EBADF it is closed.
 ---@param on boolean
