@@ -2,7 +2,7 @@
 ---is a slice, who wakes whom an arrow, each thread a process. While it is off it costs nothing.
 ---`momo --trace FILE app.lua` traces a whole run.
 ---
----Each thread keeps its last quarter of a million events, in 10 MB.
+---Each thread keeps its last quarter of a million events, in 5 MB.
 
 local check = require "momo.internal.check"
 local native = require("momo.internal.core").native
