@@ -69,8 +69,12 @@ await_cycle()
 ---@field buckets integer[] how many there were up to each of the bounds, and no less; the last one has the rest
 ---@field bounds number[] seconds
 
-local function durations(histogram)
-  local buckets, count = {}, 0
+local function number(field)
+  return tonumber(counted[field])
+end
+
+local function durations(field)
+  local histogram, buckets, count = counted[field], {}, 0
   for i = 1, C.MOMO_BUCKETS do
     buckets[i] = tonumber(histogram.buckets[i - 1])
     count = count + buckets[i]
@@ -78,12 +82,14 @@ local function durations(histogram)
   return { count = count, sum = tonumber(histogram.sum_ns) / 1e9, buckets = buckets, bounds = BOUNDS }
 end
 
-local function by_name(names, numbers)
-  local t = {}
-  for i, name in ipairs(names) do
-    t[name] = tonumber(numbers[i - 1])
+local function by(names)
+  return function(field)
+    local t = {}
+    for i, name in ipairs(names) do
+      t[name] = tonumber(counted[field][i - 1])
+    end
+    return t
   end
-  return t
 end
 
 local function pools()
@@ -95,67 +101,26 @@ local function pools()
   return t
 end
 
----What this thread's executor counts.
----@return momo.Metrics metrics
-function M.numbers()
-  C.momo_get_metrics(executor, counted)
-  local serve = package.loaded["momo.net.serve"]
-  return {
-    tasks = tonumber(counted.tasks),
-    ready = tonumber(counted.ready),
-    spawned = tonumber(counted.spawned),
-    timers = tonumber(counted.timers),
-    handles = tonumber(counted.handles),
-    threads = tonumber(counted.threads),
-    polls = tonumber(counted.polls),
-    resumes = tonumber(counted.resumes),
-    stale_events = tonumber(counted.stale_events),
-    collected = tonumber(counted.collected),
-    tls_failures = serve and serve.tls_failures or 0,
-    kinds = by_name(KINDS, counted.kinds),
-    bytes_in = tonumber(counted.bytes_in),
-    bytes_out = tonumber(counted.bytes_out),
-    accepts = tonumber(counted.accepts),
-    accept_failures = tonumber(counted.accept_failures),
-    handshakes = tonumber(counted.handshakes),
-    handshake_failures = tonumber(counted.handshake_failures),
-    requests = tonumber(counted.requests),
-    responses = by_name(CLASSES, counted.responses),
-    channels = tonumber(counted.channels),
-    messages = tonumber(counted.messages),
-    turns = durations(counted.turns),
-    delays = durations(counted.delays),
-    pools = pools(),
-    gc_bytes = collectgarbage "count" * 1024,
-    gc_cycles = cycles,
-  }
+local function write_number(lines, of, value)
+  text.family(lines, of.name, of.kind, of.help)
+  text.sample(lines, of.name, "", value)
 end
 
--- Field, name, kind, help.
-local PLAIN = {
-  { "tasks", "momo_tasks", "gauge", "Tasks that have not ended." },
-  { "ready", "momo_tasks_ready", "gauge", "Tasks that wait for their turn." },
-  { "spawned", "momo_tasks_spawned_total", "counter", "Tasks that there have been." },
-  { "resumes", "momo_resumes_total", "counter", "Switches to a task." },
-  { "polls", "momo_polls_total", "counter", "Looks at the system." },
-  { "timers", "momo_timers", "gauge", "Deadlines that are set." },
-  { "threads", "momo_threads", "gauge", "Threads that were started and run." },
-  { "stale_events", "momo_stale_events_total", "counter", "Events that came after their descriptor's close." },
-  { "collected", "momo_collected_handles_total", "counter", "Handles closed by the garbage collector." },
-  { "bytes_in", "momo_received_bytes_total", "counter", "Bytes that descriptors have brought." },
-  { "bytes_out", "momo_sent_bytes_total", "counter", "Bytes that descriptors have taken." },
-  { "accepts", "momo_accepts_total", "counter", "Connections that were accepted." },
-  { "accept_failures", "momo_accept_failures_total", "counter", "Accepts that have failed." },
-  { "handshakes", "momo_tls_handshakes_total", "counter", "Handshakes of TLS that were made." },
-  { "handshake_failures", "momo_tls_handshake_failures_total", "counter", "Handshakes of TLS that have failed." },
-  { "requests", "momo_http_requests_total", "counter", "Requests that servers have read." },
-  { "channels", "momo_channels", "gauge", "Receivers of channels between threads." },
-  { "messages", "momo_channel_messages", "gauge", "Messages in these channels." },
-  { "gc_bytes", "momo_lua_memory_bytes", "gauge", "Memory of Lua's objects." },
-  { "gc_cycles", "momo_lua_gc_cycles_total", "counter", "Cycles of the garbage collector." },
-}
+local function write_durations(lines, of, value)
+  text.family(lines, of.name, "histogram", of.help)
+  text.histogram(lines, of.name, "", value.bounds, value.buckets, value.sum)
+end
 
-local function write_pools(lines, of)
+local function write_by(label, names)
+  return function(lines, of, values)
+    text.family(lines, of.name, of.kind, of.help)
+    for _, name in ipairs(names) do
+      text.sample(lines, of.name, text.labels({ label }, { name }), values[name])
+    end
+  end
+end
+
+local function write_pools(lines, _, of)
   local names = {}
   for name in each(of) do
     names[#names + 1] = name
@@ -174,9 +139,60 @@ local function write_pools(lines, of)
   end
 end
 
-local function write_durations(lines, name, help, of)
-  text.family(lines, name, "histogram", help)
-  text.histogram(lines, name, "", of.bounds, of.buckets, of.sum)
+-- All that is counted: the field of momo.Metrics, and of momo_metrics where none else reads it; its name, kind and help
+-- in the text, which has none of those without a name.
+local FIELDS = {
+  { "tasks", "momo_tasks", "gauge", "Tasks that have not ended." },
+  { "ready", "momo_tasks_ready", "gauge", "Tasks that wait for their turn." },
+  { "spawned", "momo_tasks_spawned_total", "counter", "Tasks that there have been." },
+  { "resumes", "momo_resumes_total", "counter", "Switches to a task." },
+  { "polls", "momo_polls_total", "counter", "Looks at the system." },
+  { "timers", "momo_timers", "gauge", "Deadlines that are set." },
+  { "threads", "momo_threads", "gauge", "Threads that were started and run." },
+  { "stale_events", "momo_stale_events_total", "counter", "Events that came after their descriptor's close." },
+  { "collected", "momo_collected_handles_total", "counter", "Handles closed by the garbage collector." },
+  { "bytes_in", "momo_received_bytes_total", "counter", "Bytes that descriptors have brought." },
+  { "bytes_out", "momo_sent_bytes_total", "counter", "Bytes that descriptors have taken." },
+  { "accepts", "momo_accepts_total", "counter", "Connections that were accepted." },
+  { "accept_failures", "momo_accept_failures_total", "counter", "Accepts that have failed." },
+  { "handshakes", "momo_tls_handshakes_total", "counter", "Handshakes of TLS that were made." },
+  { "handshake_failures", "momo_tls_handshake_failures_total", "counter", "Handshakes of TLS that have failed." },
+  { "tls_failures", read = function()
+    local serve = package.loaded["momo.net.serve"]
+    return serve and serve.tls_failures or 0
+  end },
+  { "requests", "momo_http_requests_total", "counter", "Requests that servers have read." },
+  { "channels", "momo_channels", "gauge", "Receivers of channels between threads." },
+  { "messages", "momo_channel_messages", "gauge", "Messages in these channels." },
+  { "gc_bytes", "momo_lua_memory_bytes", "gauge", "Memory of Lua's objects.",
+    read = function() return collectgarbage "count" * 1024 end },
+  { "gc_cycles", "momo_lua_gc_cycles_total", "counter", "Cycles of the garbage collector.",
+    read = function() return cycles end },
+  { "handles" },
+  { "kinds", "momo_handles", "gauge", "Streams, listeners and sockets that are open.",
+    read = by(KINDS), write = write_by("kind", KINDS) },
+  { "responses", "momo_http_responses_total", "counter", "Answers of servers.",
+    read = by(CLASSES), write = write_by("status", CLASSES) },
+  { "pools", read = pools, write = write_pools },
+  { "turns", "momo_turn_seconds", "histogram", "How long tasks ran between two looks at the system.",
+    read = durations, write = write_durations },
+  { "delays", "momo_ready_seconds", "histogram", "How long a task that was ready waited until it had run.",
+    read = durations, write = write_durations },
+}
+for _, of in ipairs(FIELDS) do
+  of.name, of.kind, of.help, of.read = of[2], of[3], of[4], of.read or number
+  of.write = of.write or of.name and write_number
+end
+
+---What this thread's executor counts.
+---@return momo.Metrics metrics
+function M.numbers()
+  C.momo_get_metrics(executor, counted)
+  local numbers = {}
+  for _, of in ipairs(FIELDS) do
+    numbers[of[1]] = of.read(of[1])
+  end
+  return numbers
 end
 
 ---@param lines string[] it is appended to these
@@ -184,22 +200,11 @@ function M.write(lines)
   local numbers = M.numbers()
   text.family(lines, "momo_executors", "gauge", "Threads that run tasks.")
   text.sample(lines, "momo_executors", "", 1)
-  for _, of in ipairs(PLAIN) do
-    text.family(lines, of[2], of[3], of[4])
-    text.sample(lines, of[2], "", numbers[of[1]])
+  for _, of in ipairs(FIELDS) do
+    if of.write then
+      of.write(lines, of, numbers[of[1]])
+    end
   end
-  text.family(lines, "momo_handles", "gauge", "Streams, listeners and sockets that are open.")
-  for _, kind in ipairs(KINDS) do
-    text.sample(lines, "momo_handles", text.labels({ "kind" }, { kind }), numbers.kinds[kind])
-  end
-  text.family(lines, "momo_http_responses_total", "counter", "Answers of servers.")
-  for _, class in ipairs(CLASSES) do
-    text.sample(lines, "momo_http_responses_total", text.labels({ "status" }, { class }), numbers.responses[class])
-  end
-  write_pools(lines, numbers.pools)
-  write_durations(lines, "momo_turn_seconds", "How long tasks ran between two looks at the system.", numbers.turns)
-  write_durations(lines, "momo_ready_seconds", "How long a task that was ready waited until it had run.",
-    numbers.delays)
 end
 
 return M
