@@ -277,6 +277,36 @@ describe("momo --watch", function()
     os.execute("rm -r " .. folder)
   end)
 
+  it("runs the program anew when a file is mended that it could not require", function()
+    local folder = support.tmpfile ""
+    os.remove(folder)
+    assert(os.execute("mkdir -p " .. folder .. "/lib") == 0)
+    local function write(name, text)
+      local file = assert(io.open(folder .. "/" .. name, "w"))
+      file:write(text)
+      file:close()
+    end
+    local head = ("package.path = %q .. package.path\n"):format(folder .. "/?.lua;")
+    write("lib/part.lua", "retrn 'one'")
+    local tail = " io.stdout:flush() require('momo').time.sleep(60)"
+    write("app.lua", head .. "local part = require 'lib.part' print('part ' .. part)" .. tail)
+    local server = process.start_momo("--watch", folder .. "/app.lua")
+    await(server, "retrn")
+    write("lib/part.lua", "return 'two'")
+    await(server, "^part two$")
+    await(server, "part%.lua has changed: process %d+ serves")
+    write("lib/other.lua", "retrn 'three'")
+    write("app.lua", head .. 'local part = require("lib.other") print("part " .. part)' .. tail)
+    await(server, "app%.lua has changed: process %d+ has ended before it served; this one goes on")
+    write("lib/other.lua", "return 'four'")
+    await(server, "^part four$")
+    os.execute("rm " .. folder .. "/app.lua") -- as some editors do for a moment
+    await(server, "app%.lua has changed: process %d+ has ended before it served; this one goes on")
+    write("app.lua", "print 'back'" .. tail)
+    await(server, "^back$")
+    os.execute("rm -r " .. folder)
+  end)
+
   it("waits for a change when the program fails at once, or has ended", function()
     local path = support.tmpfile "local = 1"
     local program = process.start_momo("--watch", path)

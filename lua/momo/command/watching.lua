@@ -1,4 +1,5 @@
----momo --watch: a change of the program's file, or of one that it has required, begins a succession.
+---momo --watch: a change of the program's file, or of one that it has required, begins a succession. So does one of a
+---file that it would have required if that was right.
 
 local each = require "momo.internal.each"
 local fs = require "momo.fs"
@@ -10,18 +11,40 @@ local ANEW = 1    -- seconds after which modules that were required meanwhile ar
 
 local M = {}
 
----The files that the program consists of, by their paths: those of Momo's own are left out.
-local function files_of(file)
-  local files = { [file] = true }
-  for name in each(package.loaded) do
-    if type(name) == "string" and name ~= "momo" and name:sub(1, 5) ~= "momo." then
-      local path = package.searchpath(name, package.path)
-      if path then
-        files[path] = true
-      end
+---Where a module of the program's is; nil: it is none.
+local function path_of(name)
+  if type(name) == "string" and name ~= "momo" and name:sub(1, 5) ~= "momo." then
+    return (package.searchpath(name, package.path))
+  end
+end
+
+---Adds a file, and those of the modules that its text requires: whether they could be loaded or not.
+local function add_by_text(files, path)
+  if files[path] then
+    return
+  end
+  files[path] = true
+  local file = io.open(path, "rb")
+  local text = file and file:read "*a" or ""
+  if file then
+    file:close()
+  end
+  for name in text:gmatch "require%s*%(?%s*[\"']([^\"'\n]+)[\"']" do
+    local other = path_of(name)
+    if other then
+      add_by_text(files, other)
     end
   end
-  return files
+end
+
+---Adds those of the modules that the program has loaded.
+local function add_loaded(files)
+  for name in each(package.loaded) do
+    local path = path_of(name)
+    if path then
+      files[path] = true
+    end
+  end
 end
 
 local function folder_of(path)
@@ -66,7 +89,7 @@ end
 ---@param file string
 ---@param begin number when the program began, in seconds of `momo.time.wall`
 function M.run(file, begin)
-  local watchers, files, last = {}, files_of(file), nil
+  local watchers, files, last = {}, {}, nil
   local notify = require("momo.sync").Notify()
   local function changed(folder, path)
     local name = path and path:match "[^/]*$"
@@ -78,12 +101,15 @@ function M.run(file, begin)
       end
     end
   end
+  add_by_text(files, file)
   while not succession.is_over() do
-    files = files_of(file)
+    add_loaded(files)
     watch_folders(files, watchers, begin, changed)
     if notify:notified(ANEW) then
       while notify:notified(QUIET) do end
       succession.begin(last .. " has changed")
+      files = {}
+      add_by_text(files, file)
     end
   end
 end
