@@ -14,6 +14,7 @@
 #include "loop/inside/incidents.h"
 
 enum { STACK_BYTES = 1024 * 1024, SAID = 512 };
+#define MOST_INCIDENTS 0x1p53
 
 /* One for the process. What is not said by then is the starter's, and then the thread's. */
 static struct {
@@ -94,7 +95,8 @@ static int are_kept(lua_State *L) {
 /* incidents_next(number) -> number, time, kind, text of the next one | nothing */
 static int next(lua_State *L) {
     incident i;
-    if (!incidents_next((uint64_t)lua_tonumber(L, 1), &i)) {
+    lua_Number after = lua_tonumber(L, 1);
+    if (!(after < MOST_INCIDENTS) || !incidents_next((uint64_t)after, &i)) {
         return 0;
     }
     lua_pushnumber(L, (lua_Number)i.number);

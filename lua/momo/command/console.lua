@@ -14,6 +14,7 @@ local LINE_MAX = 1024 * 1024
 local LEFT = "the console's client has left"
 local FAILED = "momo: the process has no memory for a console\n"
 local PAUSE = 1 -- seconds until the next accept when one has failed
+local ENDS = { [threads.ANSWERED] = "\\4", [threads.MORE] = "\\5" } -- as they are shown within an answer
 
 local M = {}
 
@@ -74,10 +75,13 @@ end
 ---Until no more lines come; raises LEFT when the client takes no answers.
 ---@async
 local function answer(stream, lines, path)
-  local function write(text)
-    if not stream:write(text) then
+  local function send(bytes)
+    if not stream:write(bytes) then
       error(LEFT, 0)
     end
+  end
+  local function write(text)
+    send((text:gsub("[\4\5]", ENDS)))
   end
   local env, text = environment(write, path), ""
   while true do
@@ -94,7 +98,7 @@ local function answer(stream, lines, path)
     end
     local goes_on = not chunk and not err and line ~= "\n"
     text = goes_on and text or ""
-    write(goes_on and threads.MORE or threads.ANSWERED)
+    send(goes_on and threads.MORE or threads.ANSWERED)
   end
 end
 
