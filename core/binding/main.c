@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The momo command: a Lua state that runs momo.cli.
+ * The momo command: a Lua state that runs momo.command.cli.
  */
 #include <fcntl.h>
 #include <limits.h>

@@ -1,7 +1,7 @@
 ---momo(1) out of what `momo --help` prints, and of what its reader asks besides.
 
 local TEMPLATE = [[
-.\" Made by ./dev docs from the usage text in lua/momo/command/cli.lua: change that.
+.\" Made by ./dev docs from the usage text in lua/momo/command/options.lua: change that.
 .TH MOMO 1 "" "@VERSION" "User commands"
 .SH NAME
 momo \- run a program for Momo, an asynchronous runtime for LuaJIT

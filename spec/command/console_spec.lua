@@ -161,6 +161,31 @@ describe("a console", function()
     assert.matches("there is no process", err)
   end)
 
+  it("is not looked for among the program's own words", function()
+    local path = support.tmpfile ""
+    os.remove(path)
+    local program = support.tmpfile("local momo = require 'momo' " .. READY)
+    local theirs = { "-e", "print 'ready' io.stdout:flush() require 'momo'.time.sleep(60)", "--console", "/nowhere" }
+    for _, words in ipairs { { program, "--console", "/nowhere" }, theirs, { "--trace", "--console", program } } do
+      local bare = process.start_momo(unpack(words))
+      assert(process.wait_for_line(bare, "^ready"))
+      local status, _, err = support.shell(MOMO .. " attach " .. bare.pid)
+      assert.equal(1, status)
+      assert.matches("has no console", err)
+    end
+    os.remove "--console" -- the trace
+    local both = process.start_momo("--console", path, program, "", "--console", "/nowhere")
+    assert(process.wait_for_line(both, "^ready"))
+    assert.equal("3\n", attach(both, "1 + 2\n"))
+  end)
+
+  it("shows bytes that end an answer as text", function()
+    local program = start ""
+    assert.equal("a\\4\n6\n", attach(program, "print 'a\\4'\n2 * 3\n"))
+    assert.equal("b\\5\n6\n", attach(program, "print 'b\\5'\n2 * 3\n"))
+    assert.equal("c\\4\\5\n\n6\n", attach(program, "'c\\4\\5\\n'\n2 * 3\n"))
+  end)
+
   it("keeps no program running, and a path that can't be had is told", function()
     local path = support.tmpfile ""
     os.remove(path)

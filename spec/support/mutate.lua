@@ -61,7 +61,7 @@ local CONCERNS = {
   { "^lua/momo/internal/thread", "thread" },
   { "^lua/momo/internal/portable", "thread" },
   { "^lua/momo/internal/poll", "net" },
-  { "^lua/momo/command/cli", "command" },
+  { "^lua/momo/command/", "command" },
   { "^lua/", "task" },
 }
 

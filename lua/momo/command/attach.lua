@@ -1,6 +1,7 @@
 ---momo attach PID: the client of a console (momo.command.console).
 
 local console = require "momo.command.console_threads"
+local options = require "momo.command.options"
 local unix = require "momo.net.unix"
 
 local ANSWER_SECONDS = 5 -- that a console has to say that it is there
@@ -9,14 +10,14 @@ local CLOSED = "the process has closed the console"
 
 local M = {}
 
----The words with which a process was started.
+---The words with which a process was started, behind its program.
 local function words_of(pid)
   local file, err = io.open("/proc/" .. pid .. "/cmdline")
   if not file then
     return nil, err
   end
   local words = {}
-  for word in file:read "*a":gmatch "(%Z+)" do
+  for word in file:read("*a"):gsub("^%Z*%z", ""):gmatch "(%Z*)%z" do
     words[#words + 1] = word
   end
   file:close()
@@ -31,13 +32,11 @@ function M.path_of(pid)
   if not words then
     return nil, "there is no process " .. pid .. ", or it is somebody else's: " .. err
   end
-  for i, word in ipairs(words) do
-    if word == "--console" and words[i + 1] then
-      local path = words[i + 1]
-      return path:find "^[/@]" and path or "/proc/" .. pid .. "/cwd/" .. path
-    end
+  local path = (options.parse(words) or {}).console -- what else stands there may be the program's
+  if not path then
+    return nil, ("process %s has no console: start it as `momo --console PATH app.lua`"):format(pid)
   end
-  return nil, ("process %s has no console: start it as `momo --console PATH app.lua`"):format(pid)
+  return path:find "^[/@]" and path or "/proc/" .. pid .. "/cwd/" .. path
 end
 
 ---@async
