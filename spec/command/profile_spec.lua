@@ -77,7 +77,26 @@ describe("a profile", function()
     assert.equal(opened, closed)
   end)
 
+  it("is told whichever way the program ends", function()
+    for ending, code in pairs {
+      ["os.exit(3)"] = 3, ["momo.spawn(function() os.exit(4, true) end) momo.time.sleep(9)"] = 4, ["error 'no'"] = 1,
+      ["os.execute('kill -TERM ' .. io.open('/proc/self/stat'):read '*n') momo.time.sleep(9)"] = 0,
+    } do
+      local path = support.tmpfile ""
+      local program = support.tmpfile(COMPUTE .. "compute(0.1) " .. ending)
+      local status, _, text = support.shell(("%s --profile=%s %s"):format(support.quote(os.getenv "MOMO_BIN"), path,
+        support.quote(program)), { leaks = true })
+      assert.equal(code, status, text)
+      assert.matches("momo: profile: .*computed in", text)
+      local file = assert(io.open(path))
+      assert.matches("^<svg [^>]+>.*</svg>\n$", file:read "*a")
+      file:close()
+    end
+  end)
+
   it("that can't be written is told, and the program's end as well", function()
+    local _, _, full = profiled("", "--profile=/dev/full")
+    assert.matches("momo: cannot write the flame graph: /dev/full: No space left on device", full)
     local status, _, text = profiled("error 'of its own'", "--profile=/nowhere/graph.svg")
     assert.equal(1, status)
     assert.matches("of its own", text)

@@ -92,23 +92,43 @@ local function inspect(native, address)
   return true
 end
 
+---@return boolean? ok
+---@return string? err
+local function write_file(path, text)
+  local file, err = io.open(path, "w")
+  if not file then
+    return nil, err
+  end
+  local ok, problem = file:write(text)
+  local closed, late = file:close()
+  return ok and closed, path .. ": " .. tostring(problem or late)
+end
+
 ---Ends the profile: its table goes to stderr, and its graph to the file, if there is one.
 local function tell_profile(path)
   local profile = require("momo.profile").stop()
-  if not profile then -- the program has ended it
+  if not profile then -- the program has ended it, or it has been told
     return true
   end
   io.stderr:write(profile:text(), "\n")
   if path == true then
     return true
   end
-  local file, err = io.open(path, "w")
-  local ok = file and file:write(profile:flame_graph())
-  if not file or not file:close() or not ok then
-    complain("cannot write the flame graph: " .. (err or path))
-    return false
+  local ok, err = write_file(path, profile:flame_graph())
+  if not ok then
+    complain("cannot write the flame graph: " .. err)
   end
-  return true
+  return ok
+end
+
+---Begins a profile that is told also where the program ends itself.
+local function begin_profile(path)
+  assert(require("momo.profile").start())
+  local exit = os.exit
+  rawset(os, "exit", function(...)
+    tell_profile(path)
+    return exit(...)
+  end)
 end
 
 ---What the first task does: the program, and beside it what keeps it up to date.
@@ -191,7 +211,7 @@ local function run(options, words)
     end
   end
   if options.profile then
-    assert(require("momo.profile").start())
+    begin_profile(options.profile)
   end
   local failed = false
   local ok, err, traceback = task.start({ clock = options.clock, grace = options.grace }, function()
