@@ -48,7 +48,7 @@ local function on_sample(thread, _, state)
   if running and id == native.id(running) then
     stack = current.dumpstack(thread, "pf\tl\n", -STACK_MAX)
   end
-  local task = id == 0 and LOOP or name ~= "" and name or UNNAMED
+  local task = id == 0 and LOOP or name ~= "" and name:gsub("%c", "?") or UNNAMED
   local key = task .. "\n" .. state .. "\n" .. stack
   local ran = current.ran[key]
   if not ran then

@@ -59,6 +59,22 @@ describe("a dump", function()
     assert.matches("^      task 10009: notified, for .- at %S+:9$", lines[7])
   end)
 
+  it("has names that make no lines of their own", function()
+    local text = inside([[
+      local momo = require "momo"
+      momo.thread.spawn({ name = "w\27\n" }, function() require("momo").time.sleep(60) end)
+      momo.spawn(momo.time.sleep, 60):set_name "a\nmomo: thread of process 1\27[2J\127"
+      momo.yield_now()
+      momo.current():set_name "held\n\27"
+      ]] .. READY .. "local till = os.clock() + 2 repeat until os.clock() > till\n"
+      .. "io.stderr:write 'over\\n' momo.time.sleep(60)",
+      "kill -s QUIT $!; heard 'come round' 1; heard over 1; kill -s QUIT $!; heard 'task 2' 1")
+    assert.matches("does not come round: task 1 'held%?%?' ", text)
+    assert.matches("\n  task 2 'a%?momo: thread of process 1%?%[2J%?': sleep", text)
+    assert.matches("momo: thread w%?%? of process", text)
+    assert.is_nil(text:find "[%z\1-\9\11-\31\127]")
+  end)
+
   it("comes of each thread, and of one that is stuck says who holds it and where", function()
     local text = inside([[
       local momo = require "momo"
@@ -164,6 +180,17 @@ describe("the watchdog", function()
       assert.equal(3, n, text)
     end)
   end
+
+  it("tells of one that computes in a function of C", function()
+    local text = stalls(BUSY .. [[
+      momo.spawn(function()
+        local text = ("a"):rep(19)
+        text:find(("a?"):rep(19) .. text .. "b")
+      end):join()
+      other:cancel()
+    ]])
+    assert.matches("^momo: stall: .* task %d+ is in a function of C that does not return, called at %S+:10\n", text)
+  end)
 
   it("says nothing of a task that is alone, of short steps, and of what waits", function()
     assert.equal("", stalls(BUSY .. [[

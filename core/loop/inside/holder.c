@@ -204,6 +204,15 @@ void holder_ask(executor *ex, holder_answer *answer) {
     }
 }
 
+/* A name makes no line of its own, and does nothing to a terminal. */
+static void make_plain(char *text) {
+    for (; *text; text++) {
+        if ((unsigned char)*text < ' ' || *text == '\x7f') {
+            *text = '?';
+        }
+    }
+}
+
 void holder_describe(const holder_answer *a, char text[HOLDER_SAID]) {
     static const char *const does[] = {
         [HOLDER_NONE] = "is in no task",
@@ -216,11 +225,13 @@ void holder_describe(const holder_answer *a, char text[HOLDER_SAID]) {
     if (a->how <= HOLDER_SILENT) {
         snprintf(who, sizeof who, "%s%s", a->thread[0] ? "thread " : "the first thread", a->thread);
         snprintf(text, HOLDER_SAID, "%s %s", who, does[a->how]);
+        make_plain(text);
         return;
     }
     snprintf(who, sizeof who, a->name[0] ? "task %llu '%s'" : "task %llu%s", (unsigned long long)a->id, a->name);
     snprintf(text, HOLDER_SAID, "%s%s%s %s %s:%d", who, a->thread[0] ? " of thread " : "", a->thread, does[a->how],
              a->line ? a->file : "?", a->line);
+    make_plain(text);
 }
 
 /* ---- rounds ---- */

@@ -13,6 +13,11 @@ local IDS_SHOWN = 3
 
 local M = {}
 
+-- A name that makes no lines of its own.
+local function plain(name)
+  return name and (name:gsub("%c", "?"))
+end
+
 ---The rows with their words, each in its parent's `children`; those without a parent. In the order of their ids.
 local function gather()
   local rows, by_task, roots = native.live_tasks(), {}, {}
@@ -24,7 +29,7 @@ local function gather()
   for _, row in ipairs(rows) do
     local siblings = by_task[row.parent] and by_task[row.parent].children or roots
     siblings[#siblings + 1] = row
-    row.name = native.fields(row.task).name
+    row.name = plain(native.fields(row.task).name)
     row.at = live.place(row)
     row.words = live.operation(row) or native.status(row.task)
   end
@@ -134,7 +139,7 @@ function M.text()
   local rows, roots = gather()
   find_alike(roots)
   local _, name = native.thread_current()
-  local lines = { ("momo: thread %s of process %d has %d task%s:"):format(name or "main", native.pid(), #rows,
+  local lines = { ("momo: thread %s of process %d has %d task%s:"):format(plain(name) or "main", native.pid(), #rows,
     #rows == 1 and "" or "s") }
   add(lines, fold(roots), 1, now())
   if #lines > LINES_MAX then
