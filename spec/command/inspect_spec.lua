@@ -155,6 +155,21 @@ describe("the page of momo --inspect", function()
     assert.equal('"name":"main","silent":true\ntask 1: sleep\n', output, errors)
   end)
 
+  it("shows a thread that comes round too late for each question", function()
+    local output, _, errors = inspected([[
+      while true do
+        local till = os.clock() + 2
+        repeat until os.clock() > till
+        require("momo").yield_now()
+      end
+    ]], [[
+      for i in $(seq 20); do
+        curl -s -m 10 "${url}state?since=0" | grep -o '"name":"main","silent":true.*task 1: ready' && break
+      done | grep -o 'task 1: ready'
+    ]])
+    assert.equal("task 1: ready\n", output, errors)
+  end)
+
   it("is served while others are slow or idle, however many they are", function()
     local output = inspected(WAIT, [[
       port=$(echo "$url" | grep -o '[0-9]*/$' | tr -d /)

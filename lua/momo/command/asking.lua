@@ -5,12 +5,14 @@ local native = require("momo.internal.core").native
 local snapshot = require "momo.metrics.snapshot"
 local sync = require "momo.sync"
 
-local ANSWER_SECONDS = 0.25
+local ANSWER_SECONDS = 1 -- thousands of tasks take some tenths of it
 
 ---@class momo.command.Answer
 ---@field index integer the thread's number, as in its default name; 0: main
 ---@field name string
----@field is_new boolean false: the thread does not come round, and has answered to a former question
+---@field is_new boolean false: the thread does not come round, and has answered to a former question:
+---@field number integer of the question that it is for,
+---@field what string and the first word of that
 ---@field text string
 
 ---@param first integer number of the first question: one asker's are even, those of another one odd
@@ -27,8 +29,10 @@ return function(first)
       until not again
       local answers, counted, texts = {}, snapshot.take()
       for _, text in ipairs(texts) do
-        local of, key, index, name, answer = text:match "^(%d+) (%S+) (%d+) ([^\n]*)\n(.*)$"
-        answers[key] = { index = tonumber(index), name = name, is_new = tonumber(of) == number, text = answer }
+        local of, word, key, index, name, answer = text:match "^(%d+) (%S+) (%S+) (%d+) ([^\n]*)\n(.*)$"
+        of = tonumber(of)
+        answers[key] = { index = tonumber(index), name = name, is_new = of == number, number = of, what = word,
+          text = answer }
       end
       return counted, answers, native.snapshots_missing(round)
     end)

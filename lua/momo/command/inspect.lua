@@ -19,16 +19,19 @@ local PROFILE_SECONDS_MAX = 60
 local ask = require "momo.command.asking"(0)
 local threads = {} -- by key: what is known of each
 
--- A thread that does not come round is shown as it was.
+-- A thread that does not come round is shown as it was when it came round last, be it too late for that question.
 local function update(answers)
   for key in each(threads) do
     threads[key] = answers[key] and threads[key]
   end
   for key, answer in each(answers) do
-    if answer.is_new then
-      threads[key] = { key = key, name = answer.name, tasks = answer.text, at = time.wall() }
-    elseif threads[key] then
-      threads[key].silent = true
+    local known = threads[key]
+    if answer.what == "tasks" and not (known and known.number >= answer.number) then
+      known = { key = key, name = answer.name, tasks = answer.text, number = answer.number, at = time.wall() }
+      threads[key] = known
+    end
+    if known then
+      known.silent = not answer.is_new
     end
   end
 end
@@ -50,7 +53,7 @@ local function state(since)
   local rows = {}
   for _, thread in each(threads) do
     rows[#rows + 1] = ('{"key":%s,"name":%s,"silent":%s,"at":%.3f,"tasks":%s}'):format(json.string(thread.key),
-      json.string(thread.name), tostring(thread.silent == true), thread.at, json.string(thread.tasks))
+      json.string(thread.name), tostring(thread.silent), thread.at, json.string(thread.tasks))
   end
   table.sort(rows)
   return ('{"pid":%d,"time":%.3f,"silent":%d,"metrics":%s,"threads":[%s],"incidents":[%s]}'):format(native.pid(),

@@ -25,7 +25,7 @@ end
 
 ---@param question string "NUMBER tasks", "NUMBER name", "NUMBER start KEY", "NUMBER stop KEY" or "NUMBER console KEY
 ---NUMBER PATH": where there is a KEY, it is for one thread
----@return string text "NUMBER KEY INDEX NAME", and the answer from the next line on
+---@return string text "NUMBER WORD KEY INDEX NAME", and the answer from the next line on
 return function(question)
   local number, what, whose = question:match "^(%d+) (%S+) ?(.*)$"
   local key, index, name = tostring(core.executor):match "0x%x+", native.thread_current()
@@ -37,5 +37,6 @@ return function(question)
   elseif whose == key then
     answer = what == "start" and start() or stop()
   end
-  return ("%s %s %d %s\n%s"):format(number, key, index or 0, name or "main", answer)
+  name = (name or "main"):gsub("%c", "?")
+  return ("%s %s %s %d %s\n%s"):format(number, what, key, index or 0, name, answer)
 end
