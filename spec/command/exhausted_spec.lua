@@ -9,8 +9,8 @@ local SANITIZE = os.getenv "MOMO_SANITIZE" or ""
 ---Runs a program with a console and the page, under limits of `ulimit`, and once it has printed "ready", the commands,
 ---in which `attach LINES` types lines, `page` asks the page and says how the server answers, `said TEXT` waits until
 ---the program has written such a line, and $program is its process. Returns what the commands print, and what it says.
----The page's thread does not end, and keeps its memory: leaks are not looked for. It can do without the page.
-local function exhausted(limits, code, commands, without_page)
+---The page's thread does not end, and keeps its memory: leaks are not looked for.
+local function exhausted(limits, code, commands)
   local said, console = support.tmpfile "", support.tmpfile ""
   os.remove(console)
   local _, out = support.shell(([[
@@ -18,7 +18,7 @@ local function exhausted(limits, code, commands, without_page)
     said=%s
     said() { for i in $(seq 3000); do grep -q "$1" "$said" && return; sleep 0.01; done; echo "never said: $1"; }
     export LSAN_OPTIONS=detect_leaks=0
-    (%s exec env --default-signal=QUIT %s %s --stall 0 --console %s %s >"$said" 2>&1) &
+    (%s exec env --default-signal=QUIT %s --inspect --stall 25 --console %s %s >"$said" 2>&1) &
     program=$!
     said ready
     url=$(sed -n 's/^momo: inspect: //p' "$said")
@@ -29,8 +29,8 @@ local function exhausted(limits, code, commands, without_page)
     kill -TERM $program
     wait $program
     echo "status $?"
-  ]]):format(said, limits, MOMO, without_page and "" or "--inspect", console, support.quote(support.tmpfile(code)),
-    MOMO, commands))
+  ]]):format(said, limits, MOMO, console, support.quote(support.tmpfile(code)), MOMO,
+    commands))
   local file = assert(io.open(said))
   local text = file:read "*a"
   file:close()
@@ -38,21 +38,29 @@ local function exhausted(limits, code, commands, without_page)
 end
 
 local READY = 'io.write "ready\\n" io.stdout:flush()\n'
+local STALL = [[
+  momo.time.sleep(1.5) -- one a second is told
+  local till = os.clock() + 0.3
+  repeat until os.clock() > till
+  momo.time.sleep(60)
+]]
 
 describe("who looks inside of a process", function()
   it("is answered when it has used up all descriptors", function()
     local out, said = exhausted("ulimit -n 64;", [[
       local momo = require "momo"
+      momo.current():set_name "culprit"
       repeat local file = io.open "/dev/null" kept = { kept, file } until not file
-      ]] .. READY .. "momo.time.sleep(60)", [[
+      ]] .. READY .. STALL, [[
       attach 'tasks()\n'
       page
-      kill -QUIT $program; said 'task 1: sleep'
+      kill -QUIT $program; said "task 1 'culprit': sleep"
+      said "stall: .*task 1 'culprit' "
       kill -HUP $program; said 'no new process can be started (EMFILE'
       attach 'kept = nil collectgarbage() return 1 + 1\n'
       kill -HUP $program; said 'SIGHUP: process [0-9]* serves'
     ]])
-    assert.matches("^momo: thread main of process %d+ has %d tasks:\n  task 1: sleep .*\n200\n2\nstatus 0\n$", out,
+    assert.matches("^momo: thread main of process %d+ has %d tasks:\n  task 1 'culprit': sleep .*\n200\n2\nstatus 0\n$", out,
       said)
   end)
 
@@ -60,24 +68,25 @@ describe("who looks inside of a process", function()
     it("is answered, or told why not, when it has used up all memory", function()
       local out, said = exhausted("ulimit -v 250000;", [[
         local momo = require "momo"
-        local kept, last = {}, {}
-        local function keep(size)
-          while true do last[#last + 1] = ("x"):rep(size) .. #last end
+        momo.current():set_name "culprit"
+        local kept = { {}, {}, {}, {}, {}, {} }
+        local function keep(all, size)
+          while true do all[#all + 1] = ("x"):rep(size) .. #all end
         end
         momo.spawn(function()
           momo.signal.recv "SIGUSR1"
-          kept, last = nil, nil
+          kept = nil
           collectgarbage()
           print "freed"
           io.stdout:flush()
         end)
         momo.yield_now()
-        for _, size in ipairs { 1e6, 1e5, 1e4, 1000, 100, 10 } do
-          pcall(keep, size)
-          kept, last = last, { kept }
+        for i, size in ipairs { 1e6, 1e5, 1e4, 1000, 100, 10 } do
+          pcall(keep, kept[i], size)
         end
-        ]] .. READY .. "momo.time.sleep(60)", [[
-        kill -QUIT $program; said 'task 1: sleep\|not enough memory'
+        ]] .. READY .. STALL, [[
+        kill -QUIT $program; said "task 1 'culprit': sleep\|not enough memory"
+        said "stall: .*task 1 'culprit' "
         attach '1 + 1\n' >/dev/null
         page >/dev/null
         kill -HUP $program; said 'can be started\|SIGHUP: process'
@@ -90,35 +99,61 @@ describe("who looks inside of a process", function()
     return
   end
 
+  -- What both programs below begin with, and `check`, which says whether the console and the page still answer.
+  local CODE = [[
+    local momo = require "momo"
+    C = require("momo.internal.core").C
+    require("ffi").cdef "void momo_fail_allocations(long n, long m);"
+    momo.spawn(function() while true do momo.time.sleep(0.01) end end):set_name "beside"
+  ]] .. READY .. "momo.time.sleep(600)"
+  local CHECK = [[
+    # how many lines with a text there are, or more
+    many() { for i in $(seq 1000); do [ $(grep -c "$1" "$said") -ge $2 ] && break; sleep 0.01; done; }
+    check() {
+      attach 'C.momo_fail_allocations(0, 0)\n' >/dev/null # which may fail itself
+      attach 'C.momo_fail_allocations(0, 0) return 6 * 7\n'
+      page
+    }
+  ]]
+
   it("is answered, or told why not, whichever allocation fails", function()
-    local out, said = exhausted("", [[
-      jit.off() -- where a trace allocates, LuaJIT does not survive that it can't; so there is no page either
-      jit.flush()
-      local momo = require "momo"
-      C = require("momo.internal.core").C
-      require("ffi").cdef "void momo_fail_allocations(long n, long m);"
-      momo.spawn(function() while true do momo.time.sleep(0.01) end end):set_name "beside"
-      ]] .. READY .. "momo.time.sleep(600)", [[
+    local out, said = exhausted("MOMO_SPEC_INTERPRETED=1", CODE, CHECK .. [[
       dumps=0
-      check() {
-        attach 'C.momo_fail_allocations(0, 0)\n' >/dev/null # which may fail itself
-        attach 'C.momo_fail_allocations(0, 0) return 6 * 7\n'
-      }
       for n in 1 2 3 5 9 17 33 65 129 257 513; do
         for kind in "$n, 0" "0, $n"; do
           attach "C.momo_fail_allocations($kind) return tasks()\n" >/dev/null
           attach "C.momo_fail_allocations($kind)\n" >/dev/null
+          page >/dev/null
           attach "C.momo_fail_allocations($kind)\n" >/dev/null
           kill -QUIT $program
           dumps=$((dumps + 1))
-          for i in $(seq 1000); do
-            [ $(grep -c 'thread main of\|be told: ' "$said") -ge $dumps ] && break; sleep 0.01
-          done
+          many 'thread main of\|be told: ' $dumps
           check
         done
       done | sort | uniq -c
-    ]], true)
-    assert.matches("^%s*22 42\nstatus 0\n$", out, said)
+    ]])
+    assert.matches("^%s*22 200\n%s*22 42\nstatus 0\n$", out, said)
     assert.matches("beside", said)
+  end)
+
+  it("hands over, or goes on, whichever allocation fails, and hands over the next time", function()
+    local out, said = exhausted("MOMO_SPEC_INTERPRETED=1", CODE, CHECK .. [[
+      over=0
+      for n in 1 2 3 5 9 17 33 65 129; do
+        for kind in "$n, 0" "0, $n"; do
+          attach "C.momo_fail_allocations($kind)\n" >/dev/null
+          kill -HUP $program
+          over=$((over + 1))
+          many 'goes on$\|serves, and\|can be started: ' $over
+          check
+        done
+      done | sort | uniq -c
+      done=$(grep -c 'serves, and' "$said")
+      kill -HUP $program
+      many 'serves, and' $((done + 1))
+      check
+      grep -c 'serves, and' "$said" | grep -cx $((done + 1))
+    ]])
+    assert.matches("^%s*18 200\n%s*18 42\n42\n200\n1\nstatus 0\n$", out, said)
   end)
 end)

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <lua.h>
+#include <luajit.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -89,6 +90,9 @@ lua_State *__wrap_lua_newstate(lua_Alloc f, void *data) {
 void __real_luaL_openlibs(lua_State *L);
 void __wrap_luaL_openlibs(lua_State *L) {
     __real_luaL_openlibs(L);
+    if (getenv("MOMO_SPEC_INTERPRETED")) { /* where a trace allocates, LuaJIT does not survive that it can't */
+        luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+    }
     opening = 1;
     lua_getglobal(L, "require");
     lua_pushliteral(L, "ffi");

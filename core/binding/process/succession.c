@@ -84,21 +84,40 @@ static int begin_on_hangup(lua_State *L) {
 
 /* ---- in the predecessor ---- */
 
-/* succession_listeners() -> array of descriptors, how many socket activation has given, marks | nil, err, code */
-static int gather(lua_State *L) {
-    int fds[SUCCESSION_MAX], activated;
+typedef struct gathered {
+    int n, activated;
+    int fds[SUCCESSION_MAX];
     char marks[SUCCESSION_MAX + 1];
-    int n = succession_gather(fds, marks, &activated);
-    if (n < 0) {
-        return push_failure(L, n);
-    }
-    lua_createtable(L, n, 0);
-    for (int i = 0; i < n; i++) {
-        lua_pushinteger(L, fds[i]);
+} gathered;
+
+/* (gathered as light userdata) -> what succession_listeners returns. Called protected. */
+static int push_gathered(lua_State *L) {
+    const gathered *g = lua_touserdata(L, 1);
+    lua_createtable(L, g->n, 0);
+    for (int i = 0; i < g->n; i++) {
+        lua_pushinteger(L, g->fds[i]);
         lua_rawseti(L, -2, i + 1);
     }
-    lua_pushinteger(L, activated);
-    lua_pushstring(L, marks + activated);
+    lua_pushinteger(L, g->activated);
+    lua_pushstring(L, g->marks + g->activated);
+    return 3;
+}
+
+/* succession_listeners() -> array of descriptors, how many socket activation has given, marks | nil, err, code */
+static int gather(lua_State *L) {
+    gathered g;
+    lua_pushcfunction(L, push_gathered);
+    lua_pushlightuserdata(L, &g);
+    g.n = succession_gather(g.fds, g.marks, &g.activated);
+    if (g.n < 0) {
+        return push_failure(L, g.n);
+    }
+    if (lua_pcall(L, 1, 3, 0) != 0) {
+        for (int i = 0; i < g.n; i++) {
+            close(g.fds[i]);
+        }
+        return lua_error(L);
+    }
     return 3;
 }
 

@@ -7,6 +7,7 @@
 local each = require "momo.internal.each"
 local core = require "momo.internal.core"
 local drain = require "momo.internal.drain"
+local show = require "momo.internal.show"
 local task = require "momo.internal.task"
 local time = require "momo.time"
 
@@ -86,9 +87,13 @@ local function start()
   local child
   local listeners, err, marks = native.succession_listeners()
   if listeners then
-    child, err = spawn(listeners, err, marks, writer)
+    local ok
+    ok, child, err = pcall(spawn, listeners, err, marks, writer)
     for _, fd in ipairs(listeners) do
       native.succession_close(fd)
+    end
+    if not ok then
+      err, child = show.text(child), nil
     end
   end
   writer:close()
@@ -99,13 +104,9 @@ local function start()
   return nil, err
 end
 
+-- Waits until it serves, and leaves everything to it then.
 ---@async
-local function hand_over(why)
-  local child, stream = start()
-  if not child then
-    say("no new process can be started (" .. stream .. "): this one goes on")
-    return false
-  end
+local function await(child, stream, why)
   local pid = native.process_pid(child)
   local word, _, code = stream:read(1, READY)
   stream:close()
@@ -127,9 +128,37 @@ local function hand_over(why)
   if again then -- it may have read the program before it was asked for once more
     native.process_kill(child, "SIGHUP")
   end
-  say(("%s: process %d serves, and %d ends"):format(why, pid, native.pid()))
   task.stop()
+  say(("%s: process %d serves, and %d ends"):format(why, pid, native.pid()))
   return true
+end
+
+---@async
+local function hand_over(why)
+  local child, stream = start()
+  if not child then
+    say("no new process can be started (" .. stream .. "): this one goes on")
+    return false
+  end
+  local ok, done = pcall(await, child, stream, why)
+  if not ok then
+    stream:close()
+    if not successor then
+      native.process_kill(child, "SIGKILL")
+    end
+    error(done, 0)
+  end
+  return done
+end
+
+-- What goes wrong in this process, as it has no memory left, keeps it from no further attempt.
+---@async
+local function try(why)
+  local ok, done = pcall(hand_over, why)
+  if not ok then
+    say(("no new process can be started (%s): this one goes on"):format(show.text(done)))
+  end
+  return ok and done
 end
 
 ---Begins to hand over, unless that is under way: then it is done once more if it fails.
@@ -143,13 +172,15 @@ function M.begin(why)
     return
   end
   under_way = task.spawn_daemon(function()
-    require("momo.internal.scope").shield(function()
+    local ok, err = pcall(require("momo.internal.scope").shield, function()
       repeat
         again = false
-        local done = hand_over(why or "SIGHUP")
-      until done or not again
+      until try(why or "SIGHUP") or not again
     end)
     under_way = nil
+    if not ok then
+      error(err, 0)
+    end
   end)
   under_way:set_name "momo: succession"
 end
