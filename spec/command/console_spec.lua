@@ -104,13 +104,13 @@ describe("a console", function()
     ]]
     assert.matches("1 thread does not come round: `momo dump %d+` tells who holds it", attach(program, "tasks()\n"))
     assert.matches("no other thread stuck that comes round", attach(program, "on('stuck', '1')\n"))
-    local held, path = start "stuck = true print 'ready' io.stdout:flush() while true do end "
-    assert.is_string(path)
-    local status, out, err = support.shell(("echo 1 | %s attach %d"):format(MOMO, held.pid))
-    assert.same({ 1, "" }, { status, out })
-    assert.matches("the console does not answer: `momo dump %d+` tells who holds it", err)
-    for _, one in ipairs { program, held } do
-      os.execute("kill -KILL " .. one.pid)
+    os.execute("kill -KILL " .. program.pid)
+    for _, way in ipairs { "while true do end ", "io.popen('exec sleep 60'):read() " } do
+      local held = start("print 'ready' io.stdout:flush() " .. way)
+      local status, out, err = support.shell(("echo 1 | %s attach %d"):format(MOMO, held.pid))
+      assert.same({ 1, "" }, { status, out })
+      assert.matches("the console does not answer: `momo dump %d+` tells who holds it", err)
+      os.execute(("pkill -KILL -P %d; kill -KILL %d"):format(held.pid, held.pid))
     end
   end)
 
