@@ -30,7 +30,9 @@ local NONE = {}
 
 local from = LEVELS[os.getenv "MOMO_LOG" or "info"] or LEVELS.info
 local format = FORMATS[os.getenv "MOMO_LOG_FORMAT"] and os.getenv "MOMO_LOG_FORMAT" or "text"
-local sink, sinking
+local sink
+local sinking = setmetatable({}, { __mode = "k" }) -- the tasks that are in it, and OUTSIDE, when that is none
+local OUTSIDE = {}
 local thread = select(2, native.thread_current()) or "main"
 
 -- Text
@@ -125,9 +127,10 @@ end
 
 ---What a sink raises is told, and its record written as without it.
 local function give_to_sink(record)
-  sinking = true
+  local who = native.current() or OUTSIDE
+  sinking[who] = true
   local ok, err = pcall(sink, record)
-  sinking = false
+  sinking[who] = nil
   if not ok then
     write { time = record.time, level = "error", message = "the sink of the log failed", thread = record.thread,
       fields = { error = err } }
@@ -150,7 +153,7 @@ local function add(level, message, fields, task)
     task_name = own.name,
     thread = thread,
   }
-  if sink and not sinking then
+  if sink and not sinking[native.current() or OUTSIDE] then
     give_to_sink(record)
   else
     write(record)
@@ -205,7 +208,7 @@ end
 ---@class momo.log.Options
 ---@field level "debug"|"info"|"warn"|"error"|"off"|nil the lowest that is logged; that of MOMO_LOG, or "info"
 ---@field format "text"|"json"|nil that of MOMO_LOG_FORMAT, or "text"
----@field sink fun(record: momo.log.Record)|false|nil gets the records in place of stderr; false: none does
+---@field sink fun(record: momo.log.Record)|false|nil gets the records in place of stderr, may suspend; false: none does
 
 ---Changes how this thread logs; what is not given stays as it is. With a sink or as JSON, Momo's reports of failed
 ---tasks are records, too.

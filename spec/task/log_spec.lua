@@ -180,6 +180,24 @@ describe("the log", function()
     assert.matches("INFO  from the sink: second task=1\n", text)
   end)
 
+  it("gives a sink that suspends all that is logged meanwhile", function()
+    local text = stderr_of [[
+      local momo = require "momo"
+      local got = {}
+      momo.log.configure { sink = function(record)
+        momo.log.info("about " .. record.message)
+        momo.time.sleep(0.02)
+        got[#got + 1] = record.message
+      end }
+      local a = momo.spawn(momo.log.info, "a")
+      local b = momo.spawn(momo.log.info, "b")
+      a:join() b:join()
+      momo.log.configure { sink = false }
+      momo.log.info("got", { names = table.concat(got) })
+    ]]
+    assert.matches(" about a .* about b .* got names=ab ", text)
+  end)
+
   it("throws what it can't take", function()
     assert.error_matches(function() log.info(1) end, "log.info: argument 1 must be a string, got 1")
     assert.error_matches(function() log.warn("x", 1) end, "log.warn: argument 2 must be a table of fields, got 1")

@@ -6,6 +6,7 @@ local poll = require("momo.internal.poll").poll
 local M = {}
 
 local STDIN = 0
+local LINE_MAX = 64 * 1024 * 1024
 local LIBRARIES = { "libedit.so.2", "libreadline.so.8", "libedit.so.0", "readline", "edit" }
 
 ---The library's functions, or nil.
@@ -74,7 +75,7 @@ local function plain(stdin)
   return function(prompt)
     io.stdout:write(prompt)
     io.stdout:flush()
-    local line = stdin:read_until "\n"
+    local line = stdin:read_until("\n", LINE_MAX) or stdin:read() -- the last one may have no end
     return line and (line:gsub("\n$", ""))
   end
 end
