@@ -60,8 +60,8 @@ describe("who looks inside of a process", function()
       attach 'kept = nil collectgarbage() return 1 + 1\n'
       kill -HUP $program; said 'SIGHUP: process [0-9]* serves'
     ]])
-    assert.matches("^momo: thread main of process %d+ has %d tasks:\n  task 1 'culprit': sleep .*\n200\n2\nstatus 0\n$", out,
-      said)
+    assert.matches("^momo: thread main of process %d+ has %d tasks:\n  task 1 'culprit': sleep .*\n200\n2\nstatus 0\n$",
+      out, said)
   end)
 
   if SANITIZE == "" then -- its memory can't be limited
