@@ -56,7 +56,7 @@ typedef struct poller_driver {
 
     /* Of a driver that receives (poller.transfer_of); else they are NULL, and nothing is ever received. */
 
-    /* What has come for this id until now is received. It is told by the next wait. */
+    /* What has come for this id until now is received. It is not told: who has called this is about to take it. */
     void (*look)(poller *, uint64_t id);
     /* Receives no more for this id, which may have ended: the descriptor is not used from here on. */
     void (*stop)(poller *, uint64_t id);

@@ -78,7 +78,7 @@ static void handle(ring *r, uring_completion k) {
         ring_epoll_has(r, k.flags);
     } else if (k.data & SEND) {
         ring_has_sent(r, id, k.result);
-    } else if (k.data & RECEIVE ? ring_has_received(r, id, k.result, k.flags) : k.data != CANCEL) {
+    } else if (k.data & RECEIVE && ring_has_received(r, id, k.result, k.flags)) {
         r->told++;
         r->outer->tell(r->outer, id, UV_READABLE);
     }

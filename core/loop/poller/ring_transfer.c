@@ -133,26 +133,32 @@ bool ring_has_received(ring *r, uint64_t id, int result, unsigned flags) {
     return true;
 }
 
-/* What has come for this id until now. Returns whether its receive has ended. */
-static bool look_for(ring *r, uint64_t id) {
-    bool came = false, ended = false;
+/* Has what has come for this id until now. Returns whether its receive has ended; *came: whether there was something. */
+static bool look_for(ring *r, uint64_t id, bool *came) {
+    bool ended = false;
     for (unsigned i = r->handled; i < r->kept_count; i++) {
         uring_completion *k = &r->kept[i];
         if (k->data == (id | RECEIVE)) {
             k->data = CANCEL; /* nothing any more */
             ended |= !(k->flags & IORING_CQE_F_MORE);
-            came |= ring_has_received(r, id, k->result, k->flags);
+            *came |= ring_has_received(r, id, k->result, k->flags);
         }
     }
     while (uring_has_completion(&r->kernel)) {
         const uring_completion c = uring_take_completion(&r->kernel);
         if (c.data == (id | RECEIVE)) {
             ended |= !(c.flags & IORING_CQE_F_MORE);
-            came |= ring_has_received(r, id, c.result, c.flags);
+            *came |= ring_has_received(r, id, c.result, c.flags);
         } else {
             set_aside(r, c);
         }
     }
+    return ended;
+}
+
+/* The same, of which nobody has asked: it is told. */
+static bool look_and_tell(ring *r, uint64_t id) {
+    bool came = false, ended = look_for(r, id, &came);
     if (came) {
         r->outer->tell(r->outer, id, UV_READABLE);
     }
@@ -161,9 +167,10 @@ static bool look_for(ring *r, uint64_t id) {
 
 void ring_look(poller *p, uint64_t id) {
     ring *r = ring_of(p);
+    bool came = false;
     for (int entries = 0; uring_is_open(&r->kernel) && entries < LOOKS; entries++) {
         bool done = uring_enter(&r->kernel, 0) && !uring_has_work(&r->kernel);
-        look_for(r, id);
+        look_for(r, id, &came);
         if (done) {
             return;
         }
@@ -178,7 +185,7 @@ void ring_stop(poller *p, uint64_t id) {
     bool cancelled = cancel(r, id), ended = false;
     for (int failures = 0; !ended && failures < ENTER_FAILURES;) {
         failures += !uring_enter(&r->kernel, cancelled ? -1 : 0);
-        ended = look_for(r, id);
+        ended = look_and_tell(r, id);
         cancelled = cancelled || cancel(r, id);
     }
 }
@@ -256,7 +263,7 @@ void ring_unsend(poller *p, transfer *t, uint64_t id, bool flush) {
         free_block(r, number);
         t->block = 0;
     } else {
-        look_for(r, id);
+        look_and_tell(r, id);
     }
 }
 
