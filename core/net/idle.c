@@ -11,7 +11,7 @@ static int look(io *o) {
 }
 
 static void came(io *o) {
-    if (look(o) < 0) {
+    if (look(o) < 0 || io_watch(o, o->read_waits) < 0) {
         io_close(o);
     }
 }

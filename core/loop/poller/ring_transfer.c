@@ -17,7 +17,8 @@ enum {
 
 /* ---- what is asked of the kernel, and what comes between two waits ---- */
 
-/* Room for the completions of one more receive: one with each buffer, and one for each receive that ends. */
+/* Room for the completions of one more receive: one with each buffer, and one for each receive that ends. There are never more of
+ * them that nobody has had. */
 static bool reserve(ring *r) {
     unsigned most = URING_BUFFERS + r->receives + 1;
     if (most > r->kept_room) {
@@ -52,6 +53,25 @@ void ring_epoll_has(ring *r, unsigned flags) {
     r->epoll_due = true;
 }
 
+/* Makes room: those that somebody has had go. */
+static void compact(ring *r) {
+    unsigned count = 0;
+    for (unsigned i = r->handled; i < r->kept_count; i++) {
+        if (r->kept[i].data != CANCEL) {
+            r->kept[count++] = r->kept[i];
+        }
+    }
+    r->kept_count = count;
+    r->handled = 0;
+}
+
+static void keep(ring *r, uring_completion c) {
+    if (r->kept_count == r->kept_room) {
+        compact(r);
+    }
+    r->kept[r->kept_count++] = c;
+}
+
 /* A completion that came at another time than in a wait. */
 static void set_aside(ring *r, uring_completion c) {
     if (c.data & SEND) {
@@ -59,7 +79,7 @@ static void set_aside(ring *r, uring_completion c) {
     } else if (c.data & EPOLL) {
         ring_epoll_has(r, c.flags);
     } else if (c.data & RECEIVE) {
-        r->kept[r->kept_count++] = c;
+        keep(r, c);
     }
 }
 
@@ -88,8 +108,9 @@ bool ring_receive(ring *r, int fd, uint64_t id) {
     return s != NULL;
 }
 
+/* False: there is no room for it before the ring is entered. */
 static bool cancel(ring *r, uint64_t id) {
-    struct io_uring_sqe *s = ring_submit(r, IORING_OP_ASYNC_CANCEL, -1, CANCEL);
+    struct io_uring_sqe *s = uring_submit(&r->kernel, IORING_OP_ASYNC_CANCEL, -1, CANCEL);
     if (s) {
         s->addr = id | RECEIVE;
     }
