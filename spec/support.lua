@@ -1,6 +1,7 @@
 ---What specs share: running programs, each in a process of its own that a spec can't hang on.
 
 local momo = require "momo"
+local told = require "spec.support.told"
 
 local M = {}
 
@@ -54,7 +55,9 @@ function M.shell(command, options)
     M.quote(command), M.quote(input or "/dev/null"), M.quote(output), M.quote(errors))))
   local status = tonumber(pipe:read "*a")
   pipe:close()
-  return status, take(output), take(errors)
+  local stdout, stderr = take(output), take(errors)
+  told.add(status, stderr)
+  return status, stdout, stderr
 end
 
 ---Runs the momo command: support.momo("-e", code, { stdin = text }).
