@@ -33,6 +33,11 @@ local function has(list, etag, is_strong)
   end
 end
 
+local function date_of(request, name)
+  local text = request:header(name)
+  return text and date.parse(text)
+end
+
 ---@param request momo.http.Request
 ---@param etag string? of what would be sent
 ---@param modified number? seconds since 1970
@@ -46,7 +51,7 @@ function M.evaluate(request, etag, modified)
       return 412
     end
   else
-    local since = date.parse(request:header "if-unmodified-since" or "")
+    local since = date_of(request, "if-unmodified-since")
     if since and modified and modified > since then
       return 412
     end
@@ -57,7 +62,7 @@ function M.evaluate(request, etag, modified)
       return reads and 304 or 412
     end
   elseif reads then
-    local since = date.parse(request:header "if-modified-since" or "")
+    local since = date_of(request, "if-modified-since")
     if since and modified and modified <= since then
       return 304
     end

@@ -82,8 +82,10 @@ local function choose(request, file)
   local status = reads and conditional.evaluate(request, file.etag, file.modified)
   if status then
     return status
-  elseif request.method == "GET" and range.applies(request:header "if-range", file.etag, file.modified) then
-    local first, last = range.parse(request:header "range", file.size)
+  end
+  local wanted = request.method == "GET" and request:header "range"
+  if wanted and range.applies(request:header "if-range", file.etag, file.modified) then
+    local first, last = range.parse(wanted, file.size)
     if first then
       return 206, first, last
     elseif first == false then

@@ -28,11 +28,13 @@ end
 -- The path beneath the root: what {path...} has matched, else all of it; or a status.
 local function path_of(request)
   local path = request.params and request.params.path or percent.decode(request.path)
-  if not path or path:find("%z") or percent.has_dots(path) then
+  if not path or path:find("\0", 1, true) or percent.has_dots(path) then
     return nil, 400
   end
-  path = path:gsub("^/+", "")
-  if ("/" .. path):find("/.", 1, true) then
+  if path:byte() == 0x2f then
+    path = path:match "^/+(.*)"
+  end
+  if path:byte() == 0x2e or path:find("/.", 1, true) then
     return nil, 404
   end
   return path
@@ -68,10 +70,12 @@ local function open_variant(request, root, path, plain)
   return plain
 end
 
-local function headers_of(options)
+local function headers_of(own)
   local headers = { ["X-Content-Type-Options"] = "nosniff" }
-  for name, value in each(options.headers or {}) do
-    headers[name] = value
+  if own then
+    for name, value in each(own) do
+      headers[name] = value
+    end
   end
   return headers
 end
@@ -119,7 +123,7 @@ function M.files(root, options)
       end
       return refuse(response, STATUSES[code])
     end
-    local headers = headers_of(options)
+    local headers = headers_of(options.headers)
     headers["Content-Type"] = headers["Content-Type"] or media.type_of(path)
     if media.is_text(headers["Content-Type"]) then
       headers["Vary"] = "Accept-Encoding"

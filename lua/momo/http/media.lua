@@ -102,13 +102,23 @@ function M.type_of(path)
   return extension and by_extension[extension:lower()] or OTHER
 end
 
+local is_known_text = {}
+
 ---@param media_type string? such as "text/html; charset=utf-8"
 ---@return boolean whether compression makes it smaller
 function M.is_text(media_type)
+  local known = media_type and is_known_text[media_type]
+  if known ~= nil then
+    return known
+  end
   local name = (media_type or ""):match("^%s*([^%s;]*)"):lower()
   return name:find "^text/" ~= nil or name:find "[/+]json$" ~= nil or name:find "[/+]xml$" ~= nil
     or name == "application/javascript" or name == "application/wasm" or name == "image/bmp" or name == "image/x-icon"
     or name == "font/ttf" or name == "font/otf" or name == "application/vnd.apple.mpegurl"
+end
+
+for _, name in each(by_extension) do
+  is_known_text[name] = M.is_text(name)
 end
 
 -- A quoted string; a backslash stands for itself but before a quote or another one, since browsers send file names of
