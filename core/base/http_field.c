@@ -61,12 +61,20 @@ static int visit_nothing(void *context, const char *bytes, const http_field *fie
 
 int http_fields_parse(const char *bytes, size_t n, const http_limits *limits) {
     uint32_t at = 0, count;
-    int status =
-        http_fields_read(bytes, n < limits->head ? n : limits->head, &at, limits->fields, &count, visit_nothing, NULL);
+    const http_text text = {bytes, bytes + (n < limits->head ? n : limits->head)};
+    int status = http_fields_read(text, &at, limits->fields, &count, visit_nothing, NULL);
     if (status > 0) {
         return (int)at;
     }
     return status == 0 && n >= limits->head ? -HTTP_HEAD_LARGE : status;
+}
+
+uint32_t http_fields_begin(const char *bytes, size_t n) {
+    const char *line = bytes;
+    while (*line == '\r') {
+        line += 2;
+    }
+    return (uint32_t)((const char *)memchr(line, '\n', n - (size_t)(line - bytes)) + 1 - bytes);
 }
 
 bool http_field_next(const char *bytes, uint32_t end, uint32_t *at, http_field *field) {
@@ -109,11 +117,11 @@ bool http_field_find(const char *bytes, uint32_t end, uint32_t *at, const char *
 }
 
 bool http_is_token(const char *bytes, size_t n) {
-    return n > 0 && http_skip(bytes, bytes + n, HTTP_IN_TOKEN) == bytes + n;
+    return n > 0 && http_skip((http_text){bytes, bytes + n}, bytes, HTTP_IN_TOKEN) == bytes + n;
 }
 
 bool http_is_value(const char *bytes, size_t n) {
-    return http_value_end(bytes, bytes + n) == bytes + n;
+    return http_value_end((http_text){bytes, bytes + n}, bytes) == bytes + n;
 }
 
 static bool is_port(const char *p, const char *end) {
@@ -124,26 +132,29 @@ static bool is_port(const char *p, const char *end) {
     return p == end && port <= 65535;
 }
 
+static bool is_hex(char c) {
+    return http_classes[(uint8_t)c] & HTTP_IN_HEX;
+}
+
 /* RFC 3986, 3.2.2. */
-bool http_is_host(const char *bytes, size_t n) {
-    const char *p = bytes, *end = bytes + n;
-    if (p < end && *p == '[') {
-        for (p++; p < end && (http_skip(p, p + 1, HTTP_IN_HEX) > p || *p == ':' || *p == '.');) {
+bool http_is_host(http_text text, const char *from, const char *to) {
+    const char *p = from;
+    if (p < to && *p == '[') {
+        for (p++; p < to && (is_hex(*p) || *p == ':' || *p == '.');) {
             p++;
         }
-        if (p == end || *p != ']' || p == bytes + 1) {
+        if (p == to || *p != ']' || p == from + 1) {
             return false;
         }
         p++;
     } else {
-        while ((p = http_skip(p, end, HTTP_IN_HOST)) < end && *p == '%') {
-            if (end - p < 3 || http_skip(p + 1, p + 3, HTTP_IN_HEX) < p + 3) {
+        for (; (p = http_skip(text, p, HTTP_IN_HOST)) < to && *p == '%'; p += 3) {
+            if (to - p < 3 || !is_hex(p[1]) || !is_hex(p[2])) {
                 return false;
             }
-            p += 3;
         }
     }
-    return p > bytes && (p == end || (*p == ':' && is_port(p + 1, end)));
+    return p > from && (p == to || (*p == ':' && is_port(p + 1, to)));
 }
 
 bool http_has_token(const char *list, size_t n, const char *token) {

@@ -18,7 +18,8 @@
 /* Why a message is refused: X(name, status that a server answers, text). */
 #define HTTP_FAULTS(X)                                                                   \
     X(EMPTY_LINES, 400, "more than two empty lines before the request")                  \
-    X(METHOD, 400, "the method must be a token of at most 32 bytes")                     \
+    X(METHOD, 400, "the method must be a token")                                         \
+    X(METHOD_LONG, 501, "no method of more than 32 bytes is served")                     \
     X(TRACE, 405, "TRACE is not served")                                                 \
     X(CONNECT, 501, "CONNECT is not served")                                             \
     X(TARGET, 400, "the target must be a path, an http URL, or * for OPTIONS")           \
@@ -70,9 +71,17 @@ typedef struct http_field {
     http_span name, value; /* the value without the blanks around it */
 } http_field;
 
+/* Where a byte is looked for. The last bytes may be looked at together with those before them. */
+typedef struct http_text {
+    const char *begin, *end;
+} http_text;
+
 /* Fields alone, such as trailers: their size with the empty line, 0 or -enum http_fault. No byte behind limits->head is
  * looked at. */
 int http_fields_parse(const char *bytes, size_t n, const http_limits *);
+
+/* Where the fields of a good head of so many bytes begin: behind its first line, before which there may be empty ones. */
+uint32_t http_fields_begin(const char *bytes, size_t n);
 
 /* Walks fields that were read before, and so are known to be good; end: where their empty line is. False: there are no
  * more. */
@@ -87,7 +96,8 @@ uint32_t http_bare_size(const char *bytes, const http_field *);
 /* Whether these bytes may be a field's name; its value; a name or an address of a host, and maybe a port. */
 bool http_is_token(const char *bytes, size_t n);
 bool http_is_value(const char *bytes, size_t n);
-bool http_is_host(const char *bytes, size_t n);
+/* The host is text[from, to); what stands behind it, if anything does, may not stand in one. */
+bool http_is_host(http_text, const char *from, const char *to);
 /* Whether a list "a, b" holds this token in any case. */
 bool http_has_token(const char *list, size_t n, const char *token);
 
@@ -101,9 +111,51 @@ enum http_class {
 
 extern const uint8_t http_classes[256];
 
+/* Of 16 bytes at p, those that are of a kind: a bit for each. Of neither kind is a letter, a digit, "-", "." or, in a path, "/". */
+enum http_kind { HTTP_NO_NAME, HTTP_NO_PATH, HTTP_CONTROL };
+#ifdef __SSE2__
+static inline __m128i http_between(__m128i v, char low, char high) {
+    const __m128i above = _mm_sub_epi8(v, _mm_set1_epi8(low));
+    return _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8((char)(high - low))), above);
+}
+static inline unsigned http_bits(const char *p, enum http_kind kind) {
+    const __m128i v = _mm_loadu_si128((const __m128i *)p);
+    if (kind == HTTP_CONTROL) {
+        const __m128i low = _mm_andnot_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('\t')), http_between(v, 0, ' ' - 1));
+        return (unsigned)_mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f))));
+    }
+    __m128i plain =
+        _mm_or_si128(http_between(_mm_or_si128(v, _mm_set1_epi8(0x20)), 'a', 'z'), http_between(v, '-', '9'));
+    if (kind == HTTP_NO_NAME) {
+        plain = _mm_andnot_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('/')), plain);
+    }
+    return (unsigned)_mm_movemask_epi8(plain) ^ 0xffff;
+}
+#endif
+
+/* The first byte from p on that is of this kind, or the end; or p itself, where nothing can be said. */
+static inline __attribute__((always_inline)) const char *http_find(http_text text, const char *p, enum http_kind kind) {
+#ifdef __SSE2__
+    for (; text.end - p >= 16; p += 16) {
+        unsigned bits = http_bits(p, kind);
+        if (bits) {
+            return p + __builtin_ctz(bits);
+        }
+    }
+    if (p < text.end && text.end - text.begin >= 16) {
+        unsigned bits = http_bits(text.end - 16, kind) >> (16 - (text.end - p));
+        return bits ? p + __builtin_ctz(bits) : text.end;
+    }
+#endif
+    (void)text, (void)kind;
+    return p;
+}
+
 /* The first byte from p on that is not in the class. */
-static inline const char *http_skip(const char *p, const char *end, enum http_class class) {
-    while (p < end && http_classes[(uint8_t)*p] & class) {
+static inline __attribute__((always_inline)) const char *http_skip(http_text text, const char *p,
+                                                                   enum http_class class) {
+    const enum http_kind kind = class & (HTTP_IN_PATH | HTTP_IN_TARGET) ? HTTP_NO_PATH : HTTP_NO_NAME;
+    while ((p = http_find(text, p, kind)) < text.end && http_classes[(uint8_t)*p] & class) {
         p++;
     }
     return p;
@@ -118,19 +170,9 @@ static inline bool http_is_digit(char c) {
 }
 
 /* The first byte from p on that may not stand in a value: one below ' ' but HTAB, or DEL. */
-static inline const char *http_value_end(const char *p, const char *end) {
-#ifdef __SSE2__
-    const __m128i last = _mm_set1_epi8(' ' - 1), tab = _mm_set1_epi8('\t'), del = _mm_set1_epi8(0x7f);
-    for (; end - p >= 16; p += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)p), control = _mm_cmpeq_epi8(_mm_min_epu8(v, last), v);
-        __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(v, tab), control), _mm_cmpeq_epi8(v, del));
-        int found = _mm_movemask_epi8(bad);
-        if (found) {
-            return p + __builtin_ctz((unsigned)found);
-        }
-    }
-#endif
-    while (p < end && (*p == '\t' || ((uint8_t)*p >= ' ' && *p != 0x7f))) {
+static inline const char *http_value_end(http_text text, const char *p) {
+    p = http_find(text, p, HTTP_CONTROL);
+    while (p < text.end && (*p == '\t' || ((uint8_t)*p >= ' ' && *p != 0x7f))) {
         p++;
     }
     return p;
@@ -164,24 +206,24 @@ typedef int http_field_visit(void *context, const char *bytes, const http_field 
 
 /* Reads fields from *at on and the empty line that ends them. Positive: *at is behind that line, and *count fields have
  * been visited; 0: there is more to come; negative: -enum http_fault. Inline for the sake of its visitor. */
-static inline __attribute__((always_inline)) int http_fields_read(const char *bytes, size_t n, uint32_t *at,
-                                                                  uint32_t max, uint32_t *count,
-                                                                  http_field_visit *visit, void *context) {
-    const char *p = bytes + *at, *end = bytes + n;
-    for (*count = 0; p < end && *p != '\r'; ++*count) {
-        const char *colon = http_skip(p, end, HTTP_IN_TOKEN);
+static inline __attribute__((always_inline)) int
+http_fields_read(http_text text, uint32_t *at, uint32_t max, uint32_t *count, http_field_visit *visit, void *context) {
+    const char *bytes = text.begin, *p = bytes + *at, *end = text.end;
+    uint32_t fields = 0;
+    for (; p < end && *p != '\r'; fields++) {
+        const char *colon = http_skip(text, p, HTTP_IN_TOKEN);
         if (colon == end) {
             return 0;
         }
         if (colon == p || *colon != ':') {
             return -HTTP_FIELD_NAME;
         }
-        const char *value_end = http_value_end(colon + 1, end);
+        const char *value_end = http_value_end(text, colon + 1);
         int status = http_line_end(value_end, end);
         if (status <= 0) {
             return status;
         }
-        if (*count == max) {
+        if (fields == max) {
             return -HTTP_FIELDS_MANY;
         }
         const http_field field = {http_span_of(bytes, p, colon), http_value_between(bytes, colon + 1, value_end)};
@@ -191,6 +233,7 @@ static inline __attribute__((always_inline)) int http_fields_read(const char *by
         }
         p = value_end + 2;
     }
+    *count = fields;
     *at = (uint32_t)(p + 2 - bytes);
     return http_line_end(p, end);
 }

@@ -16,7 +16,9 @@ enum {
 /* A parse under way. `seen` is what the fields have said, which is judged when they are complete. */
 typedef struct parse {
     http_head *head;
-    const char *bytes, *p, *end;
+    const char *bytes;
+    http_text text; /* as much of the bytes as there may be in a head */
+    int status;     /* why it has stopped: 0, there is more to come; or -enum http_fault */
     struct {
         bool host, length, coding, close, persist, upgrade, upgrade_option;
     } seen;
@@ -32,7 +34,7 @@ static int see_host(parse *parse, const char *value, size_t n) {
     if (parse->seen.host) {
         return -HTTP_HOST_TWICE;
     }
-    if (n > 0 && !http_is_host(value, n)) {
+    if (n > 0 && !http_is_host(parse->text, value, value + n)) {
         return -HTTP_HOST;
     }
     parse->seen.host = true;
@@ -51,9 +53,16 @@ static int see_expectation(parse *parse, const char *value, size_t n) {
 }
 
 static int see_connection(parse *parse, const char *value, size_t n) {
-    parse->seen.close |= http_has_token(value, n, "close");
-    parse->seen.persist |= http_has_token(value, n, "keep-alive");
-    parse->seen.upgrade_option |= http_has_token(value, n, "upgrade");
+    const char *end = value + n;
+    for (const char *p = value, *comma; p < end; p = comma + 1) {
+        comma = memchr(p, ',', (size_t)(end - p));
+        comma = comma ? comma : end;
+        const http_span option = http_value_between(parse->bytes, p, comma);
+        const char *bytes = parse->bytes + option.at;
+        parse->seen.close |= IS(bytes, option.length, "close");
+        parse->seen.persist |= IS(bytes, option.length, "keep-alive");
+        parse->seen.upgrade_option |= IS(bytes, option.length, "upgrade");
+    }
     return 1;
 }
 
@@ -129,95 +138,91 @@ static int see_framing(parse *parse) {
     return 1;
 }
 
-/* The lines that heads begin with. Each of these functions moves p behind what it has read, if it returns 1. */
+/* The lines that heads begin with. Each of these functions returns what stands behind what it has read from p on, or NULL. */
 
-static int read_line_end(parse *parse) {
-    int status = http_line_end(parse->p, parse->end);
-    parse->p += status > 0 ? 2 : 0;
-    return status;
+static const char *stop(parse *parse, int status) {
+    parse->status = status;
+    return NULL;
 }
 
-static int read_empty_lines(parse *parse) {
-    int status = 1;
-    for (int lines = 0; status > 0 && parse->p < parse->end && *parse->p == '\r'; lines++) {
-        status = read_line_end(parse);
-        if (status > 0 && lines == EMPTY_LINES_MAX) {
-            return -HTTP_EMPTY_LINES;
+static const char *read_line_end(parse *parse, const char *p) {
+    int status = http_line_end(p, parse->text.end);
+    return status > 0 ? p + 2 : stop(parse, status);
+}
+
+static const char *read_empty_lines(parse *parse, const char *p) {
+    for (int lines = 0; p && p < parse->text.end && *p == '\r'; lines++) {
+        p = read_line_end(parse, p);
+        if (p && lines == EMPTY_LINES_MAX) {
+            return stop(parse, -HTTP_EMPTY_LINES);
         }
     }
-    return status;
+    return p;
 }
 
-static int read_method(parse *parse) {
-    const char *method = parse->p, *end = parse->end;
-    if (end - method > METHOD_MAX) {
-        end = method + METHOD_MAX + 1;
+static const char *read_method(parse *parse, const char *p) {
+    const char *space = http_skip(parse->text, p, HTTP_IN_TOKEN);
+    size_t n = (size_t)(space - p);
+    if (n > METHOD_MAX) {
+        return stop(parse, -HTTP_METHOD_LONG);
     }
-    const char *space = http_skip(method, end, HTTP_IN_TOKEN);
-    size_t n = (size_t)(space - method);
-    if (space == parse->end && n <= METHOD_MAX) {
-        return 0;
+    if (space == parse->text.end) {
+        return stop(parse, 0);
     }
-    if (n == 0 || n > METHOD_MAX || *space != ' ') {
-        return -HTTP_METHOD;
+    if (n == 0 || *space != ' ') {
+        return stop(parse, -HTTP_METHOD);
     }
-    if (n == 5 && memcmp(method, "TRACE", n) == 0) {
-        return -HTTP_TRACE;
+    if (n == 5 && memcmp(p, "TRACE", n) == 0) {
+        return stop(parse, -HTTP_TRACE);
     }
-    if (n == 7 && memcmp(method, "CONNECT", n) == 0) {
-        return -HTTP_CONNECT;
+    if (n == 7 && memcmp(p, "CONNECT", n) == 0) {
+        return stop(parse, -HTTP_CONNECT);
     }
-    parse->head->method = http_span_of(parse->bytes, method, space);
-    parse->p = space + 1;
-    return 1;
+    parse->head->method = http_span_of(parse->bytes, p, space);
+    return space + 1;
 }
 
 /* Up to the query it is in a class of its own, which finds where that begins. */
-static int read_target(parse *parse, uint32_t max) {
+static const char *read_target(parse *parse, const char *p, uint32_t max) {
     http_head *h = parse->head;
-    const char *target = parse->p, *space = http_skip(target, parse->end, HTTP_IN_PATH), *query = NULL;
-    if (space < parse->end && *space == '?') {
-        query = space + 1;
-        space = http_skip(query, parse->end, HTTP_IN_TARGET);
+    const char *space = http_skip(parse->text, p, HTTP_IN_PATH), *path_end = space;
+    if (space < parse->text.end && *space == '?') {
+        space = http_skip(parse->text, space + 1, HTTP_IN_TARGET);
+        h->query = http_span_of(parse->bytes, path_end + 1, space);
     }
-    if ((size_t)(space - target) > max) {
-        return -HTTP_TARGET_LONG;
+    if ((size_t)(space - p) > max) {
+        return stop(parse, -HTTP_TARGET_LONG);
     }
-    if (space == parse->end) {
-        return 0;
+    if (space == parse->text.end) {
+        return stop(parse, 0);
     }
-    if (space == target || *space != ' ') {
-        return -HTTP_TARGET;
+    if (space == p || *space != ' ') {
+        return stop(parse, -HTTP_TARGET);
     }
-    h->target = http_span_of(parse->bytes, target, space);
-    h->path = http_span_of(parse->bytes, target, query ? query - 1 : space);
-    h->query = query ? http_span_of(parse->bytes, query, space) : (http_span){0, 0};
-    parse->p = space + 1;
-    return 1;
+    h->target = http_span_of(parse->bytes, p, space);
+    h->path = http_span_of(parse->bytes, p, path_end);
+    return space + 1;
 }
 
-static int read_version(parse *parse) {
+static inline const char *read_version(parse *parse, const char *p) {
     static const char PATTERN[] = "HTTP/9.9"; /* 9: any digit */
-    const char *version = parse->p;
-    if (parse->end - version >= 8 && memcmp(version, "HTTP/1.1", 8) == 0) {
+    if (parse->text.end - p >= 8 && memcmp(p, "HTTP/1.1", 8) == 0) {
         parse->head->minor = 1;
-        parse->p += 8;
-        return 1;
+        return p + 8;
     }
     for (size_t i = 0; i < sizeof PATTERN - 1; i++) {
-        if (version + i == parse->end) {
-            return 0;
+        if (p + i == parse->text.end) {
+            return stop(parse, 0);
         }
-        if (PATTERN[i] == '9' ? !http_is_digit(version[i]) : version[i] != PATTERN[i]) {
-            return -HTTP_VERSION;
+        if (PATTERN[i] == '9' ? !http_is_digit(p[i]) : p[i] != PATTERN[i]) {
+            return stop(parse, -HTTP_VERSION);
         }
     }
-    if (version[5] != '1' || version[7] > '1') {
-        return version[5] == '0' ? -HTTP_VERSION : -HTTP_VERSION_OTHER;
+    if (p[5] != '1' || p[7] > '1') {
+        return stop(parse, p[5] == '0' ? -HTTP_VERSION : -HTTP_VERSION_OTHER);
     }
-    parse->head->minor = (uint8_t)(version[7] - '0');
-    parse->p += sizeof PATTERN - 1;
-    return 1;
+    parse->head->minor = (uint8_t)(p[7] - '0');
+    return p + sizeof PATTERN - 1;
 }
 
 static bool is_asterisk(const parse *parse) {
@@ -238,7 +243,7 @@ static int see_target(parse *parse) {
     while (path < end && *path != '/') {
         path++;
     }
-    if (path < host || !http_is_host(host, (size_t)(path - host))) {
+    if (path < host || !http_is_host(parse->text, host, path)) {
         return -HTTP_HOST;
     }
     h->host = http_span_of(parse->bytes, host, path);
@@ -246,93 +251,87 @@ static int see_target(parse *parse) {
     return 1;
 }
 
-static int read_request_line(parse *parse, const http_limits *limits) {
-    int status = read_empty_lines(parse);
-    status = status > 0 ? read_method(parse) : status;
-    status = status > 0 ? read_target(parse, limits->target) : status;
-    status = status > 0 ? read_version(parse) : status;
-    status = status > 0 ? read_line_end(parse) : status;
-    return status > 0 && parse->bytes[parse->head->target.at] != '/' ? see_target(parse) : status;
+static const char *read_request_line(parse *parse, const char *p, const http_limits *limits) {
+    p = read_empty_lines(parse, p);
+    p = p ? read_method(parse, p) : NULL;
+    p = p ? read_target(parse, p, limits->target) : NULL;
+    p = p ? read_version(parse, p) : NULL;
+    p = p ? read_line_end(parse, p) : NULL;
+    int status = p && parse->bytes[parse->head->target.at] != '/' ? see_target(parse) : 1;
+    return status > 0 ? p : stop(parse, status);
 }
 
 /* " 200": 100 to 599 */
-static int read_status(parse *parse) {
-    const char *s = parse->p;
+static const char *read_status(parse *parse, const char *p) {
     for (int i = 0; i < 4; i++) {
-        if (s + i == parse->end) {
-            return 0;
+        if (p + i == parse->text.end) {
+            return stop(parse, 0);
         }
-        if (i == 0 ? s[i] != ' ' : !http_is_digit(s[i]) || (i == 1 && (s[i] < '1' || s[i] > '5'))) {
-            return -HTTP_STATUS;
+        if (i == 0 ? p[i] != ' ' : !http_is_digit(p[i]) || (i == 1 && (p[i] < '1' || p[i] > '5'))) {
+            return stop(parse, -HTTP_STATUS);
         }
     }
-    parse->head->status = (uint16_t)((s[1] - '0') * 100 + (s[2] - '0') * 10 + (s[3] - '0'));
-    parse->p += 4;
-    return 1;
+    parse->head->status = (uint16_t)((p[1] - '0') * 100 + (p[2] - '0') * 10 + (p[3] - '0'));
+    return p + 4;
 }
 
 /* " OK", or nothing */
-static int read_reason(parse *parse) {
-    const char *p = parse->p, *end = parse->end;
-    if (p == end) {
-        return 0;
+static const char *read_reason(parse *parse, const char *p) {
+    if (p == parse->text.end) {
+        return stop(parse, 0);
     }
     if (*p != ' ' && *p != '\r') {
-        return -HTTP_STATUS;
+        return stop(parse, -HTTP_STATUS);
     }
-    const char *reason = *p == ' ' ? p + 1 : p;
-    parse->p = *p == ' ' ? http_value_end(reason, end) : p;
-    parse->head->reason = http_span_of(parse->bytes, reason, parse->p);
-    return 1;
+    const char *reason = *p == ' ' ? p + 1 : p, *end = *p == ' ' ? http_value_end(parse->text, reason) : p;
+    parse->head->reason = http_span_of(parse->bytes, reason, end);
+    return end;
 }
 
-static int read_status_line(parse *parse) {
-    int status = read_version(parse);
-    status = status > 0 ? read_status(parse) : status;
-    status = status > 0 ? read_reason(parse) : status;
-    return status > 0 ? read_line_end(parse) : status;
+static const char *read_status_line(parse *parse, const char *p) {
+    p = read_version(parse, p);
+    p = p ? read_status(parse, p) : NULL;
+    p = p ? read_reason(parse, p) : NULL;
+    return p ? read_line_end(parse, p) : NULL;
 }
 
 /* The whole. */
 
-static void begin(parse *parse, http_head *head, const char *bytes, size_t n, const http_limits *limits) {
+static parse begin(http_head *head, const char *bytes, size_t n, const http_limits *limits) {
     *head = (http_head){.length = -1};
-    *parse =
-        (struct parse){.head = head, .bytes = bytes, .p = bytes, .end = bytes + (n < limits->head ? n : limits->head)};
+    return (parse){.head = head, .bytes = bytes, .text = {bytes, bytes + (n < limits->head ? n : limits->head)}};
 }
 
-static int read_fields(parse *parse, const http_limits *limits) {
+/* What follows the first line, which ends before p; or it was not read. */
+static int read_fields(parse *parse, const char *p, const http_limits *limits) {
+    if (!p) {
+        return parse->status;
+    }
     http_head *h = parse->head;
-    h->size = h->fields = (uint32_t)(parse->p - parse->bytes);
-    return http_fields_read(parse->bytes, (size_t)(parse->end - parse->bytes), &h->size, limits->fields,
-                            &h->field_count, see_field, parse);
+    h->size = h->fields = (uint32_t)(p - parse->bytes);
+    int status = http_fields_read(parse->text, &h->size, limits->fields, &h->field_count, see_field, parse);
+    return status > 0 ? see_framing(parse) : status;
 }
 
-static int finish(const parse *parse, int status, size_t n, const http_limits *limits) {
+static int finish(const http_head *head, int status, size_t n, const http_limits *limits) {
     if (status > 0) {
-        return (int)parse->head->size;
+        return (int)head->size;
     }
     return status == 0 && n >= limits->head ? -HTTP_HEAD_LARGE : status;
 }
 
 int http_request_parse(http_head *head, const char *bytes, size_t n, const http_limits *limits) {
-    parse parse;
-    begin(&parse, head, bytes, n, limits);
-    int status = read_request_line(&parse, limits);
-    status = status > 0 ? read_fields(&parse, limits) : status;
+    parse parse = begin(head, bytes, n, limits);
+    int status = read_fields(&parse, read_request_line(&parse, bytes, limits), limits);
     if (status > 0 && head->minor > 0 && !parse.seen.host) {
         status = -HTTP_HOST_MISSING;
     }
-    status = status > 0 ? see_framing(&parse) : status;
-    return finish(&parse, status, n, limits);
+    return finish(head, status, n, limits);
 }
 
 int http_response_parse(http_head *head, const char *bytes, size_t n, const http_limits *limits, bool bodiless) {
-    parse parse;
-    begin(&parse, head, bytes, n, limits);
-    int status = read_status_line(&parse);
-    status = status > 0 ? read_fields(&parse, limits) : status;
-    status = status > 0 ? see_framing(&parse) : status;
+    parse parse = begin(head, bytes, n, limits);
+    int status = read_fields(&parse, read_status_line(&parse, bytes), limits);
     if (status > 0) {
         if (bodiless || head->status < 200 || head->status == 204 || head->status == 304) {
             head->body = HTTP_BODY_NONE;
@@ -341,7 +340,7 @@ int http_response_parse(http_head *head, const char *bytes, size_t n, const http
             head->keep_alive = false;
         }
     }
-    return finish(&parse, status, n, limits);
+    return finish(head, status, n, limits);
 }
 
 /* What must hold. */

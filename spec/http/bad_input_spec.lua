@@ -71,6 +71,8 @@ local ROWS = {
   { "405", "TRACE / HTTP/1.1\r\n" .. HOST .. END },
   { "501", "CONNECT a:1 HTTP/1.1\r\n" .. HOST .. END },
   { "400", "G T / HTTP/1.1\r\n" .. HOST .. END },
+  { "200", times("X", 32) .. " / HTTP/1.1\r\n" .. HOST .. END },
+  { "501", times("X", 33) .. " / HTTP/1.1\r\n" .. HOST .. END },
   { "200", "GET http://b/c HTTP/1.1\r\n" .. HOST .. END },
   { "200", "OPTIONS * HTTP/1.1\r\n" .. HOST .. END },
   { "400", "GET * HTTP/1.1\r\n" .. HOST .. END },
