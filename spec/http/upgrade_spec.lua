@@ -227,8 +227,8 @@ describe("http.websocket", function()
     { close(1006), "8:1002", "EPROTO", 1002 },
     { frame(TEXT, "\255"), "8:1007", "EPROTO", 1007 },
     { close(1000, "\255"), "8:1007", "EPROTO", 1007 },
-    { frame(BINARY, "", { length = 1001 }), "8:1009", "EPROTO", 1009 },
-    { frame(BINARY, ("x"):rep(600), { more = true }) .. frame(0, "", { length = 401 }), "8:1009", "EPROTO", 1009 },
+    { frame(BINARY, "", { length = 1001 }), "8:1009", "EMSGSIZE", 1009 },
+    { frame(BINARY, ("x"):rep(600), { more = true }) .. frame(0, "", { length = 401 }), "8:1009", "EMSGSIZE", 1009 },
   }
   it("takes from a server what the rules allow, within max_message, and tells it what they don't", function()
     for _, row in ipairs(CASES) do

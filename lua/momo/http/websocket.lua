@@ -14,7 +14,7 @@ local huge, max, min = math.huge, math.max, math.min
 
 local CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 local CLOSE_SECONDS = 2 -- for the other end to answer a close
-local CONTROL_MAX = 125
+local CONTROL_MAX, TOO_LARGE = 125, 1009 -- bytes; the code of a close
 
 ---An open WebSocket, as `response:websocket` gives it to a server, and `http.websocket` to a client. A server's is
 ---closed when the handler returns, a client's by `close`.
@@ -154,11 +154,12 @@ local function take_close(self, payload)
   return fail(self, "EOF: end of file", "EOF")
 end
 
--- What is malformed is told to the other end.
+-- What is malformed, or too large, is told to the other end.
 ---@async
 local function refuse(self, close_code, text)
   end_with(self, close_code, text)
-  return fail(self, "EPROTO: " .. text, "EPROTO", close_code)
+  local code = close_code == TOO_LARGE and "EMSGSIZE" or "EPROTO"
+  return fail(self, code .. ": " .. text, code, close_code)
 end
 
 -- Nothing has come for a while: asks whether the other end is there, or knows that it is not.
@@ -258,9 +259,9 @@ end
 
 ---The next message. Pings are answered meanwhile.
 ---
----Codes: EOF: the other end has closed, see `close_code`; ECONNRESET: the connection ended without a close; EPROTO:
----what came was malformed or too large, which the other end was told; ETIMEDOUT: nothing is lost, unless there is a
----`close_code`: a ping was not answered.
+---Codes: EOF: the other end has closed, see `close_code`; ECONNRESET: the connection ended without a close; EPROTO,
+---EMSGSIZE: what came was malformed, or larger than `max_message`, which the other end was told; ETIMEDOUT: nothing is
+---lost, unless there is a `close_code`: a ping was not answered.
 ---@async
 ---@param timeout number? seconds
 ---@return string? message
