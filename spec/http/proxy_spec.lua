@@ -301,6 +301,26 @@ describe("a proxy", function()
     end)
   end)
 
+  it("gives a server its time from the end of a body on, which may take longer; and one that takes none of it, too",
+    function()
+    with({ mirror }, { timeout = 0.1 }, function(c, url)
+      local left = 6
+      local answer = assert(c:post(url, function()
+        momo.time.sleep(0.04)
+        left = left - 1
+        return left > 0 and "piece" or nil
+      end))
+      assert.equal(200, answer.status)
+      assert.matches("\n\n" .. ("piece"):rep(5) .. "$", answer.body)
+    end)
+    local over = momo.sync.Notify()
+    with({ function() over:notified() end }, { timeout = 0.1 }, function(c, url)
+      local piece = ("x"):rep(65536)
+      assert.equal(504, assert(c:post(url, function() return piece end)).status)
+      over:notify_one()
+    end)
+  end)
+
   it("refuses bodies that its own server refuses", function()
     with({ function(peer) pcall(mirror, peer) end }, nil, function(c, url)
       assert.equal(413, assert(c:post(url, ("x"):rep(2000))).status)

@@ -131,12 +131,7 @@ local AGAIN = {} -- returned in place of an answer: it is to be sent elsewhere
 
 ---@async
 local function use(state, outgoing, left, fn)
-  local answer, err, code
-  if outgoing.options.head_timeout then
-    answer, err, code = timeout(outgoing.options.head_timeout, perform, state, outgoing)
-  else
-    answer, err, code = perform(state, outgoing)
-  end
+  local answer, err, code = perform(state, outgoing)
   if not answer then
     return nil, err, code
   end
@@ -193,7 +188,8 @@ end
 ---Sends a request that was made already: the options in it are those of the client and the request, and
 ---    raw           nothing is added to the fields, and no body decoded
 ---    target        stands in for the URL's path and query
----    head_timeout  seconds until the head of the answer has come
+---    head_timeout  seconds until the head of the answer has come, once all of the body was sent; and of a server that
+---                  does not take it
 ---    on_interim    is called with the head of each answer that comes before the answer
 ---    trailers      returns what follows a body that is a function of no known length
 ---    upgrades      the answer may be 101; then the stream of the exchange's connection is the function's

@@ -6,10 +6,13 @@
 local answers = require "momo.http.answer"
 local bodies = require "momo.http.body"
 local coding = require "momo.http.coding"
+local core = require "momo.internal.core"
 local heads = require "momo.http.heads"
-local native = require("momo.internal.core").native
+local now = require("momo.time").now
 local pieces = require "momo.internal.pieces"
 local spawn = require("momo.internal.task").spawn
+
+local C, executor, native = core.C, core.executor, core.native
 
 local M = {}
 
@@ -22,6 +25,7 @@ local SHORT = 64 * 1024 -- bytes of a body that are written before anything is r
 ---@field keep_alive boolean?
 ---@field writer momo.Task? it writes the body
 ---@field is_written boolean all of the body has been
+---@field written_at number? of momo.time.now: the writer has ended
 ---@field failure {err: any, code: string?}? of the writer: what the body's function has raised, or failed with
 
 local function wrong(text, ...)
@@ -62,7 +66,7 @@ local function write_body(self)
   local write = type(outgoing.body) == "function" and write_pieces or stream.write
   local ok, result, err, code = xpcall(write, native.traceback_capture, stream,
     write == write_pieces and outgoing or outgoing.body)
-  self.is_written = ok and result ~= nil and result ~= false
+  self.is_written, self.written_at = ok and result ~= nil and result ~= false, now()
   if not ok or result == false then
     self.failure = ok and { err = err, code = code } or { err = result }
     stream:close()
@@ -78,6 +82,19 @@ local function send(self)
     self.is_written = stream:write(pieces.between(outgoing.head, body)) ~= nil
   elseif stream:write(outgoing.head) then
     self.writer = spawn(write_body, self)
+  end
+end
+
+-- How long the head of the answer is waited for. A body may take its time, as long as the server takes it.
+local function limit(self, seconds)
+  if not seconds then
+    return nil
+  end
+  local stream, began = self.connection.stream, now()
+  stream:set_timeout(nil)
+  C.momo_set_silence(executor, stream, seconds)
+  return function()
+    return (self.writer and (self.written_at or now()) or began) + seconds - now()
   end
 end
 
@@ -109,8 +126,9 @@ end
 ---@return boolean? nothing no byte of an answer has come
 function M.perform(self)
   local outgoing, stream = self.outgoing, self.connection.stream
+  local left = limit(self, outgoing.options.head_timeout)
   send(self)
-  local head, err, code, nothing = heads.read(stream, outgoing.method == "HEAD", outgoing.options.on_interim)
+  local head, err, code, nothing = heads.read(stream, outgoing.method == "HEAD", outgoing.options.on_interim, left)
   if not head then
     return failed(self, err, code, nothing)
   elseif head.status == 101 and not outgoing.options.upgrades then

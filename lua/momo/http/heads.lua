@@ -22,19 +22,23 @@ local KEEP_ALIVE = 1 -- of the flags
 ---@param stream momo.Stream
 ---@param is_bodiless boolean it answers HEAD or CONNECT
 ---@param on_interim async fun(head: momo.http.Head)?
+---@param left (fun(): number)? seconds for which it may still be waited
 ---@return momo.http.Head? head
 ---@return string? err
 ---@return string? code EPROTO: it is malformed; EOF, or what the stream failed with
 ---@return boolean? nothing no byte of an answer has come
-function M.read(stream, is_bodiless, on_interim)
+function M.read(stream, is_bodiless, on_interim, left)
   local interim = 0
   while true do
     local status, have, head, first_field, flags, framing = http_response(stream, is_bodiless, HEAD_MAX, FIELDS_MAX)
     if status == nil then
       return nil, "EPROTO: malformed answer: " .. tostring(head), "EPROTO"
     elseif not status then
+      if left then
+        stream:set_timeout(math.max(0, left()))
+      end
       local ok, err, code = stream:peek_ptr(have + 1)
-      if not ok then
+      if not ok and not (code == "ETIMEDOUT" and left and left() > 0) then
         return nil, code == "EOF" and "EOF: the server closed the connection without a whole answer" or err, code,
           have == 0 and interim == 0
       end

@@ -8,6 +8,7 @@
 local answers = require "momo.http.answer"
 local check = require "momo.internal.check"
 local clients = require "momo.http.client"
+local core = require "momo.internal.core"
 local each = require "momo.internal.each"
 local now = require("momo.time").now
 local outgoings = require "momo.http.outgoing"
@@ -16,6 +17,8 @@ local pipe_both = require("momo.io").pipe_both
 local requests = require "momo.http.request"
 local tokens = require "momo.http.tokens"
 local urls = require "momo.http.url"
+
+local C, executor = core.C, core.executor
 
 local M = {}
 
@@ -151,6 +154,7 @@ local function tunnel(response, answer, exchange)
   if stream then
     local upstream = exchange.connection.stream
     upstream:set_timeout(nil)
+    C.momo_set_silence(executor, upstream, -1)
     pipe_both(stream, upstream)
   end
 end
