@@ -17,7 +17,15 @@ int momo_peer_address(executor *ex, const momo_token *token, char *text, size_t 
 
 double momo_quiet(executor *ex, const momo_token *token) {
     const io *o = io_get(ex, *token);
-    return o ? (double)tcp_quiet_ms(o) / 1000 : -1;
+    if (!o) {
+        return -1;
+    }
+    int64_t quiet_ms = tcp_quiet_ms(o);
+    if (quiet_ms < 0) {
+        const task *reader = task_get(ex, o->reader);
+        quiet_ms = reader ? (int64_t)(executor_now_ms(ex) - task_since_ms(reader)) : -1000;
+    }
+    return (double)quiet_ms / 1000;
 }
 
 int momo_refuse(executor *ex, const momo_token *listener) {

@@ -2,6 +2,7 @@ local http = require "spec.support.http"
 local momo = require "momo"
 local support = require "spec.support"
 local tcp = require "spec.support.tcp"
+local virtual = require "spec.support.virtual"
 
 local GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 local LAST = "GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -317,6 +318,22 @@ describe("http.serve", function()
     end)
   end)
 
+  it("does not take a client for idle of which something is unread, though the loop was busy", function()
+    with_server(hello, { idle_timeout = 0.02, header_timeout = 30 }, function(connect)
+      local stream = connect()
+      stream:write(GET .. GET:sub(1, 7))
+      read_until(stream, "hello")
+      momo.time.sleep(0.05)
+      stream:write(GET:sub(8))
+      read_until(stream, "hello")
+      stream:write(GET)
+      local busy_until = os.clock() + 0.05
+      repeat until os.clock() > busy_until
+      read_until(stream, "hello")
+      stream:close()
+    end)
+  end)
+
   it("gives a body that nobody reads no more time", function()
     with_server(hello, { request_timeout = 0.05 }, function(connect)
       for _, framing in ipairs { "Content-Length: 1000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5;" } do
@@ -492,6 +509,24 @@ describe("the end of http.serve", function()
       end, transport)
     end)
   end
+
+  it("ends connections through a Unix socket that were idle for long without a further wait", function()
+    virtual.run(function()
+      local kind = http.transports.unix
+      local listener = kind.listen()
+      local server = momo.spawn(momo.http.serve, listener, hello, { drain = 30 })
+      local stream = kind.connect(listener)
+      stream:write(GET)
+      read_until(stream, "hello")
+      momo.time.sleep(1)
+      listener:close()
+      local closed_at = momo.time.now()
+      tcp.assert_failed("EOF", stream:read())
+      assert.equal(closed_at, momo.time.now())
+      assert.is_true((server:join()))
+      stream:close()
+    end)
+  end)
 
   it("serves a request that is on its way when idle connections are closed", function()
     with_server(hello, { drain = 30 }, function(connect, _, listener)
