@@ -135,6 +135,9 @@ int momo_is_idle(const momo_executor *executor, const momo_token *token);
 int momo_consume(momo_executor *executor, const momo_token *token, size_t length);
 /* The read that waits on this stream times out now. */
 void momo_expire_read(momo_executor *executor, const momo_token *token);
+/* Looks for a field of this name, in any case, in the head of an HTTP message, whose fields begin at `fields`, or behind its first line
+ * if that is 0: 0, 1, or 2 if there are several; span: the first and the last byte of its value, as string.sub counts. */
+int momo_http_field(const char *head, size_t size, size_t fields, const char *name, size_t length, int span[2]);
 
 enum momo_option_kind {
     MOMO_FLAG,           /* 0 or 1 */
@@ -158,7 +161,8 @@ int momo_set_multicast_interface(momo_executor *executor, const momo_token *toke
 /* Writes "1.2.3.4:80", "[::1]:80", or the path of a Unix socket, always terminated; returns its length. */
 int momo_local_address(momo_executor *executor, const momo_token *token, char *text, size_t size);
 int momo_peer_address(momo_executor *executor, const momo_token *token, char *text, size_t size);
-/* Seconds since bytes came or went on a TCP connection; negative: the system does not tell, or it is closed. */
+/* Seconds since bytes came or went on a TCP connection, of others since the task that reads began to wait; negative: none does, or
+ * it is closed. */
 double momo_quiet(momo_executor *executor, const momo_token *token);
 
 /* CPUs that this process may use; the i-th of them (from 0), or UV_EINVAL. */

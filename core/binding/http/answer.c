@@ -2,8 +2,6 @@
  *
  * Answers: their heads, and those that leave at once, in one send(2).
  */
-#include <math.h>
-
 #include "base/http_status.h"
 #include "binding/http/build.h"
 #include "binding/net/pieces.h"
@@ -27,9 +25,9 @@ static bool is_bodiless(int status) {
 }
 
 static int check_status(lua_State *L, int index, const char *operation, int least) {
-    double status = lua_tonumber(L, index);
-    if (lua_type(L, index) != LUA_TNUMBER || !(status >= least && status <= 599) || status != floor(status)) {
-        bool is_number = lua_type(L, index) == LUA_TNUMBER;
+    bool is_number = lua_type(L, index) == LUA_TNUMBER;
+    double status = is_number ? lua_tonumber(L, index) : 0;
+    if (!(status >= least && status <= 599) || status != (int)status) {
         throw(L, "%s: the status must be a whole number from %d to 599, got %s%s", operation, least,
               is_number ? lua_tostring(L, index) : luaL_typename(L, index),
               is_number ? "" : "; write send(200, body), start(200), json(200, value)");

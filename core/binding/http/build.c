@@ -110,18 +110,25 @@ void append_length(lua_State *L, http_build *b, uint64_t length) {
     APPEND(L, b, "\r\n");
 }
 
-/* It is made once a second. */
+static void make_date(http_build *b, const executor *ex) {
+    static const char DAYS[] = "SunMonTueWedThuFriSat", MONTHS[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    double wall = momo_wall(ex);
+    time_t now = (time_t)wall;
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    snprintf(b->date, sizeof b->date, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", DAYS + 3 * tm.tm_wday,
+             tm.tm_mday, MONTHS + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    b->made_at = ex->stamp;
+    b->made_for = (uint64_t)((1 - (wall - (double)now)) * 1e3) << EXECUTOR_STAMP_SHIFT;
+}
+
+/* It is made once a second, by the clock as the loop has read it last; a virtual one may go back. */
 void append_date(lua_State *L, http_build *b) {
-    time_t now = (time_t)momo_wall(&runtime_of_task(L)->executor);
-    if (now != b->second || !*b->date) {
-        static const char DAYS[] = "SunMonTueWedThuFriSat", MONTHS[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-        struct tm tm;
-        gmtime_r(&now, &tm);
-        snprintf(b->date, sizeof b->date, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", DAYS + 3 * tm.tm_wday,
-                 tm.tm_mday, MONTHS + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
-        b->second = now;
+    const executor *ex = &runtime_of_task(L)->executor;
+    if (ex->stamp - b->made_at >= b->made_for) {
+        make_date(b, ex);
     }
-    append(L, b, b->date, strlen(b->date));
+    append(L, b, b->date, HTTP_DATE_SIZE);
 }
 
 #define IS(name, n, word) ((n) == sizeof(word) - 1 && strncasecmp(name, word, sizeof(word) - 1) == 0)
@@ -223,10 +230,11 @@ static void append_entry(lua_State *L, http_build *b, int over) {
 }
 
 void append_headers(lua_State *L, http_build *b, int table, int over) {
-    if (lua_isnil(L, table)) {
+    int type = lua_type(L, table);
+    if (type == LUA_TNIL) {
         return;
     }
-    if (lua_type(L, table) != LUA_TTABLE) {
+    if (type != LUA_TTABLE) {
         throw(L, "%s: headers must be a table, got %s", b->operation, luaL_typename(L, table));
     }
     over = over && lua_type(L, over) == LUA_TTABLE ? over : 0;

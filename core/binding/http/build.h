@@ -13,6 +13,8 @@
 #include "binding/runtime.h"
 #include "net/stream.h"
 
+enum { HTTP_DATE_SIZE = sizeof "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" - 1 };
+
 typedef struct http_build {
     char *bytes;
     size_t size, capacity;
@@ -20,7 +22,8 @@ typedef struct http_build {
     bool has_date, closes; /* what the headers have said */
     bool takes_coding;     /* Transfer-Encoding may be among them */
     int64_t length;        /* their Content-Length, which is left out; or -1 */
-    time_t second;         /* that the date tells */
+    uint64_t made_at,
+        made_for; /* stamps of the executor: when the date was made, and how much later it is another one */
     char date[96];
 } http_build;
 

@@ -92,18 +92,23 @@ static int http_request_limits(lua_State *L) {
     return 1;
 }
 
+/* nil for this word, which need not be made a string again and again. */
+static void push_unless(lua_State *L, const char *bytes, http_span span, const char *word) {
+    if (span.length == strlen(word) && memcmp(bytes + span.at, word, span.length) == 0) {
+        lua_pushnil(L);
+    } else {
+        lua_pushlstring(L, bytes + span.at, span.length);
+    }
+}
+
 static int push_request(lua_State *L, io *o, const http_head *h) {
     luaL_checkstack(L, 10, "too many values");
     const char *bytes = take_bytes(L, o, h->size);
     o->executor->counters.requests++;
     lua_pushinteger(L, flags_of(h));
     push_body(L, h);
-    lua_pushlstring(L, bytes + h->method.at, h->method.length);
-    if (h->path.length) {
-        push_span(L, bytes, h->path);
-    } else {
-        lua_pushliteral(L, "/");
-    }
+    push_unless(L, bytes, h->method, "GET");
+    push_unless(L, bytes, h->path, h->path.length ? "/" : "");
     push_span(L, bytes, h->query);
     if (bytes[h->target.at] == '/') {
         return 6;
@@ -113,8 +118,9 @@ static int push_request(lua_State *L, io *o, const http_head *h) {
     return 8;
 }
 
-static void check_request(lua_State *L, op *o) {
-    const request_limits *p = lua_touserdata(L, 2);
+OP_HOT void check_request(lua_State *L, op *o) {
+    const request_limits *p = o->subject;
+    (void)L;
     if (o->io) {
         o->timeout = p->is_first || !stream_unread(o->io) ? p->idle : p->head;
         o->io->searched = 0;
@@ -131,8 +137,8 @@ static void begin_head(op *o, const request_limits *p) {
 
 /* io.searched: bytes in which no head ends. Without another line it does not end in more either, and so a long one is not read
  * over and over. */
-static int attempt_request(lua_State *L, op *o) {
-    const request_limits *p = lua_touserdata(L, 2);
+OP_HOT int attempt_request(lua_State *L, op *o) {
+    const request_limits *p = o->subject;
     int status;
     for (status = reading_fill(o, 0); status == 0; status = reading_fill(o, stream_unread(o->io) + 1)) {
         size_t seen = o->io->searched, unread = stream_unread(o->io);
@@ -155,11 +161,11 @@ static int attempt_request(lua_State *L, op *o) {
 }
 
 /* http_request(stream, limits)
- * -> head, flags, body, method, path, query, target, host: the last two only if the target is no path
+ * -> head, flags, body, method or nil: GET, path or nil: "/", query, target, host: the last two only if the target is no path
  * | nil, status, text: it is refused | nil, err, code */
 static int http_request(lua_State *L) {
     static const op_kind kind = READING("request", check_request, attempt_request, NULL);
-    return op_run(L, &kind);
+    return op_run_as(L, &kind, kind.name, lua_touserdata(L, 2));
 }
 
 /* http_response(stream, bodiless, max_head, max_fields)
@@ -193,15 +199,7 @@ static const char *check_head(lua_State *L, uint32_t *at, uint32_t *end) {
     size_t size;
     const char *bytes = luaL_checklstring(L, 1, &size);
     *end = (uint32_t)size - 2;
-    if (!lua_isnil(L, 2)) {
-        *at = (uint32_t)luaL_checkinteger(L, 2);
-        return bytes;
-    }
-    const char *line = bytes;
-    while (*line == '\r') { /* empty lines may come before a request */
-        line += 2;
-    }
-    *at = (uint32_t)((const char *)memchr(line, '\n', size - (size_t)(line - bytes)) + 1 - bytes);
+    *at = lua_isnil(L, 2) ? http_fields_begin(bytes, size) : (uint32_t)luaL_checkinteger(L, 2);
     return bytes;
 }
 

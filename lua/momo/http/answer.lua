@@ -2,10 +2,11 @@
 
 local bodies = require "momo.http.body"
 local check = require "momo.internal.check"
+local header = require "momo.http.field"
 local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 
-local header, headers, next_field = native.http_header, native.http_headers, native.http_field
+local headers, next_field = native.http_headers, native.http_field
 
 ---What a server has answered, of any status. Its strings are made when they are asked for.
 ---@class momo.http.Answer

@@ -8,6 +8,8 @@ local core = require "momo.internal.core"
 local linger = require "momo.http.linger"
 local requests = require "momo.http.request"
 local responses = require "momo.http.response"
+local new_request, new_response = requests.new, responses.new
+local RESPONDS_ON = responses.CONNECTION
 local NONE = require("momo.http.body").NONE
 local task = require "momo.internal.task"
 local now = require("momo.time").now
@@ -25,12 +27,14 @@ local REFUSED = "the body of the request was refused"
 
 local M = {}
 
+-- What most requests ask for is there from the beginning: compiled code finds a name that there is at its place, and
+-- has to look for one that there is not.
 ---@class momo.http.Connection
 ---@field server momo.http.Server
 ---@field stream momo.Stream
 ---@field peer string
----@field waiting string[]? answers that leave together with the next one
----@field waiting_size integer
+---@field waiting string[]|false answers that leave together with the next one
+---@field waiting_size integer?
 ---@field closing boolean no further request is read
 ---@field idle boolean it waits for a request, of which nothing has come
 ---@field upgraded boolean? the stream is not HTTP any more
@@ -38,18 +42,18 @@ local M = {}
 ---@field failed boolean? nothing can be written any more
 ---@field err any what a handler has raised, if nobody was told of it
 ---@field websocket momo.http.WebSocket?
----@field watch momo.http.Watch? for the client to leave
----@field request momo.http.Request the one that is handled
+---@field watch momo.http.Watch|false for the client to leave
+---@field request momo.http.Request|false the one that is handled
 ---@field content momo.http.Body of the request
----@field handling momo.http.Response? the answer to it while its handler runs
+---@field handling momo.http.Response|false the answer to it while its handler runs
 ---@field began number? when that was called, where it is logged
 ---@field marks integer its flags: 1 the connection goes on, 2 the client waits for 100 Continue, 4 an Upgrade is asked
 ---for, 8 it speaks HTTP/1.1
----@field state "started"|"open"|"done"|false of the answer to it, as all that follows
----@field status integer?
----@field sent boolean something has left, or is about to
+---@field state "started"|"open"|"done"|false of the answer to it, as all that follows; false: nothing has left, or is
+---about to
+---@field status integer|false
 ---@field bytes integer of the body
----@field headers table<string, any>? of `response.headers`
+---@field headers table<string, any>|false of `response.headers`
 ---@field head string? what is still to leave before the body
 ---@field left number? bytes that Content-Length has promised; nil: it is chunked, or lasts until the close
 ---@field silent boolean? it has no body
@@ -73,7 +77,7 @@ end
 function Connection:write(data)
   local waiting = self.waiting
   if waiting then
-    self.waiting = nil
+    self.waiting = false
     for _, piece in ipairs(type(data) == "table" and data or { data }) do
       waiting[#waiting + 1] = piece
     end
@@ -136,6 +140,7 @@ end
 local ALLOW = { Allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" }
 
 local unread = core.new "size_t[1]"
+local next_request
 
 -- There is no request: a status says why, or the code of an error. Nil; or one that has come at the last moment.
 ---@async
@@ -146,17 +151,18 @@ local function refused(self, limits, status, text)
   elseif text == "ETIMEDOUT" then
     if C.momo_unread(executor, self.stream, unread) ~= nil then
       refuse(self, 408, "the head of the request took too long")
-    elseif server.draining and limits ~= server.closing_limits then
-      return self:next_request(server.closing_limits)
+    elseif limits ~= server.closing_limits then -- what has come while the loop was busy is as good
+      return next_request(self, server.closing_limits)
     end
   end
 end
 
 ---The next request; nil: there will be none.
 ---@async
+---@param self momo.http.Connection
 ---@param limits userdata how long it is waited for
 ---@return momo.http.Request?
-function Connection:next_request(limits)
+function next_request(self, limits)
   local again, head, marks, framing, method, path, query, target, host
   self.idle = true
   repeat
@@ -164,8 +170,8 @@ function Connection:next_request(limits)
   until not again
   self.idle = false
   if head then
-    self.marks = marks
-    return requests.new(self, head, framing, method, path, query, target, host)
+    self.marks, self.closing = marks, marks % 2 == 0
+    return new_request(self, head, framing, method, path, query, target, host)
   end
   return refused(self, limits, marks, framing)
 end
@@ -174,7 +180,7 @@ end
 ---@async
 local function before_body(content)
   local connection = content.connection
-  if connection.marks % 4 >= 2 and not connection.sent then
+  if connection.marks % 4 >= 2 and not connection.state then
     connection:write "HTTP/1.1 100 Continue\r\n\r\n"
   else
     connection:flush()
@@ -224,9 +230,9 @@ end
 ---@async
 local function answer_failure(self, request, response, is_reported)
   if self.state == "started" then -- of which nothing has left
-    self.state, self.sent, self.head = false, false, nil
+    self.state, self.head = false, nil
   end
-  if self.sent then
+  if self.state then
     if self.state ~= "done" then -- the client must not take it for whole
       self.closing, self.failed = true, true
       self.stream:set_option("so_linger", 0)
@@ -235,7 +241,7 @@ local function answer_failure(self, request, response, is_reported)
   end
   self.closing = self.closing or not is_reported
   -- What the handler has said of another answer may be what it has failed with.
-  self.headers = self.server.name and { Server = self.server.name } or nil
+  self.headers = self.server.name and { Server = self.server.name } or false
   local refusal = requests.refusal(request)
   plain(response, refusal or 500, refusal and REFUSED or "Internal Server Error")
 end
@@ -298,8 +304,8 @@ local function finish(self, request, response, ok)
   if server.access_log then
     server.access_log(request, response, now() - self.began)
   end
-  response[responses.CONNECTION] = nil
-  if content ~= NONE or self.websocket then
+  response[RESPONDS_ON] = nil
+  if content ~= NONE or self.closing then -- a WebSocket's connection is
     clean_up(self, content, ok)
   end
 end
@@ -310,7 +316,7 @@ end
 local function serve_requests(self, request)
   local server = self.server
   while request do
-    local response = responses.new(self)
+    local response = new_response(self)
     if server.access_log then
       self.began = now()
     end
@@ -319,9 +325,9 @@ local function serve_requests(self, request)
     end
     self.handling = response
     server.handle(request, response)
-    self.handling = nil
+    self.handling = false
     finish(self, request, response, self.state == "done" or conclude(self, request, response, true))
-    request = not self.closing and self:next_request(server.draining and server.last_limits or server.limits)
+    request = not self.closing and next_request(self, server.draining and server.last_limits or server.limits)
   end
 end
 
@@ -329,9 +335,9 @@ end
 ---@async
 local function serve_on(self, err)
   local request, response, server = self.request, self.handling, self.server
-  self.handling = nil
+  self.handling = false
   finish(self, request, response, conclude(self, request, response, false, err))
-  request = not self.closing and self:next_request(server.draining and server.last_limits or server.limits)
+  request = not self.closing and next_request(self, server.draining and server.last_limits or server.limits)
   return serve_requests(self, request)
 end
 
@@ -342,12 +348,13 @@ end
 ---@param peer string
 function M.serve(server, stream, peer)
   local self = setmetatable({
-    server = server, stream = stream, peer = peer, closing = false, idle = false, marks = 0, waiting = nil,
-    state = false, status = nil, sent = false, bytes = 0, headers = nil, request = nil, content = NONE,
+    server = server, stream = stream, peer = peer, closing = false, idle = false, marks = 0, waiting = false,
+    state = false, status = false, bytes = 0, headers = false, request = false, content = NONE, handling = false,
+    watch = false,
   }, Connection)
   C.momo_set_silence(executor, stream, server.write_timeout or -1)
   server.connections[self] = true
-  local request = self:next_request(server.draining and server.last_limits or server.first_limits)
+  local request = next_request(self, server.draining and server.last_limits or server.first_limits)
   local ok, err = xpcall(serve_requests, traceback_capture, self, request)
   while not ok and self.handling do
     ok, err = xpcall(serve_on, traceback_capture, self, err)

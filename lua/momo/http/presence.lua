@@ -49,7 +49,7 @@ end
 ---@param connection momo.http.Connection
 function M.stop(connection)
   local self = connection.watch
-  connection.watch = nil
+  connection.watch = false
   if self.request.content.on_end then
     self.request.content.on_end = nil
   end

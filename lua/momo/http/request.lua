@@ -2,11 +2,12 @@
 
 local bodies = require "momo.http.body"
 local check = require "momo.internal.check"
+local header = require "momo.http.field"
 local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 
 local NONE = bodies.NONE
-local header, headers, next_field = native.http_header, native.http_headers, native.http_field
+local headers, next_field = native.http_headers, native.http_field
 
 ---The request that a handler gets. Its strings are made when they are asked for.
 ---@class momo.http.Request
@@ -31,8 +32,8 @@ local missing = names.own_index(Request, "request", "params query failure max_bo
 
 -- What each request has lies in its array, which is one piece of memory with the table; a table with names is two, and
 -- takes twice as long to be made and collected.
-local HEAD = 1
-local places = { head = HEAD, connection = 2, method = 3, path = 4 }
+local HEAD, METHOD = 1, 3
+local places = { head = HEAD, connection = 2, method = METHOD, path = 4 }
 
 -- Fields that are made when they are first asked for.
 local later = {}
@@ -213,7 +214,7 @@ function Request:json(max)
   return told(self, require("momo.http.json").decode(text))
 end
 
-local M = { Request = Request }
+local M = { Request = Request, METHOD = METHOD }
 
 local REFUSALS = { EMSGSIZE = 413, EPROTO = 400, ETIMEDOUT = 408 }
 
@@ -229,7 +230,7 @@ end
 ---@param connection momo.http.Connection
 ---@return momo.http.Request
 function M.new(connection, head, framing, method, path, query, target, host)
-  local request = setmetatable({ head, connection, method, path }, Request)
+  local request = setmetatable({ head, connection, method or "GET", path or "/" }, Request)
   if query then
     request.query = query
   end

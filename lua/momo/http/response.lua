@@ -10,6 +10,7 @@ local copy = require("momo.io").copy
 local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 local pieces = require "momo.internal.pieces"
+local METHOD = require("momo.http.request").METHOD
 
 local http_head, http_send, http_start = native.http_head, native.http_send, native.http_start
 
@@ -48,8 +49,10 @@ function Response.__index(self, key)
       connection.headers = headers
     end
     return headers
+  elseif key == "sent" then
+    return connection and connection.state ~= false
   elseif KEPT[key] then
-    return connection and connection[key]
+    return connection and connection[key] or nil
   end
   return missing(key)
 end
@@ -57,7 +60,7 @@ end
 function Response.__newindex(self, key, value)
   local connection = rawget(self, CONNECTION)
   if key == "headers" and connection then
-    connection.headers = value
+    connection.headers = value or false
   elseif KEPT[key] then
     check.fail(("response.%s tells what was answered, and can't be set: write send(status, body, headers)"):format(key))
   else
@@ -72,8 +75,8 @@ local M = { CONNECTION = CONNECTION, COPY = COPY }
 ---@return momo.http.Response
 function M.new(connection)
   local name = connection.server.name
-  connection.state, connection.status, connection.sent, connection.bytes = false, nil, false, 0
-  connection.headers = name and { Server = name } or nil
+  connection.state, connection.status, connection.bytes = false, false, 0
+  connection.headers = name and { Server = name }
   return setmetatable({ connection }, Response)
 end
 
@@ -83,7 +86,7 @@ end
 
 -- Whether the connection has to end with this answer.
 local function ends(connection)
-  if connection.closing or connection.server.draining or connection.marks % 2 == 0 then
+  if connection.closing or connection.server.draining then
     return true
   end
   local content = connection.content
@@ -94,7 +97,7 @@ local function ends(connection)
   return unasked or content.failure ~= nil or (content.left or 0) > min(DISCARD, content.room or DISCARD)
 end
 
-local function flags_of(connection, request)
+local function flags_of(connection)
   local flags = 0
   if ends(connection) then
     connection.closing = true
@@ -102,7 +105,7 @@ local function flags_of(connection, request)
   elseif connection.marks < 8 then -- HTTP/1.0
     flags = KEEP_ALIVE
   end
-  if request.method == "HEAD" then
+  if connection.request[METHOD] == "HEAD" then
     flags = flags + HEAD_ONLY
   end
   return flags
@@ -156,9 +159,9 @@ function Response:send(status, body, headers)
     return nil, err, code
   end
   local left, size, closes, whole, deferred = http_send(connection.stream,
-    flags_of(connection, connection.request) + (connection.waiting and DEFER or DEFER_SOME), status, headers,
-    connection.headers, body)
-  connection.state, connection.status, connection.sent = "done", status, true
+    flags_of(connection) + (connection.waiting and DEFER or DEFER_SOME), status, headers,
+    connection.headers or nil, body)
+  connection.state, connection.status = "done", status
   if left == nil then
     return connection:broken(size, closes)
   end
@@ -187,9 +190,9 @@ function Response:start(status, headers)
   end
   local old = connection.marks < 8
   connection.closing = connection.closing or old
-  local flags = flags_of(connection, connection.request) + (old and UNTIL_CLOSE or 0)
-  local head, closes, length = http_start(flags, status, headers, connection.headers)
-  connection.state, connection.status, connection.sent = "started", status, true
+  local flags = flags_of(connection) + (old and UNTIL_CLOSE or 0)
+  local head, closes, length = http_start(flags, status, headers, connection.headers or nil)
+  connection.state, connection.status = "started", status
   connection.head, connection.left = head, length
   connection.silent = flags % (2 * HEAD_ONLY) >= HEAD_ONLY or status < 200 or status == 204 or status == 304
   connection.chunked = not length and not old and not connection.silent
@@ -355,7 +358,7 @@ function Response:upgrade(protocol, headers)
     return nil, err, code
   end
   local head = http_start(INTERIM, 101, { Upgrade = protocol, Connection = "Upgrade" }, headers)
-  connection.state, connection.status, connection.sent = "done", 101, true
+  connection.state, connection.status = "done", 101
   connection.closing, connection.upgraded = true, true
   local ok
   ok, err, code = connection:write(head)

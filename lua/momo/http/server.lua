@@ -91,7 +91,7 @@ local function server_of(handler, options)
   local server = {
     handler = handler, connections = {}, draining = false,
     handle = options.cancel_on_close and presence.cancelling(handler) or handler,
-    on_error = options.on_error, access_log = options.access_log, name = options.server,
+    on_error = options.on_error, access_log = options.access_log or false, name = options.server or false,
   }
   for name in each(DEFAULTS) do
     server[name] = limit_of(options, name)

@@ -2,6 +2,7 @@
 
 local check = require "momo.internal.check"
 local connect = require "momo.http.connect"
+local header = require "momo.http.field"
 local heads = require "momo.http.heads"
 local native = require("momo.internal.core").native
 local each = require "momo.internal.each"
@@ -90,7 +91,7 @@ end
 -- What is wrong with an answer, if anything is; else what subprotocol it has chosen.
 local function read_answer(head, options, key)
   local function field(name)
-    return native.http_header(head.bytes, head.first_field, name)
+    return header(head.bytes, head.first_field, name)
   end
   local protocol = field "sec-websocket-protocol"
   if head.status ~= 101 then
