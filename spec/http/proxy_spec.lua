@@ -321,6 +321,23 @@ describe("a proxy", function()
     end)
   end)
 
+  it("says that the client has left where its body ends too early, whatever was answered", function()
+    local over = momo.sync.Notify()
+    with({ function(peer)
+      peer:head()
+      peer:say "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n5\nhello\n"
+      over:notified()
+    end }, nil, function(_, _, listener)
+      local stream = assert(momo.net.TcpStream.connect(listener:local_addr()))
+      stream:write "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc"
+      assert(stream:read_until "hello")
+      stream:close()
+      tcp.wait_for(function() return failures[1] end)
+      over:notify_one()
+    end)
+    assert.same({ "ECONNRESET: the connection ended within the body" }, failures)
+  end)
+
   it("refuses bodies that its own server refuses", function()
     with({ function(peer) pcall(mirror, peer) end }, nil, function(c, url)
       assert.equal(413, assert(c:post(url, ("x"):rep(2000))).status)

@@ -194,8 +194,8 @@ local function send_back(request, response, answer, exchange, options)
     end
     if not bytes and code == "EOF" then
       return response:finish(answer.trailers)
-    elseif not bytes then
-      error(err, 0) -- the client must not take it for whole
+    elseif not bytes then -- the client, if it is still there, must not take it for whole
+      error((request.content.failure or { err = err }).err, 0)
     elseif not response:write(bytes) then
       return
     end
