@@ -1,6 +1,7 @@
 -- How a client reads the head of an answer, and its body behind it: what is malformed or cut is no answer.
 
 local client = require "momo.http.client"
+local momo = require "momo"
 local scripted = require "spec.support.scripted"
 local tcp = require "spec.support.tcp"
 
@@ -55,6 +56,28 @@ describe("an answer", function()
       assert.equal(row[3], answer.body)
     end)
   end
+
+  it("may come byte by byte, however long its lines are", function()
+    run(function()
+      local url, server = scripted.serve(function(peer)
+        peer:head()
+        peer.stream:set_option("tcp_nodelay", true)
+        local long = "A: " .. ("x"):rep(1500) .. "\r\n"
+        local bytes = "HTTP/1.1 103 Early Hints\r\n" .. long .. "\r\nHTTP/1.1 200 OK\r\n" .. long
+          .. "Content-Length: 2\r\n\r\nok"
+        for byte in bytes:gmatch "." do
+          peer.stream:write(byte)
+          momo.yield_now()
+        end
+      end)
+      local c = client.Client { timeout = 20 }
+      local answer = assert(c:get(url))
+      assert.equal("ok", answer.body)
+      assert.equal(1500, #answer:header "a")
+      c:close()
+      server.listener:close()
+    end)
+  end)
 
   it("to HEAD has no body, whatever it says", function()
     for _, fields in ipairs { "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "" } do

@@ -72,6 +72,12 @@ static void push_body(lua_State *L, const http_head *h) {
 
 enum { SHORT = 1024 }; /* bytes of a head that is read anew whenever more of it has come */
 
+/* Whether a head may end within n bytes, though it did not within the first `seen`. Without another line it does not, and so a long one
+ * is not read over and over. */
+static bool may_end(const char *bytes, size_t n, size_t seen, size_t max) {
+    return seen < SHORT || n >= max || memchr(bytes + seen, '\n', n - seen);
+}
+
 /* What a server takes of a request, and how long it waits for it. */
 typedef struct request_limits {
     http_limits limits;
@@ -135,8 +141,7 @@ static void begin_head(op *o, const request_limits *p) {
     }
 }
 
-/* io.searched: bytes in which no head ends. Without another line it does not end in more either, and so a long one is not read
- * over and over. */
+/* io.searched: bytes in which no head ends. */
 OP_HOT int attempt_request(lua_State *L, op *o) {
     const request_limits *p = o->subject;
     int status;
@@ -144,8 +149,7 @@ OP_HOT int attempt_request(lua_State *L, op *o) {
         size_t seen = o->io->searched, unread = stream_unread(o->io);
         const char *bytes = stream_bytes(o->io);
         o->io->searched = (uint32_t)unread;
-        bool may_end = seen < SHORT || unread >= p->limits.head || memchr(bytes + seen, '\n', unread - seen);
-        if (unread == 0 || !may_end) {
+        if (unread == 0 || !may_end(bytes, unread, seen, p->limits.head)) {
             continue;
         }
         http_head h;
@@ -168,7 +172,7 @@ static int http_request(lua_State *L) {
     return op_run_as(L, &kind, kind.name, lua_touserdata(L, 2));
 }
 
-/* http_response(stream, bodiless, max_head, max_fields)
+/* http_response(stream, bodiless, max_head, max_fields, seen): in so many bytes no head ends
  * -> status, reason, head, fields, flags, body: fields is where they begin in the head | false, unread | nil, status, text */
 static int http_response(lua_State *L) {
     const http_limits limits = {.head = (uint32_t)lua_tointeger(L, 3), .fields = (uint32_t)lua_tointeger(L, 4)};
@@ -177,12 +181,12 @@ static int http_response(lua_State *L) {
         return push_failure(L, UV_EBADF);
     }
     http_head h;
-    int status = http_response_parse(&h, stream_bytes(o), stream_unread(o), &limits, lua_toboolean(L, 2));
-    if (status < 0) {
-        return push_fault(L, status);
+    int status = 0;
+    if (may_end(stream_bytes(o), stream_unread(o), (size_t)lua_tointeger(L, 5), limits.head)) {
+        status = http_response_parse(&h, stream_bytes(o), stream_unread(o), &limits, lua_toboolean(L, 2));
     }
-    if (status == 0) {
-        return push_more(L, o);
+    if (status <= 0) {
+        return status < 0 ? push_fault(L, status) : push_more(L, o);
     }
     const char *bytes = take_bytes(L, o, h.size);
     lua_pushinteger(L, h.status);

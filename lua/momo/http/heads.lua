@@ -28,12 +28,14 @@ local KEEP_ALIVE = 1 -- of the flags
 ---@return string? code EPROTO: it is malformed; EOF, or what the stream failed with
 ---@return boolean? nothing no byte of an answer has come
 function M.read(stream, is_bodiless, on_interim, left)
-  local interim = 0
+  local interim, seen = 0, 0
   while true do
-    local status, have, head, first_field, flags, framing = http_response(stream, is_bodiless, HEAD_MAX, FIELDS_MAX)
+    local status, have, head, first_field, flags, framing =
+      http_response(stream, is_bodiless, HEAD_MAX, FIELDS_MAX, seen)
     if status == nil then
       return nil, "EPROTO: malformed answer: " .. tostring(head), "EPROTO"
     elseif not status then
+      seen = have
       if left then
         stream:set_timeout(math.max(0, left()))
       end
@@ -54,7 +56,7 @@ function M.read(stream, is_bodiless, on_interim, left)
       elseif on_interim then
         on_interim(found)
       end
-      interim = interim + 1
+      interim, seen = interim + 1, 0
     end
   end
 end
