@@ -319,6 +319,12 @@ int thread_start(thread *t, executor *parent) {
     return 0;
 }
 
+void thread_retain(thread *t) {
+    pthread_mutex_lock(&t->lock);
+    t->references++;
+    pthread_mutex_unlock(&t->lock);
+}
+
 void thread_release(thread *t) {
     pthread_mutex_lock(&t->lock);
     bool last = --t->references == 0;

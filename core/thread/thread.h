@@ -50,6 +50,8 @@ typedef struct thread {
 /* Starts a thread of which the caller has set cpu and all functions: 0, and the caller has one reference; or a negative
  * UV_E*, and it is as it was. */
 int thread_start(thread *, executor *parent);
+/* One more reference, which ends by thread_release. */
+void thread_retain(thread *);
 void thread_release(thread *);
 
 /* Called on the new thread: ties its executor to it, and unties the executor before that is freed. */

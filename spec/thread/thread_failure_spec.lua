@@ -108,6 +108,23 @@ describe("a thread that failed", function()
     assert.matches("^momo: thread worker failed: %(command line%):3: it broke\n", stderr)
   end)
 
+  it("and was seen to end is reported where the state is closed before that was done, unless it was joined", function()
+    local PROGRAM = [[
+      local momo = require "momo"
+      %s
+      local thread = momo.thread.spawn({ name = "worker" }, function() error "it broke" end)
+      while momo.metrics().threads > 0 do momo.yield_now() end
+      %s
+      os.exit(0, true)
+    ]]
+    local status, _, stderr = support.momo("-e", PROGRAM:format("", ""))
+    assert.equal(0, status)
+    assert.matches("^momo: thread worker failed: %(command line%):3: it broke\n", stderr)
+    -- A window may have ended before the join: then it was told, which is heard.
+    status, _, stderr = support.momo("-e", PROGRAM:format("momo.on_error(function() end)", "thread:join()"))
+    assert.same({ 0, "" }, { status, stderr })
+  end)
+
   it("is a record of the log where that is JSON", function()
     local _, _, stderr = support.shell(("MOMO_LOG_FORMAT=json %s -e %s"):format(support.quote(os.getenv "MOMO_BIN"),
       support.quote [[require("momo").thread.spawn({ name = "worker" }, function() error("it broke", 0) end)]]))

@@ -60,6 +60,7 @@ void thread_report_failures(lua_State *L, runtime *rt) {
         lua_rawget(L, -2);
         lua_remove(L, -2); /* the handle stays here while it is told */
         thread_forget_handle(L, t);
+        thread_release(&t->thread);
         if (!t->joined) {
             t->unjoined = true;
             rt->unjoined++;

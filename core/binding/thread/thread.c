@@ -96,7 +96,8 @@ static void run_child(thread *base) {
 
 /* ---- on the parent's ---- */
 
-/* A failure that nobody waits for is told after the window, by Lua; by C where the state closes. */
+/* A failure that nobody waits for is told after the window, by Lua; by C where the state closes, which may have collected the
+ * handle by then. */
 static void on_seen(thread *base) {
     lua_thread *t = (lua_thread *)base;
     runtime *rt = base->parent->user;
@@ -107,6 +108,7 @@ static void on_seen(thread *base) {
             end = &(*end)->next_failed;
         }
         *end = t;
+        thread_retain(base);
     } else if (rt->L) {
         thread_forget_handle(rt->L, t);
     } else if (is_told) {
@@ -294,8 +296,12 @@ static int thread_current(lua_State *L) {
 /* Threads that go on computing are left behind. */
 static void close_threads(runtime *rt) {
     rt->L = NULL; /* os.exit(code, true) in a task: nothing is told by the state any more */
-    for (lua_thread *t = rt->failed_threads; t; t = t->next_failed) {
-        thread_tell(t);
+    for (lua_thread *t; (t = rt->failed_threads);) {
+        rt->failed_threads = t->next_failed;
+        if (!t->joined) {
+            thread_tell(t);
+        }
+        thread_release(&t->thread);
     }
     threads_finish(&rt->executor);
     if (rt->executor.threads.own) {
