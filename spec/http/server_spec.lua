@@ -51,6 +51,27 @@ describe("http.serve", function()
     end
   end)
 
+  it("says the Date of a virtual clock, of each run by itself", function()
+    local dates = {}
+    for i = 1, 2 do
+      virtual.run(function()
+        local listener = tcp.listen()
+        local server = momo.spawn(momo.http.serve, listener, hello)
+        for n = 1, 2 do
+          local stream = assert(momo.net.TcpStream.connect(listener:local_addr()))
+          stream:write(LAST)
+          dates[2 * i - 2 + n] = http.answers(http.read_all(stream))[1].headers.date
+          stream:close()
+        end
+        listener:close()
+        assert(server:join())
+      end)
+      os.execute "sleep 1.1"
+    end
+    assert.equal(dates[1], dates[2])
+    assert.are_not.equal(dates[2], dates[3])
+  end)
+
   it("keeps a connection of HTTP/1.0 only if the client asks, and tells it so", function()
     with_server(hello, nil, function(connect)
       local got = answer(connect, "GET / HTTP/1.0\r\n\r\n")

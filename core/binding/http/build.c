@@ -118,14 +118,15 @@ static void make_date(http_build *b, const executor *ex) {
     gmtime_r(&now, &tm);
     snprintf(b->date, sizeof b->date, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", DAYS + 3 * tm.tm_wday,
              tm.tm_mday, MONTHS + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    b->made_on = ex->clock.wall;
     b->made_at = ex->stamp;
     b->made_for = (uint64_t)((1 - (wall - (double)now)) * 1e3) << EXECUTOR_STAMP_SHIFT;
 }
 
-/* It is made once a second, by the clock as the loop has read it last; a virtual one may go back. */
+/* It is made once a second, by the clock as the loop has read it last; each run may have one of its own. */
 void append_date(lua_State *L, http_build *b) {
     const executor *ex = &runtime_of_task(L)->executor;
-    if (ex->stamp - b->made_at >= b->made_for) {
+    if (ex->stamp - b->made_at >= b->made_for || b->made_on != ex->clock.wall) {
         make_date(b, ex);
     }
     append(L, b, b->date, HTTP_DATE_SIZE);

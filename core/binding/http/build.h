@@ -18,12 +18,12 @@ enum { HTTP_DATE_SIZE = sizeof "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" - 1 };
 typedef struct http_build {
     char *bytes;
     size_t size, capacity;
-    const char *operation; /* in errors */
-    bool has_date, closes; /* what the headers have said */
-    bool takes_coding;     /* Transfer-Encoding may be among them */
-    int64_t length;        /* their Content-Length, which is left out; or -1 */
-    uint64_t made_at,
-        made_for; /* stamps of the executor: when the date was made, and how much later it is another one */
+    const char *operation;      /* in errors */
+    bool has_date, closes;      /* what the headers have said */
+    bool takes_coding;          /* Transfer-Encoding may be among them */
+    int64_t length;             /* their Content-Length, which is left out; or -1 */
+    double made_on;             /* the wall of the executor's clock when the date was made, */
+    uint64_t made_at, made_for; /* its stamp, and how much later it is another date */
     char date[96];
 } http_build;
 

@@ -274,7 +274,7 @@ local function read_upstream(text)
 end
 
 ---@class momo.http.ProxyOptions
----@field timeout number|false|nil seconds in which a server must answer, and of its silence within an answer; 60
+---@field timeout number|false|nil seconds for a server to answer once it has the request, and of its silence later; 60
 ---@field connect_timeout number|false|nil seconds; 10
 ---@field headers table<string, string>? are sent to the servers in place of the client's of these names
 ---@field keep_host boolean? the servers get the client's Host; else their own, and the client's in X-Forwarded-Host
