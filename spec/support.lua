@@ -25,6 +25,16 @@ function M.tmpfile(content)
   return path
 end
 
+---@param text string
+---@return string[] lines that are not empty, without their ends
+function M.lines(text)
+  local lines = {}
+  for line in text:gmatch "[^\n]+" do
+    lines[#lines + 1] = line
+  end
+  return lines
+end
+
 ---@param word string
 ---@return string quoted for the shell
 function M.quote(word)

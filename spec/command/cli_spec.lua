@@ -2,11 +2,8 @@ local support = require "spec.support"
 
 local momo, tmpfile, quote = support.momo, support.tmpfile, support.quote
 
-local function lines_of(text)
-  local lines = {}
-  for line in text:gmatch "[^\n]+" do
-    lines[#lines + 1] = line
-  end
+local function sorted_lines(text)
+  local lines = support.lines(text)
   table.sort(lines)
   return lines
 end
@@ -281,13 +278,13 @@ describe("the momo command", function()
         io.write(("%d %s %s %s\n"):format(require("momo").thread.current().index, arg[0], arg[1], (select(2, ...))))
       ]], "one", "two")
       assert.same({ 0, "" }, { status, stderr })
-      assert.same({ "0 -e one two", "1 -e one two", "2 -e one two" }, lines_of(stdout))
+      assert.same({ "0 -e one two", "1 -e one two", "2 -e one two" }, sorted_lines(stdout))
     end)
 
     it("auto runs one on each CPU", function()
       local status, stdout = momo("--threads", "auto", "-e", WHO)
       assert.equal(0, status)
-      assert.equal(usable_cpus(), #lines_of(stdout))
+      assert.equal(usable_cpus(), #sorted_lines(stdout))
     end)
 
     it("and --pin, ties thread i to the i-th CPU that the process may use", function()
@@ -301,7 +298,7 @@ describe("the momo command", function()
         assert(cpus == tostring(t.cpu))
         io.write(("%d %d\n"):format(t.index, t.cpu))]])
       assert.same({ 0, "" }, { status, stderr })
-      local lines, last = lines_of(stdout), -1
+      local lines, last = sorted_lines(stdout), -1
       assert.equal(n, #lines)
       table.sort(lines, function(a, b) return tonumber(a:match "^%d+") < tonumber(b:match "^%d+") end)
       for _, line in ipairs(lines) do

@@ -136,10 +136,7 @@ describe("examples", function()
   it("cqueues.lua runs its coroutines beside Momo's tasks", function()
     local status, out, err = support.momo(examples .. "cqueues.lua")
     assert.same({ 0, "" }, { status, err })
-    local lines = {}
-    for line in out:gmatch "[^\n]+" do
-      lines[#lines + 1] = line
-    end
+    local lines = support.lines(out)
     table.sort(lines)
     assert.same({ "echo: line 1", "echo: line 2", "echo: line 3" }, lines)
   end)

@@ -47,8 +47,7 @@ describe("a dump", function()
       end):set_name "nursery"
       momo.yield_now() momo.yield_now() momo.yield_now()
       ]] .. READY .. "momo.time.sleep(60)", DUMP:format "task 10009")
-    local lines = {}
-    for line in text:gmatch "[^\n]+" do lines[#lines + 1] = line end
+    local lines = support.lines(text)
     assert.equal(7, #lines, text)
     assert.matches("^momo: thread main of process %d+ has 10013 tasks:$", lines[1])
     assert.matches("^  task 1: sleep %d+%.%d s left, for %d+%.%d s, at %S+:15$", lines[2])

@@ -12,14 +12,6 @@ for i, line in ipairs(lines) do lines[i] = line:gsub("\\\n", "\\n") end
 io.write(table.concat(lines, "\n"))
 ]]
 
-local function lines_of(text)
-  local lines = {}
-  for line in text:gmatch "[^\n]+" do
-    lines[#lines + 1] = line
-  end
-  return lines
-end
-
 ---@param command string
 ---@param first string Lua
 local function by(command, first)
@@ -28,7 +20,7 @@ local function by(command, first)
   local pipe = assert(io.popen(("timeout -k 5 120 %s %s 2>&1"):format(command, support.quote(root .. "/run.lua"))))
   local text = pipe:read "*a"
   pipe:close()
-  return lines_of(text)
+  return support.lines(text)
 end
 
 describe("momo.compat, luasocket:", function()

@@ -4,6 +4,7 @@ local beside = require "spec.support.beside"
 local folder = require "spec.support.folder"
 local momo = require "momo"
 local openresty = require "spec.support.openresty"
+local support = require "spec.support"
 local tcp = require "spec.support.tcp"
 
 require("momo.compat").install "ngx"
@@ -26,14 +27,6 @@ http {
 }
 ]]
 
-local function lines_of(text)
-  local lines = {}
-  for line in text:gmatch "[^\n]+" do
-    lines[#lines + 1] = line
-  end
-  return lines
-end
-
 ---@async
 local function by_nginx(program, served)
   local root, port = folder.make {}, beside.free_port()
@@ -52,7 +45,7 @@ local function by_nginx(program, served)
   beside.run({ "nginx", "-p", root, "-c", root .. "/nginx.conf", env = env, stderr = "null" }, port, function()
     local answer = assert(momo.http.get("http://127.0.0.1:" .. port .. "/"))
     assert.equal(200, answer.status)
-    lines = lines_of(answer.body)
+    lines = support.lines(answer.body)
   end)
   return lines
 end
@@ -61,7 +54,7 @@ end
 local function by_momo(program, served)
   local lines = {}
   assert(loadfile(program))(_G.ngx, function(line)
-    for _, one in ipairs(lines_of(line)) do
+    for _, one in ipairs(support.lines(line)) do
       lines[#lines + 1] = one
     end
   end, served)

@@ -13,14 +13,6 @@ local function output_of(command)
   return stdout
 end
 
-local function lines_of(text)
-  local lines = {}
-  for line in text:gmatch "[^\n]+" do
-    lines[#lines + 1] = line
-  end
-  return lines
-end
-
 local function read(path)
   local file = assert(io.open(path, "rb"))
   local text = file:read "*a"
@@ -30,7 +22,7 @@ end
 
 -- Files below folders of the source, as paths from its top.
 local function files(folders, pattern)
-  return lines_of(output_of(("cd %s && find %s -type f -name %s | sort"):format(support.quote(SOURCE), folders,
+  return support.lines(output_of(("cd %s && find %s -type f -name %s | sort"):format(support.quote(SOURCE), folders,
     support.quote(pattern))))
 end
 
@@ -102,7 +94,7 @@ describe("the core's header", function()
     for _, name in ipairs(declared) do
       known[name] = true
     end
-    local exported = lines_of(output_of("nm -D --defined-only " .. support.quote(BUILD .. "/lib/momo/native.so")))
+    local exported = support.lines(output_of("nm -D --defined-only " .. support.quote(BUILD .. "/lib/momo/native.so")))
     for _, line in ipairs(exported) do
       local name = line:match "[TDBRVW] ([%w_]+)$"
       assert(not name or known[name] or SANITIZED, "exported and not declared: " .. line)
@@ -370,7 +362,7 @@ describe("the object files", function()
   -- What the process itself has, beside what each of its threads has.
   it("hold no variables but a thread-local pointer and the process's own: signals, who serves and watches", function()
     local found = {}
-    for _, path in ipairs(lines_of(output_of(("find %s/CMakeFiles/core.dir %s/CMakeFiles/native.dir -name '*.o'")
+    for _, path in ipairs(support.lines(output_of(("find %s/CMakeFiles/core.dir %s/CMakeFiles/native.dir -name '*.o'")
       :format(support.quote(BUILD), support.quote(BUILD))))) do
       for _, variable in ipairs(variables(path)) do
         found[#found + 1] = variable

@@ -68,8 +68,7 @@ describe("a record", function()
       log.error "named"
       log.debug "not shown"
     ]])
-    local lines = {}
-    for line in text:gmatch "[^\n]+" do lines[#lines + 1] = line end
+    local lines = support.lines(text)
     assert.equal(2, #lines, text)
     assert.matches("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ INFO  two\\nlines flag=true n=1.5 plain=a "
       .. 'quoted="say \\"x\\"" spaced="a b" t="{ 1, k = 2 }" task=1$', lines[1])

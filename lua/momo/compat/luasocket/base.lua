@@ -165,6 +165,21 @@ function Base:getfamily()
   return address:find("]", 1, true) and "inet6" or "inet4"
 end
 
+---Sends a datagram. A stream has its own.
+---@async
+function Base:send(data)
+  data = words.text(data, 1, "send")
+  self:need("send", "{connected}")
+  if not self.object then
+    return nil, "closed"
+  end
+  local bytes, err, code = self.object:send(data, self:limit())
+  if not bytes then
+    return nil, words.error(err, code)
+  end
+  return bytes
+end
+
 function Base:close()
   for _, watch in each(self.watches) do
     watch:close()

@@ -70,20 +70,6 @@ function Udp:setpeername(host, port)
 end
 
 ---@async
-function Udp:send(data)
-  data = words.text(data, 1, "send")
-  self:need("send", "{connected}")
-  if not self.object then
-    return nil, "closed"
-  end
-  local bytes, err, code = self.object:send(data, self:limit())
-  if not bytes then
-    return problem(err, code)
-  end
-  return bytes
-end
-
----@async
 function Udp:sendto(data, host, port)
   data = words.text(data, 1, "sendto")
   self:need("sendto", "{unconnected}")

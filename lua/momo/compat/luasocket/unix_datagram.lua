@@ -35,20 +35,6 @@ function Datagram:connect(path)
 end
 
 ---@async
-function Datagram:send(data)
-  data = words.text(data, 1, "send")
-  self:need("send", "{connected}")
-  if not self.object then
-    return nil, "closed"
-  end
-  local bytes, err, code = self.object:send(data, self:limit())
-  if not bytes then
-    return nil, words.error(err, code)
-  end
-  return bytes
-end
-
----@async
 function Datagram:sendto(data, path)
   data, path = words.text(data, 1, "sendto"), words.text(path, 2, "sendto")
   self:need("sendto", "{unconnected}")
