@@ -16,6 +16,7 @@ local each = require "momo.internal.each"
 local connections = require "momo.nats.connection"
 local headers = require "momo.nats.headers"
 local names = require "momo.internal.names"
+local native = require("momo.internal.core").native
 local nkey = require "momo.nats.nkey"
 local subscriptions = require "momo.nats.subscription"
 local time = require "momo.time"
@@ -71,8 +72,11 @@ Client.__index = Client
 names.objects(Client, "client")
 
 local function check_subject(subject, who, what)
-  if type(subject) ~= "string" or subject == "" or subject:find "[%s%z]" then
-    check.fail(("%s: %s must be a text without spaces, got %s"):format(who, what or "the subject", check.show(subject)))
+  local words = type(subject) == "string" and "." .. subject .. "." or ".."
+  local rest = words:find(".>.", 1, true)
+  if words:find "[%s%z]" or words:find("..", 1, true) or rest and rest < #words - 2 then
+    check.fail(("%s: %s must be words with dots between, without spaces, got %s"):format(who, what or "the subject",
+      check.show(subject)))
   end
 end
 
@@ -158,16 +162,17 @@ local function head_of(client, subject, who)
   return head
 end
 
+-- Whether a message may be put out; waits for room.
 ---@async
-local function put(connection, head, data, reply, fields, timeout)
-  local size = #data + (fields and #fields or 0)
+local function admit(connection, size, fields, timeout)
+  local info, outbox = connection.link.info, connection.outbox
   if connection.state == "closed" then
     return connection:why_closed()
-  elseif size > (connection.link.info.max_payload or math.huge) then
+  elseif size > (info.max_payload or math.huge) then
     return nil, ("EMSGSIZE: the server takes no message of %d bytes: message too long"):format(size), "EMSGSIZE"
-  end
-  local outbox = connection.outbox
-  if outbox.bytes >= outbox.limit then
+  elseif fields and info.headers ~= true then
+    return nil, "EPROTONOSUPPORT: the server takes no headers: protocol not supported", "EPROTONOSUPPORT"
+  elseif outbox.bytes >= outbox.limit then
     local ok, err, code = outbox:wait(timeout)
     if not ok then
       return nil, err, code
@@ -175,6 +180,10 @@ local function put(connection, head, data, reply, fields, timeout)
       return connection:why_closed()
     end
   end
+  return true
+end
+
+local function put(outbox, head, data, size, reply, fields)
   if reply then
     head = head .. reply .. " "
   end
@@ -183,12 +192,17 @@ local function put(connection, head, data, reply, fields, timeout)
   else
     outbox:put(head, size .. "\r\n", data, "\r\n")
   end
-  return true
+end
+
+-- Bytes that count for the server's limit.
+local function size_of(data, fields)
+  return #data + (fields and #fields or 0)
 end
 
 ---Publishes a message. It suspends only while the outbox is full. A link that breaks may lose what was not flushed.
 ---
----Codes: EBADF the client is closed; EMSGSIZE the server takes none of that size; ETIMEDOUT by the option `timeout`.
+---Codes: EBADF the client is closed; EMSGSIZE the server takes none of that size; EPROTONOSUPPORT it takes no headers;
+---ETIMEDOUT by the option `timeout`.
 ---@async
 ---@param subject string
 ---@param data string
@@ -201,21 +215,29 @@ function Client:publish(subject, data, options)
   local head = self.heads[subject] or head_of(self, subject, "publish")
   if type(data) ~= "string" then
     check.fail("publish: the data must be a string, got " .. check.show(data))
-  elseif not options then
-    return put(self.connection, head, data)
   end
-  check.options(options, PUBLISH_OPTIONS, "publish")
-  check.seconds(options.timeout, "publish")
-  if options.reply then
-    check_subject(options.reply, "publish", "option reply")
+  local reply, fields, timeout
+  if options then
+    check.options(options, PUBLISH_OPTIONS, "publish")
+    check.seconds(options.timeout, "publish")
+    if options.reply then
+      check_subject(options.reply, "publish", "option reply")
+    end
+    reply, timeout = options.reply, options.timeout
+    fields = options.headers and headers.encode(options.headers, "publish")
   end
-  return put(self.connection, head, data, options.reply, options.headers and headers.encode(options.headers, "publish"),
-    options.timeout)
+  local size = size_of(data, fields)
+  local ok, err, code = admit(self.connection, size, fields, timeout)
+  if not ok then
+    return nil, err, code
+  end
+  put(self.connection.outbox, head, data, size, reply, fields)
+  return true
 end
 
 ---Subscribes to a subject; `*` stands for one word of it, `>` for all that follow.
 ---
----Codes: EBADF the client is closed.
+---Codes: EBADF the client is closed. Where the server does not allow it, receiving says EACCES.
 ---@param subject string
 ---@param options momo.nats.SubscribeOptions?
 ---@return momo.nats.Subscription? rx
@@ -253,14 +275,14 @@ function Client:request(subject, data, timeout, fields)
     check.fail("request: the data must be a string, got " .. check.show(data))
   end
   fields = fields and headers.encode(fields, "request")
-  if self.connection.state == "closed" then
-    return self.connection:why_closed()
+  local connection, size, deadline = self.connection, size_of(data, fields), time.now() + (timeout or REQUEST_SECONDS)
+  local ok, problem, why = admit(connection, size, fields, timeout or REQUEST_SECONDS)
+  if not ok then
+    return nil, problem, why
   end
-  local reply, number, rx = self.connection:expect()
-  local message, err, code = put(self.connection, head, data, reply, fields, timeout or REQUEST_SECONDS)
-  if message then
-    message, err, code = self.connection:await(number, rx, timeout or REQUEST_SECONDS)
-  end
+  local reply, number, rx = connection:expect()
+  put(connection.outbox, head, data, size, reply, fields)
+  local message, err, code = connection:await(number, rx, math.max(0, deadline - time.now()))
   if message and message.status == 503 then
     return nil, ("EHOSTUNREACH: nobody has subscribed to %s: no route to host"):format(subject), "EHOSTUNREACH"
   end
@@ -297,8 +319,12 @@ function Client:drain(timeout)
     return self.connection:why_closed()
   end
   self.connection.state = "draining"
-  local ok, err, code = time.timeout(timeout or DRAIN_SECONDS, self.connection.drain, self.connection)
+  local done, ok, err, code = xpcall(time.timeout, native.traceback_capture, timeout or DRAIN_SECONDS,
+    self.connection.drain, self.connection)
   self.connection:close()
+  if not done then -- cancelled
+    native.rethrow(ok)
+  end
   return ok, err, code
 end
 

@@ -52,6 +52,44 @@ describe("momo.nats, JetStream:", function()
     end)
   end)
 
+  it("holds what is published against what is expected to be there", function()
+    with_stream(function(jetstream, name)
+      local subject = name .. ".a"
+      assert.equal(1, assert(jetstream:publish(subject, "x", { expect_stream = name, expect_last_sequence = 0 })).seq)
+      assert_failed("EREMOTEIO", jetstream:publish(subject, "x", { expect_stream = "other" }))
+      assert.equal(2, assert(jetstream:publish(subject, "x", { expect_last_subject_sequence = 1, id = "i" })).seq)
+      assert_failed("ESTALE", jetstream:publish(subject, "x", { expect_last_subject_sequence = 1 }))
+      assert_failed("ESTALE", jetstream:publish(subject, "x", { expect_last_id = "h" }))
+      assert.equal(3, assert(jetstream:publish(subject, "x", { expect_last_id = "i" })).seq)
+    end)
+  end)
+
+  it("takes times of years, which are numbers of many digits", function()
+    local year = 365 * 86400 * 1e9
+    with_stream(function(jetstream, name)
+      assert.equal(year, assert(jetstream:stream_info(name)).config.max_age)
+      local consumer = assert(jetstream:consumer(name, "c", { ack_wait = 2 * 86400e9 }))
+      assert(jetstream:publish(name .. ".a", "x"))
+      local message = assert(consumer:next(2 * 86400))
+      assert.is_true(message:nak(2 * 86400))
+      assert_failed("ETIMEDOUT", consumer:next(0.01))
+      assert(jetstream:key_value("YEARS", { ttl = 365 * 86400, storage = "memory" }))
+      assert.equal(year, assert(jetstream:stream_info "KV_YEARS").config.max_age)
+      assert(jetstream:delete_stream "KV_YEARS")
+    end, { max_age = year })
+  end)
+
+  it("gives a message again after the delay that was asked for", function()
+    with_stream(function(jetstream, name)
+      local consumer = assert(jetstream:consumer(name, "c"))
+      assert(jetstream:publish(name .. ".a", "x"))
+      local began = momo.time.now()
+      assert.is_true(consumer:next(5):nak(0.1))
+      assert.equal(2, assert(consumer:next(5)):metadata().delivered)
+      assert(momo.time.now() - began >= 0.1)
+    end)
+  end)
+
   it("gives each message until it is acknowledged", function()
     with_stream(function(jetstream, name)
       local consumer = assert(jetstream:consumer(name, "c", { ack_wait = 0.2e9 }))
@@ -118,6 +156,63 @@ describe("momo.nats, JetStream:", function()
         n = n + 1
       end
       assert.equal(1, n) -- that of the answers
+    end)
+  end)
+
+  it("asks anew when a link was lost, or the server ended and came again", function()
+    local mortal = nats.jetstream()
+    run(function()
+      local client = assert(momo.nats.connect(mortal.url, { on_event = function() end }))
+      local jetstream = client:jetstream()
+      assert(jetstream:stream { name = "J", subjects = { "j" } })
+      local consumer = assert(jetstream:consumer("J", "c"))
+      local got = {}
+      momo.spawn(function()
+        for message in consumer:iter() do
+          got[#got + 1] = message.data
+          message:ack()
+        end
+      end)
+      for i, ending in ipairs { nats.kill, function() process.stop(mortal.process) end } do
+        tcp.wait_for(function() return (consumer:info() or {}).num_waiting == 1 end)
+        ending(mortal)
+        nats.start(mortal)
+        tcp.wait_for(function() return jetstream:publish("j", tostring(i)) end)
+        tcp.wait_for(function() return got[i] end) -- long before it would ask anew by itself
+      end
+      assert.same({ "1", "2" }, got)
+      client:close()
+    end)
+  end)
+
+  it("ends an iteration over a consumer that was deleted between two messages", function()
+    with_stream(function(jetstream, name)
+      local consumer = assert(jetstream:consumer(name, "c"))
+      assert(jetstream:publish(name .. ".a", "x"))
+      local next = consumer:iter()
+      assert.equal("x", next().data)
+      assert.is_true(jetstream:delete_consumer(name, "c"))
+      assert_failed("ECONNABORTED", next())
+      assert_failed("ECONNABORTED", consumer:next())
+    end)
+  end)
+
+  it("fetches within its limit also where nothing answers", function()
+    run(function()
+      local mortal = nats.jetstream()
+      local client = assert(momo.nats.connect(mortal.url, { on_event = function() end }))
+      local jetstream = client:jetstream()
+      assert(jetstream:stream { name = "J", subjects = { "j" } })
+      local consumer = assert(jetstream:consumer("J", "c"))
+      os.execute("kill -STOP " .. mortal.process.pid)
+      local began = momo.time.now()
+      assert_failed("ETIMEDOUT", consumer:fetch(1, 0.01))
+      assert_failed("ETIMEDOUT", consumer:next(0.01))
+      assert(momo.time.now() - began < 4) -- an answer may take 5 s where there is no limit
+      client:close()
+      os.execute("kill -CONT " .. mortal.process.pid)
+      assert_failed("EBADF", consumer:fetch(1))
+      assert_failed("EBADF", consumer:iter()())
     end)
   end)
 
@@ -202,7 +297,13 @@ describe("momo.nats, JetStream:", function()
         assert(kv:purge "a")
         assert.same({ "purge" }, { kv:history("a")[1].operation })
         assert.error_matches(function() kv:put("a b", "x") end, "a key must be of letters")
-        assert.error_matches(function() kv:get "a.*" end, "a key must be of letters")
+        for _, key in ipairs { "a.*", ".", ".a", "a.", "a..b", "", 5 } do
+          assert.error_matches(function() kv:get(key) end, "a key must be of letters")
+        end
+        for _, history in ipairs { 0, 65, 1.5 } do
+          assert.error_matches(function() client:jetstream():key_value("x", { history = history }) end,
+            "option history must be a whole number from 1 to 64")
+        end
       end, { history = 10, storage = "memory" })
     end)
 
@@ -226,6 +327,53 @@ describe("momo.nats, JetStream:", function()
         assert.is_true(task:join())
         assert.same({ "a.x put 1", "a.x put 2", "a.x delete " }, seen)
       end, { history = 10, storage = "memory" }) -- with a history of 1, the server drops what was not yet delivered
+    end)
+
+    it("are watched on when the server has forgotten who watches", function()
+      with_bucket(function(kv, client, name)
+        kv:put("a", "1")
+        local next = assert(kv:watch())
+        local jetstream = client:jetstream()
+        local function forget()
+          for _, consumer in ipairs(assert(jetstream:api("CONSUMER.NAMES.KV_" .. name)).consumers) do
+            assert(jetstream:delete_consumer("KV_" .. name, consumer))
+          end
+        end
+        forget() -- before anything was seen
+        assert.same({ "a", "1" }, { next().key, kv:get("a").value })
+        forget()
+        kv:put("b", "2")
+        assert.equal("b", next().key)
+        local task = tcp.waiting(function() return next().value end)
+        tcp.wait_for(function() return jetstream:api("CONSUMER.NAMES.KV_" .. name).consumers[1] end)
+        forget()
+        kv:put("a", "3")
+        assert.same({ true, "3" }, { task:join() })
+        assert(jetstream:delete_stream("KV_" .. name))
+        assert_failed("ENOENT", next())
+      end, { history = 10, storage = "memory" })
+    end)
+
+    it("are watched on when the server was killed", function()
+      local mortal = nats.jetstream()
+      run(function()
+        local client = assert(momo.nats.connect(mortal.url, { on_event = function() end }))
+        local kv = assert(client:jetstream():key_value("B", { history = 5 }))
+        kv:put("a", "1")
+        local seen = {}
+        momo.spawn(function()
+          for entry in assert(kv:watch()) do
+            seen[#seen + 1] = entry.value
+          end
+        end)
+        tcp.wait_for(function() return seen[1] end)
+        nats.kill(mortal)
+        nats.start(mortal)
+        tcp.wait_for(function() return kv:put("a", "2") end)
+        tcp.wait_for(function() return seen[2] end)
+        assert.same({ "1", "2" }, seen)
+        client:close()
+      end)
     end)
   end)
 end)

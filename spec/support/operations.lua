@@ -7,6 +7,7 @@
 ---    children        it waits for tasks that it has started, even when it is cancelled
 ---    brief           it may be over before a timeout
 ---    served          it is a server's affair: that ends first when all is stopped, so that it fails
+---    ends            given up, it has ended what it was called on
 ---    once            given up after it had tried, it can't be tried again
 ---    yields          it is always ready again at once; wait goes on for ever
 ---    check(began)    called in another task: fails unless giving it up has left everything as it should be; began: it

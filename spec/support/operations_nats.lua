@@ -10,9 +10,9 @@ local ANSWERS = {
   ["STREAM%.INFO"] = '{"config":{"name":"KV_b","max_msgs_per_subject":1},"state":{}}',
 }
 
--- Answers what is asked of JetStream's API as ANSWERS says, and nothing else.
+-- Answers what is asked of JetStream's API as ANSWERS says, with a message if there is one, and nothing else.
 ---@async
-local function answer(stream)
+local function answer(stream, has_message)
   local sid
   while true do
     local words = stream:read_until "\r\n"
@@ -24,6 +24,9 @@ local function answer(stream)
     if size then
       stream:read_exact(size + 2)
     end
+    if has_message and subject and subject:find "MSG%.NEXT" then
+      stream:write(("MSG s %s $JS.ACK.s.c.1.1.1.1.0 1\r\nx\r\n"):format(sid))
+    end
     for pattern, body in pairs(ANSWERS) do
       if subject and subject:find(pattern) then
         stream:write(("MSG %s %s %d\r\n%s\r\n"):format(reply, sid, #body, body))
@@ -34,16 +37,16 @@ end
 
 ---@return momo.nats.Client
 ---@return fun() close
-local function client(options)
+local function client(has_message)
   local listener = tcp.listen()
   momo.spawn(function()
     local stream = listener:accept()
     stream:write "INFO {\"max_payload\":1000000}\r\nPONG\r\n"
-    answer(stream)
+    answer(stream, has_message)
     stream:close()
     listener:close()
   end)
-  local made = assert(momo.nats.connect(listener:local_addr(), options))
+  local made = assert(momo.nats.connect(listener:local_addr()))
   return made, function() made:close() end
 end
 
@@ -58,8 +61,13 @@ rows["nats client:flush"] = function()
 end
 
 rows["nats client:drain"] = function()
-  local made, close = client()
-  return { once = true, wait = function() return made:drain(1e9) end, check = close }
+  local made = client()
+  return {
+    once = true,
+    ends = true,
+    wait = function() return made:drain(1e9) end,
+    check = function() assert(made:status() == "closed") end,
+  }
 end
 
 rows["nats jetstream:publish"] = function()
@@ -81,6 +89,12 @@ rows["nats consumer:next"] = function()
   local made, close = client()
   local consumer = assert(made:jetstream():ephemeral "s")
   return { wait = function() return consumer:next() end, check = close }
+end
+
+rows["nats message:ack_sync"] = function()
+  local made, close = client(true)
+  local message = assert(assert(made:jetstream():ephemeral "s"):next())
+  return { own = true, wait = function(timeout) return message:ack_sync(timeout or 1e9) end, check = close }
 end
 
 rows["nats jetstream:delete_stream"] = function()

@@ -32,7 +32,8 @@ local CLOSED = "EBADF: the client is closed"
 ---@field private introduced boolean the server was told of all subscriptions
 ---@field private turn integer places in `servers` before the one to try first
 ---@field private lost {[1]: string, [2]: string}? why the last link broke
----@field private inbox string? before the numbers of our requests
+---@field private inbox string before the numbers of our requests
+---@field private hearing boolean? it is subscribed to
 ---@field private requests table<string, momo.Sender> by number
 ---@field private last_request integer
 ---@field private failure {[1]: string, [2]: string}? why it is closed
@@ -40,8 +41,8 @@ local CLOSED = "EBADF: the client is closed"
 local Connection = {}
 Connection.__index = Connection
 
----@return string token that nobody can guess
-function M.token()
+-- What nobody can guess.
+local function token()
   local source = assert(io.open("/dev/urandom", "rb"))
   local bytes = source:read(12)
   source:close()
@@ -139,6 +140,18 @@ function Connection:forget(subscription)
   self.subscriptions[subscription.sid] = nil
 end
 
+---What was asked of a link that broke will not be answered.
+---@param err string
+---@param code string
+function Connection:fail_pulls(err, code)
+  for _, subscription in each(self.subscriptions) do
+    if subscription.of_link then
+      subscription.lost = true
+      subscriptions.finish(subscription, err, code)
+    end
+  end
+end
+
 ---A message found no room: the first of a row is told.
 function Connection:dropped(subscription)
   subscription.dropped = subscription.dropped + 1
@@ -158,20 +171,34 @@ local function answer(self, message)
   end
 end
 
+-- Each has one of its own.
+local function next_number(self)
+  self.last_request = self.last_request + 1
+  return ("%d"):format(self.last_request)
+end
+
 ---A place to which one answer is sent.
 ---@return string reply
 ---@return string number
 ---@return momo.Receiver rx
 function Connection:expect()
-  if not self.inbox then
-    self.inbox = "_INBOX." .. M.token() .. "."
+  if not self.hearing then
+    self.hearing = true
     self:subscribe(self.inbox .. "*", {}, answer)
   end
-  self.last_request = self.last_request + 1
-  local number = ("%d"):format(self.last_request)
+  local number = next_number(self)
   local tx, rx = sync.oneshot()
   self.requests[number] = tx
   return self.inbox .. number, number, rx
+end
+
+---A place to which several answers are sent; it ends with the link, on which they were asked for.
+---@param capacity integer
+---@return momo.nats.Subscription rx
+function Connection:expect_many(capacity)
+  local rx = self:subscribe(self.inbox .. next_number(self) .. ".all", { capacity = capacity })
+  rx.of_link = true
+  return rx
 end
 
 ---@async
@@ -228,7 +255,7 @@ function M.open(client, given, options)
   local self = setmetatable({
     client = client, options = options, servers = servers.list(given), turn = 0, state = "connected",
     introduced = false, outbox = Outbox(options.outbox), ended = sync.Notify(), subscriptions = {}, last_sid = 0,
-    pongs = {}, requests = {}, last_request = 0,
+    pongs = {}, requests = {}, last_request = 0, inbox = "_INBOX." .. token() .. ".",
   }, Connection)
   local err, code
   self.link, err, code = keeper.try_all(self)

@@ -1,8 +1,7 @@
 ---Consumers of a stream of JetStream: messages are fetched, and come again until they are acknowledged.
 
 local check = require "momo.internal.check"
-local connections = require "momo.nats.connection"
-local json = require "momo.http.json"
+local encode = require "momo.nats.body"
 local messages = require "momo.nats.message"
 local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
@@ -14,7 +13,11 @@ local NANOSECONDS = 1e9
 local MARGIN = 0.2 -- seconds before ours that the server gives up
 local EXPIRES = 30 -- seconds, after which who waits without a limit asks anew
 local ACK_SECONDS = 5
+local ANSWER_SECONDS = 2 -- after which it is asked whether the consumer is still there
 local NO_MESSAGES, TIME_OVER, CONFLICT, HEARTBEAT = 404, 408, 409, 100
+local GONE = "ECONNABORTED: JetStream has no such consumer any more: software caused connection abort"
+-- Conflicts that pass: the server says so in place of messages.
+local PASSING = { "Server Shutdown", "Leadership Change", "Exceeded MaxWaiting" }
 
 ---A message of a stream; who does not acknowledge it gets it again.
 ---@class momo.nats.StreamMessage: momo.nats.Message
@@ -149,7 +152,7 @@ function Consumer:info()
   return self.jetstream:api(("CONSUMER.INFO.%s.%s"):format(self.stream, self.name))
 end
 
--- What the server says in place of a message: nil where the fetch goes on.
+-- What the server says in place of a message: nil where it is one.
 local function status_of(message)
   local status = message.status
   if not status then
@@ -162,6 +165,18 @@ local function status_of(message)
     return "end"
   end
   return "failed"
+end
+
+-- Why there will be no message.
+local function failure(message)
+  if message.status == 503 then
+    return "EHOSTUNREACH: JetStream does not answer: no route to host", "EHOSTUNREACH"
+  end
+  local code = "ECONNABORTED"
+  for _, text in ipairs(PASSING) do
+    code = message.description:find(text, 1, true) and "EAGAIN" or code
+  end
+  return ("%s: JetStream: %s"):format(code, message.description), code
 end
 
 ---@async
@@ -178,58 +193,76 @@ local function collect(rx, n, timeout)
     elseif status == "end" then
       return got
     elseif status == "failed" then
-      local text = ("ECONNABORTED: JetStream: %s"):format(message.description)
-      return got, message.status == 503 and "EHOSTUNREACH: JetStream does not answer: no route to host" or text,
-        message.status == 503 and "EHOSTUNREACH" or "ECONNABORTED"
+      return got, failure(message)
     end
   end
   return got
 end
 
--- Asks for n messages; 0 seconds: for those that are there.
 ---@async
-local function pull(self, n, timeout)
-  local inbox = "_INBOX." .. connections.token()
-  local rx, err, code = self.client:subscribe(inbox, { capacity = n + 8 })
-  if not rx then
-    return nil, err, code
-  end
-  local body = { batch = n, no_wait = timeout == 0 or nil }
-  if timeout > 0 then
-    body.expires = math.floor(math.max(timeout - MARGIN, timeout / 2) * NANOSECONDS)
-  end
-  local ok
-  ok, err, code = self.client:publish(("%s.CONSUMER.MSG.NEXT.%s.%s"):format(self.prefix, self.stream, self.name),
-    json.encode(body), { reply = inbox })
-  local done, got
-  if ok then
-    done, got, err, code = xpcall(collect, native.traceback_capture, rx, n, timeout > 0 and timeout or ACK_SECONDS)
-  end
-  rx:close()
+local function ask(self, rx, n, body, timeout)
+  local subject = ("%s.CONSUMER.MSG.NEXT.%s.%s"):format(self.prefix, self.stream, self.name)
+  local ok, err, code = self.client:publish(subject, encode(body), { reply = rx.subject, timeout = timeout })
   if not ok then
-    return nil, err, code
-  elseif not done then
+    return {}, err, code
+  end
+  return collect(rx, n, timeout)
+end
+
+-- Asks for n messages, and waits so many seconds for the answer.
+---@async
+---@param body table what else is asked
+---@return momo.nats.StreamMessage[]? messages
+---@return string? err
+---@return string? code
+---@return ("lost"|"silent")? state the link was lost on which it was asked, or nobody has answered in time
+local function pull(self, n, body, timeout)
+  local connection = self.client.connection
+  if connection.state == "closed" then
+    return connection:why_closed()
+  end
+  body.batch = n
+  local rx = connection:expect_many(n + 8)
+  local done, got, err, code = xpcall(ask, native.traceback_capture, self, rx, n, body, timeout)
+  rx:close()
+  if not done then
     native.rethrow(got)
   elseif got[1] then
     return got
   end
-  return nil, err or "ETIMEDOUT: there is no message: operation timed out", code or "ETIMEDOUT"
+  local state = rx.lost and "lost" or code == "ETIMEDOUT" and "silent" or nil
+  return nil, err or "ETIMEDOUT: there is no message: operation timed out", code or "ETIMEDOUT", state
+end
+
+-- Whether the server has forgotten the consumer: it leaves unanswered what is asked of one that is not there.
+---@async
+local function is_gone(self, seconds)
+  local _, _, code = time.timeout(seconds, self.info, self)
+  return code == "ENOENT"
 end
 
 -- What is there; else the first that comes. So a batch that does not fill keeps nobody waiting.
 ---@async
 local function fetch(self, n, timeout)
-  local got, err, code = pull(self, n, 0)
-  if code == "ETIMEDOUT" and timeout > 0 then
-    return pull(self, 1, timeout)
+  local deadline = time.now() + timeout
+  local limit = timeout == 0 and ACK_SECONDS or math.min(ANSWER_SECONDS, math.max(timeout, MARGIN))
+  local got, err, code, state = pull(self, n, { no_wait = true }, limit)
+  local left = deadline - time.now()
+  if state == "silent" and left > 0 and is_gone(self, left) then
+    return nil, GONE, "ECONNABORTED"
+  end
+  while not got and (state == "lost" or code == "ETIMEDOUT") and left > 0 do
+    local expires = math.floor(math.max(left - MARGIN, left / 2) * NANOSECONDS)
+    got, err, code, state = pull(self, 1, { expires = expires }, left)
+    left = state == "lost" and deadline - time.now() or 0
   end
   return got, err, code
 end
 
 ---Up to n messages: those that are there, or else the first that comes.
 ---
----Codes: ETIMEDOUT there is none; EHOSTUNREACH JetStream does not answer; ECONNABORTED the consumer was deleted or has
----ended it, with the server's text; those of `publish`.
+---Codes: ETIMEDOUT there is none; EHOSTUNREACH JetStream does not answer; EAGAIN it is not ready; ECONNABORTED the
+---consumer is not there any more or has ended it, with the server's text; those of `publish`.
 ---@async
 ---@param n integer
 ---@param timeout number? seconds; 0 takes what is there; 5
@@ -278,7 +311,7 @@ function Consumer:iter(batch)
       local more, err, code = fetch(self, batch or 1, EXPIRES)
       if more then
         got, i = more, 0
-      elseif code == "EHOSTUNREACH" then
+      elseif code == "EAGAIN" or code == "EHOSTUNREACH" then
         time.sleep(MARGIN)
       elseif code ~= "ETIMEDOUT" then
         return nil, err, code

@@ -1,6 +1,7 @@
 ---JetStream: streams that keep messages until they are acknowledged, or as long as their settings say.
 
 local check = require "momo.internal.check"
+local encode = require "momo.nats.body"
 local each = require "momo.internal.each"
 local consumers = require "momo.nats.consumer"
 local json = require "momo.http.json"
@@ -40,7 +41,7 @@ local FIELDS = {
   expect_last_id = "Nats-Expected-Last-Msg-Id",
   expect_last_subject_sequence = "Nats-Expected-Last-Subject-Sequence",
 }
-local WRONG_SEQUENCE = { [10071] = true, [10164] = true }
+local NOT_LAST = { [10070] = true, [10071] = true, [10164] = true }
 
 ---The face of a server's JetStream.
 ---@class momo.nats.JetStream
@@ -65,7 +66,7 @@ end
 
 -- What an error of the server's is called here.
 local function code_of(err)
-  if WRONG_SEQUENCE[err.err_code] then
+  if NOT_LAST[err.err_code] then
     return "ESTALE"
   elseif err.code == 404 then
     return "ENOENT"
@@ -118,7 +119,7 @@ end
 ---@return string? code
 function JetStream:api(name, body)
   check.self(self, JetStream, "jetstream", "api")
-  local message, err, code = ask(self, self.prefix .. "." .. name, body and json.encode(body) or "", self.timeout)
+  local message, err, code = ask(self, self.prefix .. "." .. name, body and encode(body) or "", self.timeout)
   if not message then
     return nil, err, code
   end

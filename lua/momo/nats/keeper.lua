@@ -104,11 +104,14 @@ end
 
 ---@async
 local function reconnect(self)
-  local wait = FIRST_WAIT
+  local wait, told = FIRST_WAIT, false
   while true do
-    local link = M.try_all(self)
+    local link, err, code = M.try_all(self)
     if link then
       return link
+    elseif code == "EACCES" and not told then
+      self:tell("error", err)
+      told = true
     end
     time.sleep(wait * (0.5 + math.random()))
     wait = math.min(2 * wait, self.options.reconnect_wait)
@@ -124,6 +127,7 @@ local function live(self)
     end
     self.lost, self.introduced = { err, code }, false
     self:fail_flushes()
+    self:fail_pulls(err, code)
     if not self.options.reconnect then
       self:tell("closed", err)
       return self:finish(err, code)

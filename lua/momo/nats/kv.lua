@@ -2,10 +2,15 @@
 
 local check = require "momo.internal.check"
 local names = require "momo.internal.names"
+local time = require "momo.time"
 
 local M = {}
 
 local NANOSECONDS = 1e9
+local HISTORY_MAX = 64
+local NOT_FOUND = 404
+local AGAIN = 0.25 -- seconds: JetStream may be away
+local UNUSED = 60 -- seconds after which the server forgets who watches and has not asked for more
 local ALL_PENDING = 256 -- messages fetched at a time
 
 ---@class momo.nats.KeyValueOptions
@@ -26,6 +31,7 @@ local OPTIONS = {
   history = "number", ttl = "number", max_bytes = "number", storage = "string", replicas = "number",
   description = "string",
 }
+local AWAY = { EAGAIN = true, EHOSTUNREACH = true, ETIMEDOUT = true }
 local OPERATIONS = { DEL = "delete", PURGE = "purge" }
 
 ---A bucket of values by key.
@@ -48,12 +54,15 @@ names.objects(KeyValue, "kv")
 ---@return string? code
 function M.open(jetstream, bucket, options)
   options = check.options(options, OPTIONS, "key_value")
+  local history = options.history
+  check.argument(history == nil or check.is_whole(history) and history >= 1 and history <= HISTORY_MAX,
+    ("key_value: option history must be a whole number from 1 to %d"):format(HISTORY_MAX), history)
   local stream = "KV_" .. bucket
   local info, err, code = jetstream:stream_info(stream)
   if code == "ENOENT" then
     info, err, code = jetstream:stream {
       name = stream, subjects = { ("$KV.%s.>"):format(bucket) }, description = options.description,
-      max_msgs_per_subject = options.history or 1, max_age = options.ttl and options.ttl * NANOSECONDS or 0,
+      max_msgs_per_subject = history or 1, max_age = options.ttl and options.ttl * NANOSECONDS or 0,
       max_bytes = options.max_bytes or -1, storage = options.storage or "file", num_replicas = options.replicas or 1,
       discard = "new", allow_rollup_hdrs = true, deny_delete = true, allow_direct = true,
     }
@@ -68,7 +77,7 @@ function M.open(jetstream, bucket, options)
 end
 
 local function check_key(key, who)
-  if type(key) ~= "string" or not key:find "^[-/_=.%w]+$" or key:find "^%." or key:find "%.$" then
+  if type(key) ~= "string" or not key:find "^[-/_=.%w]+$" or ("." .. key .. "."):find("..", 1, true) then
     check.fail(("%s: a key must be of letters, digits and -/_=. , got %s"):format(who, check.show(key)))
   end
   return key
@@ -89,15 +98,17 @@ local function last_of(self, key)
   local message, err, code = self.client:request(subject, "", self.jetstream.timeout)
   if not message then
     return nil, err, code
-  elseif message.status then
+  elseif message.status == NOT_FOUND then
     return nil, ("ENOENT: %s has no %s: no such entry"):format(self.bucket, key), "ENOENT"
+  elseif message.status then
+    return nil, ("EREMOTEIO: JetStream: %s"):format(message.description), "EREMOTEIO"
   end
   return entry(self, message, message.headers["Nats-Subject"], tonumber(message.headers["Nats-Sequence"]))
 end
 
 ---The value of a key.
 ---
----Codes: ENOENT it has none; those of `request`.
+---Codes: ENOENT it has none; EREMOTEIO other errors of the server's; those of `request`.
 ---@async
 ---@param key string
 ---@return momo.nats.Entry? entry
@@ -266,7 +277,29 @@ function KeyValue:history(key)
   return read_all(self, check_key(key, "history"), { deliver_policy = "all" })
 end
 
----Iterates over what keys are, and then over each change as it comes.
+-- Of a consumer of what comes after a revision; 0: of what keys are, first.
+local function settings_after(last)
+  return {
+    deliver_policy = last == 0 and "last_per_subject" or "by_start_sequence",
+    opt_start_seq = last > 0 and last + 1 or nil,
+    inactive_threshold = UNUSED * NANOSECONDS,
+  }
+end
+
+-- Such a consumer. It waits while JetStream is away.
+---@async
+local function watcher(self, pattern, last)
+  while true do
+    local consumer, err, code = consumer_of(self, pattern, settings_after(last))
+    if consumer or not AWAY[code] then
+      return consumer, err, code
+    end
+    time.sleep(AGAIN)
+  end
+end
+
+---Iterates over what keys are, and then over each change as it comes, also after a link was lost, until the bucket is
+---deleted or the client closed.
 ---
 ---Codes: those of `JetStream.api`.
 ---@async
@@ -276,18 +309,27 @@ end
 ---@return string? code
 function KeyValue:watch(pattern)
   check.self(self, KeyValue, "kv", "watch")
-  local consumer, err, code = consumer_of(self, pattern or ">", { deliver_policy = "last_per_subject" })
+  pattern = pattern or ">"
+  local consumer, err, code = consumer_of(self, pattern, settings_after(0))
   if not consumer then
     return nil, err, code
   end
-  local next = consumer:iter(ALL_PENDING)
+  local next, last = consumer:iter(ALL_PENDING), 0
   return function()
-    local message
-    message, err, code = next()
-    if not message then
-      return nil, err, code
+    while next do
+      local message
+      message, err, code = next()
+      if message then
+        last = message:metadata().sequence
+        return entry_of(self, message)
+      elseif code ~= "ECONNABORTED" then
+        break
+      end
+      -- The server has forgotten it: nobody has asked for more for long, or the server has ended meanwhile.
+      consumer, err, code = watcher(self, pattern, last)
+      next = consumer and consumer:iter(ALL_PENDING)
     end
-    return entry_of(self, message)
+    return nil, err, code
   end
 end
 

@@ -9,6 +9,7 @@ local tcp = require "momo.net.tcp"
 local M = {}
 
 local LINE_MAX = 1024 * 1024 -- a server tells of its whole cluster in one
+local MESSAGE_MAX = 64 * 1024 * 1024 -- bytes: no server can be set to take more
 
 ---@class momo.nats.Link
 ---@field stream momo.Stream
@@ -49,6 +50,9 @@ end
 ---@return string? err
 ---@return string? code
 function Link:exact(n)
+  if n > MESSAGE_MAX then
+    return nil, ("EPROTO: the server sent a message of %.0f bytes: protocol error"):format(n), "EPROTO"
+  end
   local lacking = n + 2 - (#self.bytes - self.at + 1)
   if lacking > 0 then
     local more, err, code = self.stream:read_exact(lacking)
@@ -59,6 +63,9 @@ function Link:exact(n)
   end
   local bytes = self.bytes:sub(self.at, self.at + n - 1)
   self.at = self.at + n + 2
+  if self.bytes:sub(self.at - 2, self.at - 1) ~= "\r\n" then
+    return nil, "EPROTO: the server sent a message without end: protocol error", "EPROTO"
+  end
   return bytes
 end
 
@@ -68,10 +75,12 @@ end
 ---@return string? code
 function M.decode_info(text)
   local info, err, code = json.decode(text)
-  if info ~= nil and type(info) ~= "table" then
+  if code then
+    return nil, err, code
+  elseif type(info) ~= "table" or type(info.max_payload or 0) ~= "number" then
     return nil, "EPROTO: the server says nothing of itself", "EPROTO"
   end
-  return info, err, code
+  return info
 end
 
 ---@async
@@ -102,7 +111,7 @@ local function secure(self, options)
   if not client then
     return nil, err, code
   end
-  return client:wrap(self.stream, self.server.host)
+  return client:wrap(self.stream, self.server.name)
 end
 
 ---What CONNECT says.
@@ -110,7 +119,8 @@ local function introduction(self, options)
   local server, info = self.server, self.info
   local words = {
     verbose = false, pedantic = false, lang = "lua", version = core.string(core.C.momo_version()), protocol = 1,
-    headers = true, no_responders = true, echo = not options.no_echo, name = options.name, jwt = options.jwt,
+    headers = info.headers == true, no_responders = info.headers == true, echo = not options.no_echo,
+    name = options.name, jwt = options.jwt,
     tls_required = options.tls ~= nil or server.secure or info.tls_required == true,
     user = options.user, pass = options.password, auth_token = options.token,
   }

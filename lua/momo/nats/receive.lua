@@ -1,10 +1,13 @@
 ---Private: what a server sends to a client.
 
+local each = require "momo.internal.each"
 local headers = require "momo.nats.headers"
 local links = require "momo.nats.link"
 local messages = require "momo.nats.message"
 local servers = require "momo.nats.servers"
 local subscriptions = require "momo.nats.subscription"
+
+local SPACE = 32
 
 local function take_message(self, sid, message)
   local subscription = self.subscriptions[sid]
@@ -17,6 +20,13 @@ local function take_message(self, sid, message)
   end
 end
 
+-- Where an answer is awaited, of the text with the space behind it, or ""; false: it is neither.
+local function reply_of(text)
+  if text ~= "" then
+    return text:byte(-1) == SPACE and text:sub(1, -2)
+  end
+end
+
 local function malformed(text)
   return ("EPROTO: the server sent %q"):format(text:sub(1, 100)), "EPROTO"
 end
@@ -26,28 +36,29 @@ local WORDS = {
   ---@async
   MSG = function(self, text)
     local subject, sid, reply, size = text:match "^MSG (%S+) (%d+) (%S- ?)(%d+)$"
-    if not subject then
+    reply = reply and reply_of(reply)
+    if not subject or reply == false then
       return malformed(text)
     end
     local data, err, code = self.link:exact(tonumber(size))
     if not data then
       return err, code
     end
-    take_message(self, tonumber(sid), messages.new(self.client, subject, reply ~= "" and reply:sub(1, -2) or nil, data))
+    take_message(self, tonumber(sid), messages.new(self.client, subject, reply, data))
   end,
 
   ---@async
   HMSG = function(self, text)
     local subject, sid, reply, head, size = text:match "^HMSG (%S+) (%d+) (%S- ?)(%d+) (%d+)$"
-    head, size = tonumber(head), tonumber(size)
-    if not subject or head > size then
+    reply, head, size = reply and reply_of(reply), tonumber(head), tonumber(size)
+    if not subject or reply == false or head > size then
       return malformed(text)
     end
     local bytes, err, code = self.link:exact(size)
     if not bytes then
       return err, code
     end
-    local message = messages.new(self.client, subject, reply ~= "" and reply:sub(1, -2) or nil, bytes:sub(head + 1))
+    local message = messages.new(self.client, subject, reply, bytes:sub(head + 1))
     message.headers, message.status, message.description = headers.decode(bytes:sub(1, head))
     if not message.headers then
       return malformed(bytes:sub(1, head))
@@ -81,7 +92,14 @@ local WORDS = {
   ["+OK"] = function() end,
 
   ["-ERR"] = function(self, text)
-    self:tell("error", ("%s says: %s"):format(self.link.server.address, text:match "'(.*)'" or text))
+    text = ("%s says: %s"):format(self.link.server.address, text:match "'(.*)'" or text)
+    self:tell("error", text)
+    local forbidden = text:match 'Permissions Violation for Subscription to "([^"]*)"'
+    for _, subscription in each(self.subscriptions) do
+      if subscription.subject == forbidden then
+        subscriptions.finish(subscription, ("EACCES: %s: permission denied"):format(text), "EACCES")
+      end
+    end
   end,
 }
 

@@ -1,6 +1,7 @@
 ---Servers that a client knows: those it was given, and those of their cluster that it was told of.
 
 local check = require "momo.internal.check"
+local network = require "momo.net.network"
 local percent = require "momo.http.percent"
 
 local M = {}
@@ -10,6 +11,8 @@ local PORT = "4222"
 ---@class momo.nats.Server
 ---@field address string with its port
 ---@field host string
+---@field name string whose certificate is wanted
+---@field told boolean? another server has told of it
 ---@field secure boolean TLS is wanted
 ---@field user string? or the token, where there is no password
 ---@field password string?
@@ -42,6 +45,7 @@ local function parse(text)
   return {
     address = (host:find ":" and "[%s]:%s" or "%s:%s"):format(host, port),
     host = host,
+    name = host,
     secure = scheme == "tls",
     user = user,
     password = password,
@@ -64,20 +68,33 @@ function M.list(given)
   return list
 end
 
----Adds those of the cluster that a server tells of.
+---Takes those of the cluster that a server tells of. Those that were told of before, and are no longer, are gone.
 ---@param list momo.nats.Server[]
 ---@param places string[]? with ports
 ---@param like momo.nats.Server who has told
 function M.add(list, places, like)
-  local known = {}
-  for _, server in ipairs(list) do
-    known[server.address] = true
+  if type(places) ~= "table" then
+    return
   end
-  for _, place in ipairs(type(places) == "table" and places or {}) do
-    local server = type(place) == "string" and parse(place)
-    if server and not known[server.address] then
-      known[server.address] = true
+  local told, known = {}, {}
+  for i, place in ipairs(places) do
+    told[i] = type(place) == "string" and parse(place) or nil
+    known[told[i] and told[i].address or ""] = true
+  end
+  for i = #list, 1, -1 do
+    if list[i].told and list[i] ~= like and not known[list[i].address] then
+      table.remove(list, i)
+    end
+  end
+  for _, server in ipairs(list) do
+    known[server.address] = false
+  end
+  for i = 1, #places do
+    local server = told[i]
+    if server and known[server.address] then
+      known[server.address], server.told = false, true
       server.secure, server.user, server.password = like.secure, like.user, like.password
+      server.name = network.parse(server.host) and like.name or server.host -- certificates are of names
       list[#list + 1] = server
     end
   end

@@ -2,6 +2,7 @@
 
 local check = require "momo.internal.check"
 local names = require "momo.internal.names"
+local native = require("momo.internal.core").native
 local sync = require "momo.sync"
 local tasks = require "momo.internal.task"
 local waitable = require "momo.internal.waitable"
@@ -37,6 +38,8 @@ local POLICIES = { drop_newest = true, drop_oldest = true, wait = true, close = 
 ---@field private receiving momo.Task? who has received last
 ---@field private failure {[1]: string, [2]: string}? why it ended, if not for good
 ---@field private handler fun(self: momo.nats.Subscription, message: momo.nats.Message) what is done with a message
+---@field of_link boolean? it ends when the link breaks
+---@field lost boolean? that has happened
 ---@field private seen_end boolean who receives has seen the end
 local Subscription = { __name = "momo.nats.Subscription" }
 Subscription.__index = Subscription
@@ -147,8 +150,8 @@ end
 
 ---The oldest message; waits for one.
 ---
----Codes: EOF it has ended; ETIMEDOUT; ENOBUFS it was closed by its policy; EBADF it is closed; those of a connection
----that was lost and not made again.
+---Codes: EOF it has ended; ETIMEDOUT; ENOBUFS it was closed by its policy; EBADF it is closed; EACCES the server does
+---not allow it; those of a connection that was lost and not made again.
 ---@async
 ---@param timeout number? seconds; 0 only tries
 ---@return momo.nats.Message? message
@@ -189,8 +192,11 @@ function Subscription:drain(timeout)
   check.self(self, Subscription, "rx", "drain")
   check.seconds(timeout, "drain")
   self.connection:unsubscribe(self)
-  local ok, err, code = self.connection:flush(timeout)
+  local done, ok, err, code = xpcall(self.connection.flush, native.traceback_capture, self.connection, timeout)
   M.finish(self)
+  if not done then -- cancelled
+    native.rethrow(ok)
+  end
   return ok, err, code
 end
 
