@@ -1,5 +1,6 @@
 ---PROXY headers: of HAProxy's own, of ours, at every split of their bytes, and what is none.
 
+local certs = require "spec.support.certs"
 local folder = require "spec.support.folder"
 local momo = require "momo"
 local process = require "spec.support.process"
@@ -14,6 +15,7 @@ local function binary(command, kind, rest)
 end
 
 local IPV4 = "\192\0\2\1\198\51\100\7\22\46\0\80"
+local MAPPED = ("\0"):rep(10) .. "\255\255\192\0\2\1"
 local IPV6 = "\32\1\13\184" .. ("\0"):rep(11) .. "\1" .. ("\0"):rep(15) .. "\1" .. "\22\46\0\80"
 
 -- What comes of a connection to a server with the option: the handler's peer and what it has read, or the report.
@@ -54,6 +56,13 @@ describe("a PROXY header", function()
     ["version 2, IPv4"] = { binary(0x21, 0x11, IPV4), "192.0.2.1:5678" },
     ["version 2, IPv6"] = { binary(0x21, 0x21, IPV6), "[2001:db8::1]:5678" },
     ["version 2, with more behind"] = { binary(0x21, 0x11, IPV4 .. "\3\0\4abcd"), "192.0.2.1:5678" },
+    ["version 1, of port 0 and the last one"] = { "PROXY TCP4 192.0.2.1 198.51.100.7 0 65535\r\n", "192.0.2.1:0" },
+    ["version 1, IPv4 in IPv6"] = { "PROXY TCP6 ::ffff:192.0.2.1 ::1 5678 80\r\n", "192.0.2.1:5678" },
+    ["version 2, IPv4 in IPv6"] = { binary(0x21, 0x21, MAPPED .. MAPPED .. "\0\0\255\255"), "192.0.2.1:0" },
+    ["version 2, with as much behind as may be"] = { binary(0x21, 0x11, IPV4 .. ("x"):rep(4084)), "192.0.2.1:5678" },
+    ["version 2, of no kind"] = { binary(0x21, 0x00, "") },
+    ["version 2, of no kind, with more behind"] = { binary(0x21, 0x00, IPV4 .. "\3\0\4abcd") },
+    ["version 2, of datagrams"] = { binary(0x21, 0x12, IPV4) },
     ["version 2, the proxy's own"] = { binary(0x20, 0x00, "") },
     ["version 2, the proxy's own with an address"] = { binary(0x20, 0x11, IPV4) },
     ["version 2, of a Unix socket"] = { binary(0x21, 0x31, ("x"):rep(216)) },
@@ -79,6 +88,13 @@ describe("a PROXY header", function()
     ["a port that is none"] = "PROXY TCP4 192.0.2.1 198.51.100.7 65536 80\r\n",
     ["a port with a zero before"] = "PROXY TCP4 192.0.2.1 198.51.100.7 0567 80\r\n",
     ["two spaces"] = "PROXY TCP4  192.0.2.1 198.51.100.7 5678 80\r\n",
+    ["a port below 0"] = "PROXY TCP4 192.0.2.1 198.51.100.7 -1 80\r\n",
+    ["no port"] = "PROXY TCP4 192.0.2.1 198.51.100.7 5678\r\n",
+    ["nothing but its name"] = "PROXY\r\n",
+    ["another end"] = "PROXY TCP4 192.0.2.1 198.51.100.7 5678 80\n" .. ("x"):rep(100),
+    ["too long a line"] = "PROXY UNKNOWN " .. ("x"):rep(92) .. "\r\n",
+    ["a zero byte"] = "PROXY TCP4 192.0.2.1\0 198.51.100.7 5678 80\r\n",
+    ["small letters"] = "proxy tcp4 192.0.2.1 198.51.100.7 5678 80\r\n",
     ["words behind"] = "PROXY TCP4 192.0.2.1 198.51.100.7 5678 80 x\r\n",
     ["no end"] = "PROXY TCP4 " .. ("1"):rep(200),
     ["version 3"] = binary(0x31, 0x11, IPV4),
@@ -98,6 +114,81 @@ describe("a PROXY header", function()
       end)
     end)
   end
+
+  it("is cut off: nothing to tell, and nobody is served", function()
+    run(function()
+      for _, bytes in ipairs { GOOD["version 1, IPv4"][1], GOOD["version 2, with more behind"][1] } do
+        for size = 1, #bytes - 1 do
+          local got = serve(bytes:sub(1, size), true)
+          assert.is_nil(got.peer)
+          assert.is_nil(got.code)
+        end
+      end
+    end)
+  end)
+
+  it("has its limit for all of it, however its bytes drip", function()
+    run(function()
+      local listener, got = tcp.listen(), nil
+      local server = momo.spawn(momo.net.serve, listener, print, {
+        proxy_protocol = true, handshake_timeout = 0.05,
+        on_error = function(_, _, code) got = code end,
+      })
+      local stream = assert(momo.net.TcpStream.connect(listener:local_addr()))
+      for byte in GOOD["version 2, with more behind"][1]:gmatch "." do
+        momo.time.sleep(0.01)
+        if got or not stream:write(byte) then
+          break
+        end
+      end
+      stream:close()
+      listener:close()
+      server:join()
+      assert.equal("ETIMEDOUT", got)
+    end)
+  end)
+
+  it("stands before TLS and HTTP, in one piece with them or cut anywhere", function()
+    run(function()
+      local leaf = certs.localhost()
+      local listener = tcp.listen()
+      local server = momo.spawn(momo.http.serve, listener, function(request, response)
+        response:send(200, request.peer)
+      end, { tls = assert(momo.tls.server { cert = leaf.cert, key = leaf.key }), proxy_protocol = { "127.0.0.0/8" } })
+      local client = assert(momo.tls.client { ca = certs.root().cert })
+      -- What goes out is cut here: a peer in between, which writes so many bytes at once.
+      local function get(header, size)
+        local front = tcp.listen()
+        local between = momo.spawn(function()
+          local one = front:accept()
+          local other = assert(momo.net.TcpStream.connect(listener:local_addr()))
+          other:set_nodelay(true)
+          local bytes = header .. one:read()
+          for i = 1, #bytes, size do
+            other:write(bytes:sub(i, i + size - 1))
+          end
+          momo.io.pipe_both(one, other)
+          one:close()
+          other:close()
+        end)
+        local stream = assert(momo.net.TcpStream.connect(front:local_addr()))
+        assert(client:wrap(stream, "localhost"))
+        stream:write "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        local answer = stream:read_exact(8192) or stream:peek()
+        stream:close()
+        between:join()
+        front:close()
+        return answer:match "\r\n\r\n(.*)$"
+      end
+      for _, size in ipairs { 1, 7, 28, 1000 } do
+        assert.equal("192.0.2.1:5678", get(GOOD["version 2, IPv4"][1], size))
+        assert.equal("192.0.2.1:5678", get(GOOD["version 1, IPv4"][1], size))
+      end
+      server:cancel()
+      server:join()
+      listener:close()
+    end)
+  end)
 
   it("does not come in time", function()
     run(function()
