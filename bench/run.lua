@@ -2,6 +2,7 @@
 --
 -- Usage: run.lua [--rounds N] [NAME]        all parts, or one of them: tasks, channels, ..., or a C bench: wheel, ...
 --        run.lua [--rounds N] compat        what a GET costs a client of Redis on momo.compat, beside LuaSocket
+--        run.lua [--rounds N] nats          small messages through a NATS server, beside Go's client
 --        run.lua --check [--update | PATH]  the instructions of the hot paths, against bench/instructions.lua
 --        run.lua --absent                   the Debian packages of the contenders that are not installed
 --
@@ -40,8 +41,8 @@ elseif option == "--rounds" then
   measure.rounds, option = assert(tonumber(argument), "how many rounds?"), third
 end
 
-if option == "compat" then
-  require "harness.compat"(measure.rounds)
+if option == "compat" or option == "nats" then
+  require("harness." .. option)(measure.rounds)
   os.exit(0)
 end
 
