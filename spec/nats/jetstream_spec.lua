@@ -197,6 +197,39 @@ describe("momo.nats, JetStream:", function()
     end)
   end)
 
+  it("says that JetStream is not ready, rather than that the consumer is gone", function()
+    run(function()
+      local listener = tcp.listen()
+      momo.spawn(function() -- a server that is about to end
+        local stream = listener:accept()
+        stream:write "INFO {\"headers\":true}\r\nPONG\r\n"
+        local sid
+        while true do
+          local line = stream:read_until "\r\n"
+          sid = line and line:match "^SUB %S+  (%d+)" or sid
+          local subject, reply, size = (line or ""):match "^PUB (%S+) (%S+) (%d+)"
+          if not line then
+            break
+          elseif subject then
+            stream:read_exact(size + 2)
+            local body = '{"stream_name":"s","name":"c","config":{}}'
+            if subject:find "MSG%.NEXT" then
+              stream:write(("HMSG %s %s 32 32\r\nNATS/1.0 409 Server Shutdown\r\n\r\n\r\n"):format(reply, sid))
+            else
+              stream:write(("MSG %s %s %d\r\n%s\r\n"):format(reply, sid, #body, body))
+            end
+          end
+        end
+        stream:close()
+        listener:close()
+      end)
+      local client = assert(momo.nats.connect(listener:local_addr()))
+      local consumer = assert(client:jetstream():ephemeral "s")
+      assert_failed("EAGAIN", consumer:fetch(1))
+      client:close()
+    end)
+  end)
+
   it("fetches within its limit also where nothing answers", function()
     run(function()
       local mortal = nats.jetstream()
@@ -354,6 +387,25 @@ describe("momo.nats, JetStream:", function()
       end, { history = 10, storage = "memory" })
     end)
 
+    it("are watched without a gap by one who gives up again and again", function()
+      with_bucket(function(kv)
+        local next, n = assert(kv:watch()), 0
+        local writer = momo.spawn(function()
+          for i = 1, 100 do
+            kv:put("key." .. i, tostring(i))
+          end
+        end)
+        while n < 100 do
+          local entry = momo.time.timeout(0.001, next)
+          if entry then
+            n = n + 1
+            assert.equal(tostring(n), entry.value)
+          end
+        end
+        assert.is_true(writer:join())
+      end, { storage = "memory" })
+    end)
+
     it("are watched on when the server was killed", function()
       local mortal = nats.jetstream()
       run(function()
@@ -368,6 +420,7 @@ describe("momo.nats, JetStream:", function()
         end)
         tcp.wait_for(function() return seen[1] end)
         nats.kill(mortal)
+        tcp.wait_for(function() return client:status() == "reconnecting" end)
         nats.start(mortal)
         tcp.wait_for(function() return kv:put("a", "2") end)
         tcp.wait_for(function() return seen[2] end)

@@ -147,6 +147,7 @@ function Connection:fail_pulls(err, code)
   for _, subscription in each(self.subscriptions) do
     if subscription.of_link then
       subscription.lost = true
+      self:unsubscribe(subscription) -- the next link may still be told of it, by what waits in the outbox
       subscriptions.finish(subscription, err, code)
     end
   end

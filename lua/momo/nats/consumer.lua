@@ -129,6 +129,8 @@ end
 ---@field private jetstream momo.nats.JetStream
 ---@field private client momo.nats.Client
 ---@field private prefix string
+---@field private ordered boolean? what is not acknowledged does not come again: a message may not be missed
+---@field private torn boolean? messages may have been sent that did not come
 local Consumer = { __name = "momo.nats.Consumer" }
 Consumer.__index = Consumer
 names.objects(Consumer, "consumer")
@@ -225,12 +227,13 @@ local function pull(self, n, body, timeout)
   local rx = connection:expect_many(n + 8)
   local done, got, err, code = xpcall(ask, native.traceback_capture, self, rx, n, body, timeout)
   rx:close()
+  local state = rx.lost and "lost" or code == "ETIMEDOUT" and "silent" or nil
+  self.torn = self.torn or state ~= nil or not done
   if not done then
     native.rethrow(got)
   elseif got[1] then
     return got
   end
-  local state = rx.lost and "lost" or code == "ETIMEDOUT" and "silent" or nil
   return nil, err or "ETIMEDOUT: there is no message: operation timed out", code or "ETIMEDOUT", state
 end
 
@@ -241,22 +244,28 @@ local function is_gone(self, seconds)
   return code == "ENOENT"
 end
 
--- What is there; else the first that comes. So a batch that does not fill keeps nobody waiting.
+-- What is there; else the first that comes. So a batch that does not fill keeps nobody waiting. It begins anew when the
+-- link is lost.
 ---@async
 local function fetch(self, n, timeout)
   local deadline = time.now() + timeout
-  local limit = timeout == 0 and ACK_SECONDS or math.min(ANSWER_SECONDS, math.max(timeout, MARGIN))
-  local got, err, code, state = pull(self, n, { no_wait = true }, limit)
-  local left = deadline - time.now()
-  if state == "silent" and left > 0 and is_gone(self, left) then
-    return nil, GONE, "ECONNABORTED"
+  while not (self.ordered and self.torn) do
+    local limit = timeout == 0 and ACK_SECONDS or math.min(ANSWER_SECONDS, math.max(deadline - time.now(), MARGIN))
+    local got, err, code, state = pull(self, n, { no_wait = true }, limit)
+    local left = deadline - time.now()
+    if state == "silent" and left > 0 and is_gone(self, left) then
+      return nil, GONE, "ECONNABORTED"
+    end
+    left = deadline - time.now()
+    if not got and state ~= "lost" and code == "ETIMEDOUT" and left > 0 and not (self.ordered and self.torn) then
+      local expires = math.floor(math.max(left - MARGIN, left / 2) * NANOSECONDS)
+      got, err, code, state = pull(self, 1, { expires = expires }, left)
+    end
+    if got or state ~= "lost" or time.now() >= deadline then
+      return got, err, code
+    end
   end
-  while not got and (state == "lost" or code == "ETIMEDOUT") and left > 0 do
-    local expires = math.floor(math.max(left - MARGIN, left / 2) * NANOSECONDS)
-    got, err, code, state = pull(self, 1, { expires = expires }, left)
-    left = state == "lost" and deadline - time.now() or 0
-  end
-  return got, err, code
+  return nil, "ECONNABORTED: messages may have been lost: software caused connection abort", "ECONNABORTED"
 end
 
 ---Up to n messages: those that are there, or else the first that comes.

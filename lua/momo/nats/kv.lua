@@ -10,6 +10,7 @@ local NANOSECONDS = 1e9
 local HISTORY_MAX = 64
 local NOT_FOUND = 404
 local AGAIN = 0.25 -- seconds: JetStream may be away
+local NOBODY = "_INBOX.nobody" -- JetStream does nothing for who wants no answer
 local UNUSED = 60 -- seconds after which the server forgets who watches and has not asked for more
 local ALL_PENDING = 256 -- messages fetched at a time
 
@@ -213,7 +214,11 @@ end
 ---@async
 local function consumer_of(self, pattern, settings)
   settings.filter_subject, settings.ack_policy = self.prefix .. pattern, "none"
-  return self.jetstream:ephemeral(self.stream, settings)
+  local consumer, err, code = self.jetstream:ephemeral(self.stream, settings)
+  if consumer then
+    consumer.ordered = true
+  end
+  return consumer, err, code
 end
 
 local function entry_of(self, message)
@@ -325,7 +330,9 @@ function KeyValue:watch(pattern)
       elseif code ~= "ECONNABORTED" then
         break
       end
-      -- The server has forgotten it: nobody has asked for more for long, or the server has ended meanwhile.
+      -- The server has forgotten it, as nobody has asked for more for long; or something was sent and did not come.
+      self.client:publish(("%s.CONSUMER.DELETE.%s.%s"):format(self.jetstream.prefix, self.stream, consumer.name), "",
+        { reply = NOBODY })
       consumer, err, code = watcher(self, pattern, last)
       next = consumer and consumer:iter(ALL_PENDING)
     end
