@@ -40,6 +40,24 @@ local function is_ours(cqueues)
   return tasks.current() and not cqueues.running()
 end
 
+-- A function that yields to the controller in which it runs; in a task it has one of its own.
+local function within(cqueues, fn)
+  ---@async
+  return function(...)
+    if not is_ours(cqueues) then
+      return fn(...)
+    end
+    local controller, answer = cqueues.new(), nil
+    controller:wrap(function(...) answer = { n = select("#", ...), fn(...) } end, ...)
+    local ok, err = xpcall(run, native.traceback_capture, controller)
+    controller:close()
+    if not ok then
+      native.rethrow(err)
+    end
+    return unpack(answer, 1, answer.n)
+  end
+end
+
 ---Does nothing when it is called again.
 function M.install()
   local cqueues = load()
@@ -48,21 +66,9 @@ function M.install()
   end
   M.installed = true
 
-  local original = cqueues.poll
-  ---@async
-  function cqueues.poll(...)
-    if not is_ours(cqueues) then
-      return original(...)
-    end
-    local controller, answer = cqueues.new(), nil
-    controller:wrap(function(...) answer = { n = select("#", ...), original(...) } end, ...)
-    local ok, err = xpcall(run, native.traceback_capture, controller)
-    controller:close()
-    if not ok then
-      native.rethrow(err)
-    end
-    return unpack(answer, 1, answer.n)
-  end
+  cqueues.poll = within(cqueues, cqueues.poll)
+  local wait
+  wait = require("cqueues.condition").interpose("wait", within(cqueues, function(...) return wait(...) end))
 
   local loop
   ---@async
