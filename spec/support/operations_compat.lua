@@ -68,6 +68,18 @@ rows["ngx socket:receiveuntil"] = reading("par", "tial--", "partial", function(o
 end, cosocket)
 rows["ngx socket:send"] = writing(cosocket)
 
+rows["ngx socket:sslhandshake"] = function()
+  local one, peer = cosocket()
+  return {
+    once = true,
+    wait = function() return one:sslhandshake(nil, "localhost") end,
+    check = function()
+      assert(one:close() == 1)
+      peer:close()
+    end,
+  }
+end
+
 rows["ngx socket:connect"] = function()
   local full, streams = tcp.full_listener()
   local one = ngx.socket.tcp()
