@@ -1,6 +1,7 @@
 ---Cosockets over TCP and Unix sockets.
 
 local check = require "momo.internal.check"
+local native = require("momo.internal.core").native
 local net = require "momo.net"
 local pools = require "momo.compat.ngx.pools"
 local receive = require "momo.compat.ngx.receive"
@@ -253,8 +254,12 @@ function Tcp:sslhandshake(session, name, verify)
     if not client then
       return nil, problem
     end
-    local ok, err, code = client:wrap(stream, name or self.host, self.connect_limit)
-    if not ok then
+    local done, ok, err, code = xpcall(client.wrap, native.traceback_capture, client, stream, name or self.host,
+      self.connect_limit)
+    if not done then -- cancelled, and the stream is closed
+      self:close()
+      native.rethrow(ok)
+    elseif not ok then
       self:close()
       return nil, code == "ETIMEDOUT" and "timeout" or err:match "^ETLS: (.*)" or words.error(err, code)
     end
