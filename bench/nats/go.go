@@ -53,7 +53,11 @@ func receive(client *nats.Conn, n int) {
 	must(subscription.SetPendingLimits(-1, -1))
 	must(client.Flush())
 	publisher := connect()
-	go publish(publisher, n)
+	go func() {
+		publish(publisher, n)
+		done <- true
+	}()
+	<-done
 	<-done
 	must(subscription.Unsubscribe())
 	publisher.Close()

@@ -34,10 +34,11 @@ local function receive(n)
   local rx = client:subscribe("bench", { max = n, policy = "wait" })
   assert(client:flush())
   local publisher = assert(momo.nats.connect(url))
-  momo.spawn(publish, publisher, n)
+  local task = momo.spawn(publish, publisher, n)
   for _ = 1, n do
     assert(rx:recv())
   end
+  task:join()
   publisher:close()
 end
 

@@ -15,6 +15,8 @@ local MESSAGE_MAX = 64 * 1024 * 1024 -- bytes: no server can be set to take more
 ---@field stream momo.Stream
 ---@field info table what the server says of itself
 ---@field server momo.nats.Server
+---@field heads table<string, {subject: string, sid: integer, size: integer}> what lines before a message say
+---@field private known integer how many those are
 ---@field private bytes string that were read
 ---@field private at integer where the rest of them begins
 local Link = {}
@@ -67,6 +69,14 @@ function Link:exact(n)
     return nil, "EPROTO: the server sent a message without end: protocol error", "EPROTO"
   end
   return bytes
+end
+
+---Remembers what a line says.
+function Link:know(text, head, max)
+  if self.known >= max then
+    self.heads, self.known = {}, 0
+  end
+  self.heads[text], self.known = head, self.known + 1
 end
 
 ---@param text string
@@ -189,7 +199,7 @@ function M.open(server, options)
   if not stream then
     return nil, err, code
   end
-  local self = setmetatable({ stream = stream, server = server, bytes = "", at = 1 }, Link)
+  local self = setmetatable({ stream = stream, server = server, bytes = "", at = 1, heads = {}, known = 0 }, Link)
   local ok, begun
   ok, begun, err, code = xpcall(begin, core.native.traceback_capture, self, options)
   if ok and begun then

@@ -8,6 +8,7 @@ local servers = require "momo.nats.servers"
 local subscriptions = require "momo.nats.subscription"
 
 local SPACE = 32
+local HEADS_MAX = 1000 -- lines that are known
 
 local function take_message(self, sid, message)
   local subscription = self.subscriptions[sid]
@@ -31,6 +32,15 @@ local function malformed(text)
   return ("EPROTO: the server sent %q"):format(text:sub(1, 100)), "EPROTO"
 end
 
+---@async
+local function receive_message(self, head, reply)
+  local data, err, code = self.link:exact(head.size)
+  if not data then
+    return err, code
+  end
+  take_message(self, head.sid, messages.new(self.client, head.subject, reply, data))
+end
+
 ---What there is for each first word: returns an error and its code where the link is no good any more.
 local WORDS = {
   ---@async
@@ -40,11 +50,11 @@ local WORDS = {
     if not subject or reply == false then
       return malformed(text)
     end
-    local data, err, code = self.link:exact(tonumber(size))
-    if not data then
-      return err, code
+    local head = { subject = subject, sid = tonumber(sid), size = tonumber(size) }
+    if not reply then -- that line comes again and again
+      self.link:know(text, head, HEADS_MAX)
     end
-    take_message(self, tonumber(sid), messages.new(self.client, subject, reply, data))
+    return receive_message(self, head, reply)
   end,
 
   ---@async
@@ -114,11 +124,16 @@ return function(self)
     if not text then
       return err, code
     end
-    local word = WORDS[text:match "^%S+"]
-    if not word then
-      return malformed(text)
+    local head = self.link.heads[text]
+    if head then
+      err, code = receive_message(self, head)
+    else
+      local word = WORDS[text:match "^%S+"]
+      if not word then
+        return malformed(text)
+      end
+      err, code = word(self, text)
     end
-    err, code = word(self, text)
     if err then
       return err, code
     end
