@@ -50,6 +50,7 @@
     _(udp)            \
     _(signal)         \
     _(process)        \
+    _(child)          \
     _(succession)     \
     _(fs)             \
     _(notify)         \

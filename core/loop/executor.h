@@ -156,6 +156,7 @@ struct momo_executor {
     list ends;          /* of channels between threads */
     cpu_set_t cpus;     /* that the process may use; a pinned thread's own set is smaller */
     struct pool *pools; /* threads for calls that block (pool.h) */
+    uint64_t processes; /* that its tasks have spawned: the last one's number */
 
     struct {
         double grace;       /* seconds that those it started have to hear of a stop */

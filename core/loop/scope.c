@@ -19,7 +19,13 @@ scope *scope_in_force(const task *t) {
 }
 
 void scope_enter(scope *s, task *t, uint64_t deadline_ms, bool shield) {
-    *s = (scope){.outer = t->scope, .task = t, .shield = shield};
+    s->outer = t->scope;
+    s->task = t;
+    s->why = NULL;
+    s->raises = 0;
+    s->cancelled = s->expired = s->supervises = s->reached = s->limited = false;
+    s->shield = shield;
+    s->processes = 0;
     list_init(&s->children);
     list_init(&s->waiters);
     wheel_timer_init(&s->timer.wheel);

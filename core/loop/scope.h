@@ -18,15 +18,16 @@ typedef struct scope {
     const char *why;     /* it was cancelled, where no one said */
     uint8_t raises;      /* how often that was raised */
     bool cancelled;
-    bool shield;     /* cancellations from outside do not reach what is inside */
-    bool expired;    /* its limit passed */
-    bool supervises; /* a child that fails is reported, and cancels nobody */
-    bool reached;    /* a cancellation from outside has reached its children */
-    list children;   /* tasks, by their sibling */
-    list waiters;    /* for the children's end */
-    bool limited;    /* only so many children at once: */
-    unsigned room;   /* places that nobody has, */
-    list places;     /* and tasks that wait for one; a place that gets free is handed to the first */
+    bool shield;        /* cancellations from outside do not reach what is inside */
+    bool expired;       /* its limit passed */
+    bool supervises;    /* a child that fails is reported, and cancels nobody */
+    bool reached;       /* a cancellation from outside has reached its children */
+    bool limited;       /* only so many children at once: room and places are valid */
+    list children;      /* tasks, by their sibling */
+    list waiters;       /* for the children's end */
+    unsigned room;      /* places for children that nobody has, */
+    list places;        /* and tasks that wait for one; a place that gets free is handed to the first */
+    uint64_t processes; /* number of the first process that was spawned in it; 0: none was */
 } scope;
 
 /* The innermost scope that is cancelled, if no shield is between; NULL: if anything is in force, then a cancellation of the

@@ -22,6 +22,7 @@ int task_new(executor *ex, task **out) {
         t->executor = ex;
         t->place.task = t;
         list_init(&t->joiners);
+        list_init(&t->processes);
         wheel_timer_init(&t->timer.wheel);
         t->timer.expired = on_expired;
     }

@@ -90,6 +90,7 @@ typedef struct task {
 
     struct task *cancel_next; /* behind it in executor.cancel_first */
     list sibling;             /* in parent->children */
+    list processes;           /* that it has spawned and that run, but for detached ones: process/child.h */
 } task;
 
 /* Makes a task without putting it in the queue: user is what the slot's last task left. UV_ENOMEM: *task is NULL. */

@@ -1,5 +1,5 @@
 ---Child processes: started without a shell, with streams in place of their standard descriptors, and ended with the
----task that waits for them.
+---work that they were spawned for.
 
 local each = require "momo.internal.each"
 local children = require "momo.process.child"
@@ -31,7 +31,7 @@ local M = {}
 ---@field group string|integer|nil name or number of its group
 ---@field process_group boolean? it leads a group: kill and cancellations reach what it has started, too
 ---@field detached boolean? it leads a session of its own, and no cancellation ends it
----@field grace number? seconds that it has to end after a SIGTERM, when a task that waits for it is cancelled; 5
+---@field grace number? seconds that it has to end after the SIGTERM of a cancellation, before a SIGKILL; 5
 
 ---@class momo.RunOptions: momo.ProcessOptions
 ---@field input string? what it reads; without it, nothing
@@ -190,7 +190,7 @@ local function spawn(options, name)
   end
   local leads = options.detached and "session" or options.process_group and "group" or nil
   local raw, input, output, errors = native.process_spawn(words, strings, options.cwd, stdin, stdout, stderr, leads,
-    user, group)
+    user, group, nil, options.grace or GRACE)
   if not raw then
     return nil, input, output
   end
@@ -201,13 +201,13 @@ local function spawn(options, name)
     stderr = errors or nil,
     terminal = options.pty and input or nil,
     lives_on = options.detached or false,
-    grace = options.grace or GRACE,
   }, children.Child)
 end
 
 ---Starts a program, which is looked for in PATH unless there is a slash in its name. No shell reads the words. The
 ---child has no descriptor of ours but the standard ones; signals are at their defaults, but for those that are ignored
----here.
+---here. When the task, or a scope that it is in, is cancelled and ends, the child is ended, too, unless it is detached:
+---it gets SIGTERM, and SIGKILL after its grace. When they end uncancelled, it runs on.
 ---
 ---Codes: ENOENT the program, its folder, the user or the group is not there; EACCES; EPERM; E2BIG; EMFILE; EAGAIN too
 ---many processes; ENOMEM; EBADF a stream is closed; EBUSY bytes of the stream that is its stdin

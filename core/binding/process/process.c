@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Child processes as Lua sees them: a userdata that is a queue, in which those that wait for the child's end wait.
+ * How child processes are started from Lua, and their userdata: see child.h.
  */
-#include "process/child.h"
+#include "binding/process/child.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -14,14 +14,7 @@
 
 #include "net/stream.h"
 #include "process/user.h"
-#include "loop/queue.h"
 #include "binding/net/net.h"
-#include "binding/process/signal.h"
-
-typedef struct handle {
-    queue ended;  /* first: Lua's park and select take it for one */
-    child *child; /* NULL until it was started */
-} handle;
 
 static int collect(lua_State *L);
 
@@ -29,7 +22,7 @@ static const metatable child_metatable = {.name = "momo.child", .collect = colle
 
 /* __gc of children */
 static int collect(lua_State *L) {
-    handle *h = lua_touserdata(L, 1);
+    child_handle *h = lua_touserdata(L, 1);
     if (h->child && !runtime_of(L)->executor.closed) {
         child_release(h->child);
     }
@@ -38,10 +31,8 @@ static int collect(lua_State *L) {
 }
 
 static void on_end(child *c) {
-    task_wake_all(&((handle *)c->user)->ended.waiters, WAKE_NONE);
+    task_wake_all(&((child_handle *)c->user)->ended.waiters, WAKE_NONE);
 }
-
-/* ---- starting ---- */
 
 /* What becomes of one of the standard descriptors. */
 typedef struct end {
@@ -211,6 +202,13 @@ static bool open_streams(executor *ex, start *s, momo_token **tokens, int *statu
     return *status == 0;
 }
 
+/* t: the task that has spawned it, or NULL. */
+static void belong(child *c, task *t) {
+    if (t) {
+        child_belongs(c, t);
+    }
+}
+
 /* The descriptors of the array at an index, kept by it: a userdata with their numbers is pushed. */
 static int *push_descriptors(lua_State *L, int index, size_t *count) {
     *count = lua_istable(L, index) ? lua_objlen(L, index) : 0;
@@ -224,13 +222,13 @@ static int *push_descriptors(lua_State *L, int index, size_t *count) {
 }
 
 /* process_spawn(words, env or nil, cwd or nil, stdin, stdout, stderr, "session" | "group" | nil, user, group,
- *   descriptors from 3 on, or nil)
+ *   descriptors from 3 on, or nil, seconds of its grace, or nil: it belongs to no task)
  *   -> child, stdin, stdout, stderr (where there are streams: else false) | nil, err, code */
 static int lua_spawn(lua_State *L) {
     executor *ex = open_executor(L);
-    lua_settop(L, 10);
+    lua_settop(L, 11);
     momo_token *tokens[3];
-    handle *h = push_object(L, sizeof *h, &child_metatable); /* all that allocates comes first */
+    child_handle *h = push_object(L, sizeof *h, &child_metatable); /* all that allocates comes first */
     list_init(&h->ended.waiters);
     h->ended.operation = "wait";
     h->ended.keepalive = true;
@@ -270,60 +268,22 @@ static int lua_spawn(lua_State *L) {
     }
     h->child->on_end = on_end;
     h->child->user = h;
+    h->child->grace = lua_tonumber(L, 11);
+    if (lua_isnumber(L, 11) && strcmp(leads, "session") != 0) {
+        belong(h->child, running_task(L));
+    }
     if (!open_streams(ex, &s, tokens, &status)) {
         child_kill(h->child, SIGKILL);
         return push_failure(L, status);
     }
-    lua_settop(L, 14);
+    lua_settop(L, 15);
     for (int i = 0; i < 3; i++) {
         if (s.ends[i].ours < 0) {
             lua_pushboolean(L, 0);
-            lua_replace(L, 12 + i);
+            lua_replace(L, 13 + i);
         }
     }
     return 4;
-}
-
-/* ---- its life ---- */
-
-/* process_end(child) -> status, nil | nil, signal | false: it runs | nothing: nobody learns how it ended */
-static int lua_end(lua_State *L) {
-    const child *c = ((handle *)lua_touserdata(L, 1))->child;
-    if (child_runs(c)) {
-        lua_pushboolean(L, 0);
-        return 1;
-    }
-    if (!c->ended) {
-        return 0;
-    }
-    if (c->end.status >= 0) {
-        lua_pushinteger(L, c->end.status);
-        return 1;
-    }
-    lua_pushnil(L);
-    push_signal(L, c->end.signal);
-    return 2;
-}
-
-/* process_kill(child, signal) -> true | nil, err, code | false: there is no such signal */
-static int lua_kill(lua_State *L) {
-    int number = signal_number(lua_tostring(L, 2));
-    if (!number) {
-        lua_pushboolean(L, 0);
-        return 1;
-    }
-    int status = child_kill(((handle *)lua_touserdata(L, 1))->child, number);
-    if (status < 0) {
-        return push_failure(L, status);
-    }
-    lua_pushboolean(L, 1);
-    return 1;
-}
-
-/* process_pid(child) */
-static int lua_pid(lua_State *L) {
-    lua_pushinteger(L, ((handle *)lua_touserdata(L, 1))->child->process.pid);
-    return 1;
 }
 
 /* environ() -> { name = value } */
@@ -340,26 +300,9 @@ static int lua_environ(lua_State *L) {
     return 1;
 }
 
-/* process_resize(stream of the terminal, rows, columns) -> true | nil, err, code */
-static int lua_resize(lua_State *L) {
-    const io *o = io_get(open_executor(L), *(momo_token *)lua_touserdata(L, 1));
-    int status =
-        o ? process_resize_terminal(o->fd, (unsigned short)lua_tointeger(L, 2), (unsigned short)lua_tointeger(L, 3))
-          : UV_EBADF;
-    if (status < 0) {
-        return push_failure(L, status);
-    }
-    lua_pushboolean(L, 1);
-    return 1;
-}
-
 static const metatable *const metatables[] = {&child_metatable, NULL};
 static const function functions[] = {
     {"process_spawn", lua_spawn},
-    {"process_end", lua_end},
-    {"process_kill", lua_kill},
-    {"process_pid", lua_pid},
-    {"process_resize", lua_resize},
     {"environ", lua_environ},
     {NULL, NULL},
 };

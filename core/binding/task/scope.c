@@ -39,7 +39,8 @@ static int lua_scope_enter(lua_State *L) {
     return 1;
 }
 
-/* scope_leave(scope) -> cancelled: it was, and nothing further out is; expired; interrupted */
+/* scope_leave(scope) -> cancelled: it was, and nothing further out is; expired; interrupted; processes: what process_finish
+ * takes, or nil */
 static int lua_scope_leave(lua_State *L) {
     lua_scope *s = check_scope(L);
     task *t = s->scope.task;
@@ -54,7 +55,11 @@ static int lua_scope_leave(lua_State *L) {
     lua_pushboolean(L, s->scope.cancelled && t && !t->cancelled);
     lua_pushboolean(L, s->scope.expired);
     lua_pushboolean(L, s->scope.reached);
-    return 3;
+    if (!t || !s->scope.cancelled || s->scope.processes == 0) {
+        return 3;
+    }
+    lua_pushnumber(L, (lua_Number)s->scope.processes);
+    return 4;
 }
 
 /* What the task's operations raise is to be the value at index 2: it counts once has_cancellation is set. May raise. */

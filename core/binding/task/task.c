@@ -3,16 +3,23 @@
  * A task's life in Lua: the resume that the executor calls, the end. How it begins: spawn.c.
  *
  * A slot keeps its coroutine: what ended well serves the slot's next task.
+ *
+ * A cancelled task that has child processes ends when they have: its coroutine has come to its end by then, and how it
+ * ended is known, so that there is nothing to resume.
  */
 #include <stdio.h>
 
 #include "loop/drain.h"
+#include "process/child.h"
 #include "binding/task/scope.h"
 #include "binding/op.h"
 #include "binding/task/outcome.h"
 #include "binding/task/task.h"
 
-enum { IDLE_MAX = 8192 }; /* coroutines kept for later tasks: 512 bytes each */
+enum {
+    IDLE_MAX = 8192, /* coroutines kept for later tasks: 512 bytes each */
+    LEAVING = -1,    /* task.arguments of one that is not started: it waits for its processes to end */
+};
 
 void stop_all(runtime *rt, const char *why) {
     if (!rt->executor.stopping) {
@@ -72,21 +79,51 @@ static void end_coroutine(lua_State *L, runtime *rt, task *t, bool ended_well) {
     }
 }
 
-/* status: of the coroutine, 0 when it ended well; LUA_YIELD: it is given up with the outcome that the handle has. */
-static void end(runtime *rt, task *t, int status) {
+/* How it ended is kept. */
+static void finish(runtime *rt, task *t) {
     handle *h = t->handle;
-    outcome_keep(rt->L, t, status);
     if (t == rt->main) {
         end_main(rt, h);
     }
-    h->joined |= !list_empty(&t->joiners);
     h->task = NULL;
     forget_all(rt->L, t);
     if (t->parent) {
         end_child(rt->L, t, h);
     }
-    end_coroutine(rt->L, rt, t, status == 0);
+    end_coroutine(rt->L, rt, t, h->outcome == OUTCOME_DONE);
     task_end(t);
+}
+
+static bool is_leaving(const task *t) {
+    return !t->started && t->arguments == LEAVING;
+}
+
+/* The task is put off until its processes have ended; false: it need not wait for any. */
+static __attribute__((noinline)) bool await_processes(task *t) {
+    child *first = t->cancelled || t->cancel_requested ? child_finish_from(t, 0) : NULL;
+    if (!first) {
+        child_leave_all(t);
+        return false;
+    }
+    t->started = false;
+    t->arguments = LEAVING;
+    task_park(t, "its processes", DEADLINE_NEVER, WAKE_NONE);
+    list_push(&first->waiters, &t->place.link);
+    task_keep_alive(t);
+    return true;
+}
+
+/* status: of the coroutine, 0 when it ended well; LUA_YIELD: it is given up with the outcome that the handle has; LEAVING: what
+ * it was is kept. Not a part of resume_task, which would save more registers. */
+static __attribute__((noinline)) void end(runtime *rt, task *t, int status) {
+    handle *h = t->handle;
+    if (status != LEAVING) {
+        outcome_keep(rt->L, t, status);
+        h->joined |= !list_empty(&t->joiners); /* before failures are reported, at the end of the window */
+    }
+    if (list_empty(&t->processes) || !await_processes(t)) {
+        finish(rt, t);
+    }
 }
 
 /* Ends it where it is: its coroutine has not come to its end. */
@@ -102,7 +139,13 @@ void give_up_all(runtime *rt) {
             task_wake(t, WAKE_CANCEL);
         }
         list_remove(&t->place.link);
-        end_as(t, OUTCOME_CANCELLED);
+        child_finish_from(t, 0);
+        child_leave_all(t);
+        if (is_leaving(t)) {
+            end(rt, t, LEAVING);
+        } else {
+            end_as(t, OUTCOME_CANCELLED);
+        }
     }
 }
 
@@ -132,9 +175,17 @@ static int start(task *t, lua_State *co) {
     return lua_resume(co, t->arguments - 1);
 }
 
-/* Whether somebody else has resumed its coroutine. */
+/* Whether its coroutine has ended, or somebody else has resumed it. */
 static bool is_hijacked(const task *t, lua_State *co) {
     return t->started ? lua_status(co) != LUA_YIELD : lua_status(co) != 0 || lua_gettop(co) != t->arguments;
+}
+
+static void end_unresumed(task *t) {
+    if (is_leaving(t)) {
+        end(t->executor->user, t, LEAVING);
+    } else {
+        end_as(t, OUTCOME_FAILED);
+    }
 }
 
 /* Short, and without what is rare, as every switch comes through here. */
@@ -142,7 +193,7 @@ void resume_task(task *t) {
     lua_State *co = t->user;
     int status;
     if (is_hijacked(t, co)) {
-        end_as(t, OUTCOME_FAILED);
+        end_unresumed(t);
         return;
     }
     if (!t->started) {

@@ -39,10 +39,13 @@ local function enter(kind)
 end
 
 local function leave(raw)
-  local mine, expired, interrupted = scope_leave(raw)
+  local mine, expired, interrupted, processes = scope_leave(raw)
   if n_kept < KEEP then
     n_kept = n_kept + 1
     kept[n_kept] = raw
+  end
+  if processes then
+    while native.process_finish(processes) do end
   end
   return mine, expired, interrupted
 end

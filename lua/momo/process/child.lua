@@ -3,7 +3,6 @@
 local check = require "momo.internal.check"
 local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
-local scopes = require "momo.internal.scope"
 local waitable = require "momo.internal.waitable"
 
 ---How a child ended: `status`, or the `signal` that ended it.
@@ -55,18 +54,11 @@ end
 
 local M = { Child = Child }
 
----Beneath a shield, SIGTERM, a grace, SIGKILL.
+---SIGTERM, a grace, SIGKILL; no cancellation ends the wait.
 ---@async
 ---@param self momo.Child
 function M.finish(self)
-  native.process_kill(self.raw, "SIGTERM")
-  if end_of_child(self) == false then
-    park(self, self.grace)
-  end
-  if end_of_child(self) == false then
-    native.process_kill(self.raw, "SIGKILL")
-    park(self)
-  end
+  while native.process_finish(self.raw) do end
 end
 
 ---Waits for the child's end; it may be asked again and again. When the task is cancelled meanwhile, so is the child: it
@@ -86,7 +78,7 @@ function Child:wait(timeout)
     local ok, err, code = xpcall(park, native.traceback_capture, self, timeout)
     if not ok then
       if not self.lives_on then
-        scopes.shield(M.finish, self)
+        M.finish(self)
       end
       native.rethrow(err)
     elseif err and end_of_child(self) == false then
