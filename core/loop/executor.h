@@ -110,6 +110,7 @@ struct momo_executor {
         list waiters;       /* tasks whose work takes long (heavy.h) */
         unsigned steps;     /* that were made in this round, or are promised */
         uint64_t round_end; /* when there were so many resumes */
+        uint64_t step_ns;   /* that one is expected to take */
     } heavy;
 
     struct {

@@ -97,7 +97,9 @@ int sealed_shake(sealed *s, io *o) {
             return SEALED_TURN;
         }
         s->granted = false;
+        uint64_t began_ns = uv_hrtime();
         tls_status status = step(s, o);
+        heavy_took(o->executor, uv_hrtime() - began_ns);
         sealed_send(s, o, o->layer);
         s->wants_input = status == TLS_INPUT;
         s->done = status == TLS_OPEN;
