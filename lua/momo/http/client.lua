@@ -60,9 +60,10 @@ names.objects(Client, "client")
 
 local function check_number(options, name, is_whole, caller)
   local value = options[name]
-  check.argument(not value or (type(value) == "number" and value >= 0 and (not is_whole or value % 1 == 0)),
-    ("%s: option %s must be a %s, or false"):format(caller, name, is_whole and "whole number" or "number of seconds"),
-    value)
+  if value and not (type(value) == "number" and value >= 0 and (not is_whole or value % 1 == 0)) then
+    check.argument(false, ("%s: option %s must be a %s, or false"):format(caller, name,
+      is_whole and "whole number" or "number of seconds"), value)
+  end
 end
 
 -- The options of a request, or of a client: those that were given, on top of others. `proxy` becomes a URL.
@@ -92,7 +93,8 @@ end
 
 -- How long its server lets the connection be idle: a second less.
 local function idle_seconds(answer)
-  local seconds = (answer:header "keep-alive" or ""):lower():match "timeout=(%d+)"
+  local text = answer:header "keep-alive"
+  local seconds = text and text:lower():match "timeout=(%d+)"
   return seconds and math.min(IDLE_SECONDS, tonumber(seconds) - 1) or IDLE_SECONDS
 end
 
@@ -204,7 +206,7 @@ end
 
 ---@async
 local function start(self, method, url, options, fn)
-  local merged = merge(options, TYPES, self.options, "request")
+  local merged = options == nil and self.options or merge(options, TYPES, self.options, "request")
   local outgoing, err, code = outgoings.new(method, url, merged, self.options.headers)
   if not outgoing then
     return nil, err, code

@@ -36,6 +36,14 @@ function M.available()
   return list
 end
 
+local accepted -- made when it is first asked for
+
+---@return string? field for Accept-Encoding; nil: no library is there
+function M.accepted()
+  accepted = accepted or table.concat(M.available(), ", ")
+  return accepted ~= "" and accepted or nil
+end
+
 ---@class momo.http.Encoder
 ---@field encode fun(self: momo.http.Encoder, bytes: string, operation: "process"|"flush"|"finish"|nil): string
 ---@field close fun(self: momo.http.Encoder) gives its memory back

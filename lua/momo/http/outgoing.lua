@@ -31,7 +31,10 @@ local REDIRECTS = { [301] = true, [302] = true, [303] = true, [307] = true, [308
 ---@field is_sent boolean? it may have reached a server
 
 local function add_fields(fields, headers)
-  for name, value in each(headers or {}) do
+  if not headers then
+    return
+  end
+  for name, value in each(headers) do
     check.argument(type(name) == "string", "request: the name of a header must be a string", name)
     local lower = name:lower()
     if lower == "transfer-encoding" then
@@ -80,8 +83,7 @@ local function build(self)
   own["User-Agent"] = not self.options.raw and USER_AGENT or nil
   self.decodes = not fields["accept-encoding"] and not fields.range and not self.options.raw
   if self.decodes then
-    local names = table.concat(coding.available(), ", ")
-    own["Accept-Encoding"] = names ~= "" and names or nil
+    own["Accept-Encoding"] = coding.accepted()
   end
   own.Authorization = url.userinfo and connect.basic(url.userinfo)
   local target = self.options.target or url.target
@@ -90,8 +92,11 @@ local function build(self)
     own["Proxy-Authorization"] = proxy.userinfo and connect.basic(proxy.userinfo)
   end
   frame(self, own)
-  local host = fields.host and fields.host.value or url.authority
-  check.argument(type(host) == "string" and not host:find "[%c%s]", "request: Host must be a name", host)
+  local host = url.authority
+  if fields.host then
+    host = fields.host.value
+    check.argument(type(host) == "string" and not host:find "[%c%s]", "request: Host must be a name", host)
+  end
   self.head = http_head("request", ("%s %s HTTP/1.1\r\nHost: %s"):format(self.method, target, host), given, own)
   self.key = identify(self)
 end
@@ -115,8 +120,8 @@ end
 ---@return string? err
 ---@return string? code EINVAL: it is no URL
 function M.new(method, text, options, client_headers)
-  check.argument(type(method) == "string" and method:find "^[%w!#$%%&'*+.^_`|~-]+$" and method ~= "CONNECT",
-    "request: the method must be such as \"GET\"", method)
+  check.argument(REPEATABLE[method] or type(method) == "string" and method:find "^[%w!#$%%&'*+.^_`|~-]+$"
+    and method ~= "CONNECT", "request: the method must be such as \"GET\"", method)
   check.argument(type(text) == "string", "request: the URL must be a string", text)
   local url, err, code = urls.parse(text)
   if url and url.scheme ~= "http" and url.scheme ~= "https" then

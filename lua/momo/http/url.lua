@@ -33,14 +33,20 @@ end
 ---@param text string
 ---@return {scheme: string?, authority: string?, path: string, query: string?} parts as RFC 3986, appendix B
 local function split(text)
-  local parts = {}
-  local scheme, rest = text:match "^(%a[%w+.-]*):(.*)$"
-  rest = (rest or text):match "^[^#]*"
-  local path, query = rest:match "^([^?]*)%?(.*)$"
-  rest, parts.query = path or rest, query
-  parts.authority, parts.path = rest:match "^//([^/]*)(.*)$"
-  parts.scheme, parts.path = scheme, parts.path or rest
-  return parts
+  local scheme, at = text:match "^(%a[%w+.-]*):()"
+  local fragment, query, authority = text:find("#", 1, true), nil, nil
+  local last = fragment and fragment - 1 or #text
+  at = at or 1
+  local mark = text:find("?", at, true)
+  if mark and mark <= last then
+    query, last = text:sub(mark + 1, last), mark - 1
+  end
+  if last > at and text:find("^//", at) then
+    local slash = text:find("/", at + 2, true) or last + 1
+    slash = slash > last and last + 1 or slash
+    authority, at = text:sub(at + 2, slash - 1), slash
+  end
+  return { scheme = scheme, authority = authority, path = text:sub(at, last), query = query }
 end
 
 ---RFC 3986, section 5.2.4.
@@ -106,7 +112,8 @@ local function check_ipv6(host)
 end
 
 -- The fields of an authority; RFC 6874 writes the percent sign before a zone as %25.
-local function read_authority(url, authority)
+local function read_authority(scheme, authority)
+  local url = { scheme = scheme }
   local userinfo, rest = authority:match "^(.*)@(.*)$"
   rest = rest or authority
   if userinfo and (userinfo:find "[^%w%-._~!$&'()*+,;=:%%]" or not percent.is_valid(userinfo)) then
@@ -136,24 +143,44 @@ local function read_authority(url, authority)
   url.authority = url.port == PORTS[url.scheme] and shown or shown .. ":" .. url.port
   url.address = (is_ipv6 and "[" .. url.host .. "]" or url.host) .. ":" .. url.port
   url.origin = url.scheme .. "://" .. url.address
-  return true
-end
-
-local function finish(parts)
-  local url = setmetatable({ scheme = parts.scheme:lower() }, Url)
-  local ok, err, code = read_authority(url, parts.authority)
-  if not ok then
-    return nil, err, code
-  end
-  url.path = percent.encode(M.remove_dots(parts.path == "" and "/" or parts.path), percent.UNSAFE)
-  url.query = parts.query and percent.encode(parts.query, percent.UNSAFE)
-  url.target = url.query and url.path .. "?" .. url.query or url.path
-  url.href = url.scheme .. "://" .. url.authority .. url.target
   return url
 end
 
+local KNOWN_MOST = 256
+local known, n_known = {}, 0 -- what was read, by scheme and authority: a client asks few servers, many times
+
+local function known_authority(scheme, authority)
+  local key = scheme .. "://" .. authority
+  if known[key] then
+    return known[key]
+  end
+  local read, err, code = read_authority(scheme, authority)
+  if read and not read.userinfo then -- a password is not kept
+    if n_known == KNOWN_MOST then
+      known, n_known = {}, 0
+    end
+    known[key], n_known = read, n_known + 1
+  end
+  return read, err, code
+end
+
+local function finish(parts)
+  local server, err, code = known_authority(parts.scheme:lower(), parts.authority)
+  if not server then
+    return nil, err, code
+  end
+  local path = percent.encode(M.remove_dots(parts.path == "" and "/" or parts.path), percent.UNSAFE)
+  local query = parts.query and percent.encode(parts.query, percent.UNSAFE)
+  local target = query and path .. "?" .. query or path
+  return setmetatable({
+    scheme = server.scheme, userinfo = server.userinfo, host = server.host, port = server.port,
+    authority = server.authority, address = server.address, origin = server.origin,
+    path = path, query = query, target = target, href = server.scheme .. "://" .. server.authority .. target,
+  }, Url)
+end
+
 local function check_bytes(text)
-  local at = text:find "[%z\1-\31\127]"
+  local at = text:find "%c"
   if at then
     return refuse("the URL has a control byte at %d", at)
   end
