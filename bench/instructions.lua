@@ -17,8 +17,8 @@ return {
   ["thread channel, number"] = 463.0,
   ["thread channel, string"] = 499.0,
   ["echo"] = 4877.7,
-  ["http, hello"] = 8124.9,
-  ["http, one header"] = 8673.7,
-  ["http, 16 pipelined"] = 5608.3,
-  ["http, a file"] = 34170.7,
+  ["http, hello"] = 8085.1,
+  ["http, one header"] = 8619.2,
+  ["http, 16 pipelined"] = 5566.9,
+  ["http, a file"] = 28077.8,
 }

@@ -95,19 +95,26 @@ void http_build_grow(lua_State *L, http_build *b, size_t more) {
     b->capacity = capacity;
 }
 
-void append_whole(lua_State *L, http_build *b, uint64_t number) {
-    char digits[24], *end = digits + sizeof digits, *p = end;
+/* Writes the digits of a number before `end`: where they begin. */
+static char *write_digits(char *end, uint64_t number) {
     do {
-        *--p = (char)('0' + number % 10);
+        *--end = (char)('0' + number % 10);
         number /= 10;
     } while (number);
+    return end;
+}
+
+void append_whole(lua_State *L, http_build *b, uint64_t number) {
+    char digits[20], *end = digits + sizeof digits, *p = write_digits(end, number);
     append(L, b, p, (size_t)(end - p));
 }
 
 void append_length(lua_State *L, http_build *b, uint64_t length) {
-    APPEND(L, b, "Content-Length: ");
-    append_whole(L, b, length);
-    APPEND(L, b, "\r\n");
+    static const char NAME[] = "Content-Length: ";
+    char line[48], *end = line + sizeof line, *p = write_digits(end - 2, length) - (sizeof NAME - 1);
+    memcpy(p, NAME, sizeof NAME - 1);
+    memcpy(end - 2, "\r\n", 2);
+    append(L, b, p, (size_t)(end - p));
 }
 
 static void make_date(http_build *b, const executor *ex) {

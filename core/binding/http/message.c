@@ -108,7 +108,6 @@ static void push_unless(lua_State *L, const char *bytes, http_span span, const c
 }
 
 static int push_request(lua_State *L, io *o, const http_head *h) {
-    luaL_checkstack(L, 10, "too many values");
     const char *bytes = take_bytes(L, o, h->size);
     o->executor->counters.requests++;
     lua_pushinteger(L, flags_of(h));
