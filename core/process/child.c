@@ -106,6 +106,12 @@ int child_kill(const child *c, int signal) {
     return child_runs(c) ? process_kill(&c->process, signal, c->group) : UV_ESRCH;
 }
 
+void child_kill_rest(const child *c) {
+    if (c->group && c->ended) {
+        process_kill(&c->process, SIGKILL, true);
+    }
+}
+
 void child_finish(child *c) {
     if (c->finishing || !child_runs(c)) {
         return;

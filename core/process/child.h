@@ -50,6 +50,9 @@ static inline bool child_runs(const child *c) {
 }
 /* Sends it a signal: 0; UV_ESRCH: it has ended. */
 int child_kill(const child *, int signal);
+/* Kills what is left of the group that a child has led which has ended. Only where somebody of the group is known to live, as
+ * its number may be another's otherwise. */
+void child_kill_rest(const child *);
 /* Makes it end. Doing it again does nothing. */
 void child_finish(child *);
 /* Whether it was told to end, and will. */

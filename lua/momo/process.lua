@@ -255,13 +255,21 @@ local function close(child)
   end
 end
 
+-- Ends the child, and what it has left behind of its group and still might write, where that was not waited for.
+local function finish(child, result)
+  children.finish(child)
+  if (child.stdout and not result.stdout) or (child.stderr and not result.stderr) then
+    native.process_kill_rest(child.raw)
+  end
+end
+
 -- The outputs and the end of the child; on a failure, it is ended.
 local function collect(child, options)
   local result, failed, code = {}, nil, nil
   local limit = options.limit or LIMIT
   scopes.scope(function(both)
     both:defer(close, child)
-    both:defer(children.finish, child)
+    both:defer(finish, child, result)
     if options.input then
       both:spawn(feed, child, options.input)
     end

@@ -73,6 +73,24 @@ describe("run", function()
     assert.equal("ETIMEDOUT", code)
   end)
 
+  it("takes what the child has left behind of its group along, and nobody who was let go", function()
+    local script = "sleep 1000 & echo $! >&2"
+    local left = {}
+    for i, options in ipairs { { process_group = true, timeout = 0.1 }, { timeout = 0.1 } } do
+      local reader, writer = assert(momo.io.pipe())
+      options[1], options[2], options[3], options.stderr = "sh", "-c", script, writer
+      assert.equal("ETIMEDOUT", (select(3, process.run(options))))
+      left[i] = tonumber((reader:read_until "\n"))
+      reader:close()
+      writer:close()
+    end
+    await(function() return not lives(left[1]) end)
+    assert.is_true(lives(left[2]))
+    local result = process.run { "sh", "-c", "exec 3>&1; sleep 1000 >&- 2>&- 3>&- & echo $!", process_group = true }
+    assert.is_true(lives(tonumber(result.stdout)))
+    os.execute(("kill %d %d"):format(left[2], result.stdout))
+  end)
+
   it("ends the child with a task that is cancelled", function()
     local reader, writer = assert(momo.io.pipe())
     local task = momo.spawn(process.run, { "sh", "-c", "echo $$; exec sleep 1000", stdout = writer })
@@ -277,6 +295,29 @@ describe("spawn", function()
 end)
 
 describe("a child", function()
+  it("may close its streams, and live", function()
+    local child = assert(process.spawn { "sh", "-c", "exec >&- 2>&- <&-; exec sleep 1000", stdin = "pipe",
+      stdout = "pipe", stderr = "pipe" })
+    assert.equal("EOF", (select(3, child.stdout:read())))
+    assert.equal("EOF", (select(3, child.stderr:read())))
+    assert.equal("EPIPE", (select(3, child.stdin:write "x")))
+    assert.same({ nil, "ETIMEDOUT: operation timed out", "ETIMEDOUT" }, { child:wait(0) })
+    child:kill()
+    assert.same({ signal = "SIGTERM" }, child:wait())
+    child.stdin:close()
+    child.stdout:close()
+    child.stderr:close()
+  end)
+
+  it("may die before anybody waits, of its own or of a signal", function()
+    for script, ended in pairs { ["exit 3"] = { status = 3 }, ["kill -9 $$"] = { signal = "SIGKILL" } } do
+      local child = assert(process.spawn { "sh", "-c", script })
+      await(function() return not exists(child:pid()) end)
+      assert.same(ended, child:wait(0))
+      assert.same({ nil, "ESRCH: no such process", "ESRCH" }, { child:kill() })
+    end
+  end)
+
   it("is waited for by several, again and again, and by select", function()
     local child = assert(process.spawn { "sh", "-c", "read x; exit 7", stdin = "pipe" })
     local waiting = {}

@@ -69,6 +69,12 @@ static int lua_finish(lua_State *L) {
     return op_run(L, &kind);
 }
 
+/* process_kill_rest(child): of its group, of which somebody still has a pipe of ours */
+static int lua_kill_rest(lua_State *L) {
+    child_kill_rest(((child_handle *)lua_touserdata(L, 1))->child);
+    return 0;
+}
+
 /* process_pid(child) */
 static int lua_pid(lua_State *L) {
     lua_pushinteger(L, ((child_handle *)lua_touserdata(L, 1))->child->process.pid);
@@ -89,7 +95,12 @@ static int lua_resize(lua_State *L) {
 }
 
 static const function functions[] = {
-    {"process_end", lua_end}, {"process_kill", lua_kill},     {"process_finish", lua_finish},
-    {"process_pid", lua_pid}, {"process_resize", lua_resize}, {NULL, NULL},
+    {"process_end", lua_end},
+    {"process_kill", lua_kill},
+    {"process_finish", lua_finish},
+    {"process_kill_rest", lua_kill_rest},
+    {"process_pid", lua_pid},
+    {"process_resize", lua_resize},
+    {NULL, NULL},
 };
 const module child_module = {.functions = functions};
