@@ -276,7 +276,7 @@ describe("under attack,", function()
         { 431, "GET / HTTP/1.1\r\nHost: a\r\nA: ", ("x"):rep(KIB) },
         { 431, "GET / HTTP/1.1\r\nHost: a\r\n", "A:\r\n" },
         { 414, "GET /", ("x"):rep(KIB) },
-        { 400, "", ("x"):rep(KIB) },
+        { 501, "", ("x"):rep(KIB) },
         { 400, "", "\r\n" },
         { 413, post:format("body", "Content-Length: 99999999999\r\n"), ("x"):rep(64 * KIB) },
         { 413, post:format("body", chunked), chunk(("x"):rep(64 * KIB)) },

@@ -1,7 +1,7 @@
 ---What the programs of the test that runs have told on stderr: it is shown if the test fails, whatever it looks at.
 
 local busted = package.loaded.busted -- nil, where no spec runs
-local SHOWN = 20000 -- bytes of each, at its end
+local SHOWN, SHOWN_OF_SOUND = 20000, 500 -- bytes of each, at its end
 local M = {}
 local told = {}
 
@@ -10,7 +10,7 @@ local told = {}
 function M.add(status, stderr)
   if stderr ~= "" then
     told[#told + 1] = ("a program of this test, which has ended with %s, on stderr:\n%s\n"):format(tostring(status),
-      stderr:sub(-SHOWN))
+      stderr:sub(status == 0 and -SHOWN_OF_SOUND or -SHOWN))
   end
 end
 
