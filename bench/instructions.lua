@@ -18,7 +18,7 @@ return {
   ["thread channel, string"] = 499.0,
   ["echo"] = 4877.7,
   ["http, hello"] = 8085.1,
-  ["http, one header"] = 8619.2,
+  ["http, one header"] = 8615.8,
   ["http, 16 pipelined"] = 5566.9,
   ["http, a file"] = 28077.8,
 }

@@ -2,6 +2,7 @@
 
 local bodies = require "momo.http.body"
 local check = require "momo.internal.check"
+local each = require "momo.internal.each"
 local header = require "momo.http.field"
 local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
@@ -33,7 +34,7 @@ local missing = names.own_index(Request, "request", "params query failure max_bo
 -- What each request has lies in its array, which is one piece of memory with the table; a table with names is two, and
 -- takes twice as long to be made and collected.
 local HEAD, METHOD = 1, 3
-local places = { head = HEAD, connection = 2, method = METHOD, path = 4 }
+local finds = { head = HEAD, connection = 2, method = METHOD, path = 4 } -- and the methods, for one look at all
 
 -- Fields that are made when they are first asked for.
 local later = {}
@@ -67,13 +68,11 @@ function later.closed(self)
 end
 
 function Request.__index(self, key)
-  local place = places[key]
-  if place then
-    return rawget(self, place)
-  end
-  local method = Request[key]
-  if method ~= nil then
-    return method
+  local found = finds[key]
+  if type(found) == "number" then
+    return rawget(self, found)
+  elseif found ~= nil then
+    return found
   end
   local make = later[key]
   if make then
@@ -212,6 +211,10 @@ function Request:json(max)
     return nil, err, code
   end
   return told(self, require("momo.http.json").decode(text))
+end
+
+for name, method in each(Request) do
+  finds[name] = method
 end
 
 local M = { Request = Request, METHOD = METHOD }
