@@ -258,6 +258,7 @@ local cases = {
     try(socket, "receive")
     try(socket, "close")
     try(socket, "setpeername", "127.0.0.1", 9)
+    for _, ms in ipairs { -1, 0, 1.5, "100" } do try(socket, "settimeout", ms) end
     socket:settimeout(1000)
     try(socket, "send", { "a", { 1 } })
     try(socket, "send", { x = 1 })

@@ -55,6 +55,26 @@ rows["nats client:request"] = function()
   return { own = true, wait = function(timeout) return made:request("a", "b", timeout or 1e9) end, check = close }
 end
 
+rows["nats client:publish"] = function()
+  local listener, megabyte = tcp.listen(), ("x"):rep(1000000)
+  local made = momo.spawn(momo.nats.connect, listener:local_addr(), { outbox = 1 })
+  local deaf = listener:accept()
+  deaf:write "INFO {\"max_payload\":1000000}\r\nPONG\r\n"
+  made = select(2, made:join())
+  repeat -- what the two sockets hold
+    local ok = made:publish("a", megabyte, { timeout = 0.05 })
+  until not ok
+  return {
+    own = true,
+    wait = function(timeout) return made:publish("a", "b", { timeout = timeout }) end,
+    check = function()
+      made:close()
+      deaf:close()
+      listener:close()
+    end,
+  }
+end
+
 rows["nats client:flush"] = function()
   local made, close = client()
   return { own = true, wait = function(timeout) return made:flush(timeout) end, check = close }
@@ -119,6 +139,18 @@ rows["nats rx:recv"] = function()
   local made, close = client()
   local rx = made:subscribe "a"
   return { own = true, wait = function(timeout) return rx:recv(timeout) end, check = close }
+end
+
+rows["nats rx:drain"] = function()
+  local made, close = client()
+  local rx = made:subscribe "a"
+  return { own = true, wait = function(timeout) return rx:drain(timeout) end, check = close }
+end
+
+rows["nats key_value:watch"] = function()
+  local made, close = client()
+  local next = assert(assert(made:jetstream { timeout = 1e9 }:key_value "b"):watch())
+  return { wait = next, check = close }
 end
 
 rows["nats.connect"] = function()

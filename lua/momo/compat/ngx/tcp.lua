@@ -7,7 +7,7 @@ local pools = require "momo.compat.ngx.pools"
 local receive = require "momo.compat.ngx.receive"
 local words = require "momo.compat.ngx.words"
 
-local DEFAULT_LIMIT = 60 -- seconds
+local limit = words.limit
 
 ---@class momo.compat.ngx.Tcp
 ---@field stream momo.Stream?
@@ -23,24 +23,16 @@ Tcp.__index = Tcp
 
 Tcp.receive, Tcp.receiveany, Tcp.receiveuntil = receive.receive, receive.receiveany, receive.receiveuntil
 
-local function seconds(ms)
-  ms = tonumber(ms)
-  if ms and ms < 0 then
-    error("bad timeout value", 3)
-  end
-  return ms and ms > 0 and ms / 1000 or DEFAULT_LIMIT
-end
-
 ---@param connect integer? milliseconds; 0, nil: 60 s
 ---@param send integer?
 ---@param read integer?
 function Tcp:settimeouts(connect, send, read)
-  self.connect_limit, self.send_limit, self.read_limit = seconds(connect), seconds(send), seconds(read)
+  self.connect_limit, self.send_limit, self.read_limit = limit(connect), limit(send), limit(read)
 end
 
 function Tcp:settimeout(ms)
-  local limit = seconds(ms)
-  self.connect_limit, self.send_limit, self.read_limit = limit, limit, limit
+  local seconds = limit(ms)
+  self.connect_limit, self.send_limit, self.read_limit = seconds, seconds, seconds
 end
 
 -- A connection of the pool, or a new one.
@@ -276,6 +268,6 @@ end
 ---@return momo.compat.ngx.Tcp
 return function()
   return setmetatable({
-    connect_limit = DEFAULT_LIMIT, send_limit = DEFAULT_LIMIT, read_limit = DEFAULT_LIMIT, reused = 0,
+    connect_limit = limit(), send_limit = limit(), read_limit = limit(), reused = 0,
   }, Tcp)
 end

@@ -3,7 +3,6 @@
 local net = require "momo.net"
 local words = require "momo.compat.ngx.words"
 
-local DEFAULT_LIMIT = 60 -- seconds
 local SIZE = 65536
 
 ---@class momo.compat.ngx.Udp
@@ -15,7 +14,7 @@ Udp.__index = Udp
 
 ---@param ms integer
 function Udp:settimeout(ms)
-  self.limit = ms and ms > 0 and ms / 1000 or DEFAULT_LIMIT
+  self.limit = words.limit(math.max(0, tonumber(ms) or 0)) -- as nginx has it, which refuses no number here
 end
 
 ---The address that datagrams are sent from.
@@ -108,5 +107,5 @@ end
 
 ---@return momo.compat.ngx.Udp
 return function()
-  return setmetatable({ limit = DEFAULT_LIMIT }, Udp)
+  return setmetatable({ limit = words.limit() }, Udp)
 end

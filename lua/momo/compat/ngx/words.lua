@@ -32,6 +32,19 @@ function M.join(host, port)
   return (host:find(":", 1, true) and host:byte() ~= 0x5b and "[%s]:%d" or "%s:%d"):format(host, port)
 end
 
+local DEFAULT_LIMIT = 60 -- seconds
+
+---A time limit; it blames who called the caller where that is none.
+---@param ms any milliseconds; 0, nil: 60 s
+---@return number seconds
+function M.limit(ms)
+  ms = tonumber(ms)
+  if ms and ms < 0 then
+    error("bad timeout value", 3)
+  end
+  return ms and ms > 0 and ms / 1000 or DEFAULT_LIMIT
+end
+
 -- Puts the texts and numbers of an array and of those in it into pieces.
 ---@return string? problem
 local function flatten(data, pieces)
