@@ -81,7 +81,8 @@ local function answer(stream, lines, path)
     end
   end
   local function write(text)
-    send((text:gsub("[\4\5]", ENDS)))
+    local has_end = text:find(threads.ANSWERED, 1, true) or text:find(threads.MORE, 1, true)
+    send(has_end and text:gsub("[\4\5]", ENDS) or text)
   end
   local env, text = environment(write, path), ""
   while true do
