@@ -158,12 +158,12 @@ describe("the page of momo --inspect", function()
   it("shows a thread that comes round too late for each question", function()
     local output, _, errors = inspected([[
       while true do
-        local till = os.clock() + 2
+        local till = os.clock() + 1.2
         repeat until os.clock() > till
         require("momo").yield_now()
       end
     ]], [[
-      for i in $(seq 20); do
+      for i in $(seq 100); do
         curl -s -m 10 "${url}state?since=0" | grep -o '"name":"main","silent":true.*task 1: ready' && break
       done | grep -o 'task 1: ready'
     ]])
