@@ -166,14 +166,13 @@ describe("a console", function()
     os.remove(path)
     local program = support.tmpfile("local momo = require 'momo' " .. READY)
     local theirs = { "-e", "print 'ready' io.stdout:flush() require 'momo'.time.sleep(60)", "--console", "/nowhere" }
-    for _, words in ipairs { { program, "--console", "/nowhere" }, theirs, { "--trace", "--console", program } } do
+    for _, words in ipairs { { program, "--console", "/nowhere" }, theirs } do
       local bare = process.start_momo(unpack(words))
       assert(process.wait_for_line(bare, "^ready"))
       local status, _, err = support.shell(MOMO .. " attach " .. bare.pid)
       assert.equal(1, status)
       assert.matches("has no console", err)
     end
-    os.remove "--console" -- the trace
     local both = process.start_momo("--console", path, program, "", "--console", "/nowhere")
     assert(process.wait_for_line(both, "^ready"))
     assert.equal("3\n", attach(both, "1 + 2\n"))
