@@ -65,7 +65,7 @@ describe("a dump", function()
       momo.spawn(momo.time.sleep, 60):set_name "a\nmomo: thread of process 1\27[2J\127"
       momo.yield_now()
       momo.current():set_name "held\n\27"
-      ]] .. READY .. "local till = os.clock() + 2 repeat until os.clock() > till\n"
+      ]] .. READY .. "local till = os.time() + 4 repeat until os.time() >= till\n"
       .. "io.stderr:write 'over\\n' momo.time.sleep(60)",
       "kill -s QUIT $!; heard 'come round' 1; heard over 1; kill -s QUIT $!; heard 'task 2' 1")
     assert.matches("does not come round: task 1 'held%?%?' ", text)
@@ -181,6 +181,9 @@ describe("the watchdog", function()
   end
 
   it("tells of one that computes in a function of C", function()
+    if STEP ~= "" then
+      return pending "TSan holds a signal back until the thread calls a function of C that it knows"
+    end
     local text = stalls(BUSY .. [[
       momo.spawn(function()
         local text = ("a"):rep(19)
