@@ -300,6 +300,7 @@ describe("momo --watch", function()
     await(server, "app%.lua has changed: process %d+ has ended before it served; this one goes on")
     write("lib/other.lua", "return 'four'")
     await(server, "^part four$")
+    await(server, "other%.lua has changed: process %d+ serves")
     os.execute("rm " .. folder .. "/app.lua") -- as some editors do for a moment
     await(server, "app%.lua has changed: process %d+ has ended before it served; this one goes on")
     write("app.lua", "print 'back'" .. tail)

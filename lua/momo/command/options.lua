@@ -18,7 +18,7 @@ usage: momo [options] FILE.lua [ARGS]
   --threads N     N threads run the file, each in a Lua state of its own; auto: one a CPU
   --console PATH  momo attach can open a console in the process, over a Unix socket at PATH that only its owner may open
   --trace FILE    writes what tasks do when, for Perfetto and Chrome
-  --watch         runs the program anew when its file has changed, or one that it has required
+  --watch         runs the program anew when its file has changed, or one that it requires
   --pin           pins thread i to the i-th CPU that the process may use
   --stall MS      a task that computes for so long while others wait is told on stderr; 25, or MOMO_STALL_MS; 0: none is
   --profile[=FILE]  tells on stderr, at the end, which tasks and lines the first thread has computed in; FILE: and draws
