@@ -93,13 +93,6 @@ void stall_begin(executor *ex) {
     timer_settime(s->timer, 0, &(struct itimerspec){.it_interval = tick, .it_value = tick}, NULL);
 }
 
-void stall_end(executor *ex) {
-    if (ex->stall.runs) {
-        ex->stall.runs = false;
-        timer_delete(ex->stall.timer);
-    }
-}
-
 /* ---- on the watchdog ---- */
 
 static void say(const stall *s, const holder_answer *a, uint64_t held_ms) {
@@ -118,18 +111,17 @@ static void say(const stall *s, const holder_answer *a, uint64_t held_ms) {
     incidents_add("stall", text + sizeof "momo: stall:");
 }
 
-static void tell(executor *ex, void *unused) {
-    (void)unused;
+/* One that is to be told. runs: who holds the thread can be asked. */
+static void tell_of(executor *ex, bool runs) {
     stall *s = &ex->stall;
-    if (!atomic_load(&s->to_tell)) {
-        return;
-    }
     uint64_t now_ms = ns_of(CLOCK_MONOTONIC) / EXECUTOR_NS_PER_MS;
     if (s->told_ms && now_ms - s->told_ms < PAUSE_MS) {
         s->untold++;
     } else {
-        holder_answer answer;
-        holder_ask(ex, &answer);
+        holder_answer answer = {.how = HOLDER_SILENT};
+        if (runs) {
+            holder_ask(ex, &answer);
+        }
         say(s, &answer, s->held_ns / EXECUTOR_NS_PER_MS);
         s->told_ms = now_ms;
         s->untold = 0;
@@ -137,6 +129,25 @@ static void tell(executor *ex, void *unused) {
     atomic_store(&s->to_tell, false);
 }
 
+static void tell(executor *ex, void *unused) {
+    (void)unused;
+    if (atomic_load(&ex->stall.to_tell)) {
+        tell_of(ex, true);
+    }
+}
+
 void stall_tell_all(void) {
     holder_each(tell, NULL);
+}
+
+/* ---- on the executor's thread, once it runs no more ---- */
+
+void stall_end(executor *ex) {
+    if (ex->stall.runs) {
+        ex->stall.runs = false;
+        timer_delete(ex->stall.timer);
+        if (atomic_load(&ex->stall.to_tell)) { /* the watchdog has not come to it, and does not any more */
+            tell_of(ex, false);
+        }
+    }
 }
