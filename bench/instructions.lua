@@ -21,4 +21,5 @@ return {
   ["http, one header"] = 8615.8,
   ["http, 16 pipelined"] = 5566.9,
   ["http, a file"] = 28077.8,
+  ["http, the client's get"] = 70965.8,
 }

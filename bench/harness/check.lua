@@ -31,6 +31,7 @@ local PATHS = {
   { "http, one header", "http_header 1", 4000 },
   { "http, 16 pipelined", "http 16", 8000 },
   { "http, a file", "http_file 1", 2000 },
+  { "http, the client's get", "http_get 1", 2000 },
 }
 
 local COMMAND = "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX2,-AVX,-ERMS,-FSRM,-BMI1,-BMI2,-LZCNT,-MOVBE "

@@ -217,6 +217,18 @@ if not floor then
   function workloads.http_file()
     return http(1, runtime.http.files(os.getenv "MOMO_SOURCE_DIR" .. "/bench/tasks/page"))
   end
+
+  -- The client, and the server of a hello beside it.
+  function workloads.http_get()
+    local listener = assert(runtime.net.TcpListener.bind "127.0.0.1:0")
+    spawn(runtime.http.serve, listener, function(_, response) response:send(200, "Hello, world!\n") end)
+    local url = "http://" .. listener:local_addr() .. "/"
+    return function(count)
+      for _ = 1, count do
+        assert(runtime.http.get(url))
+      end
+    end
+  end
 end
 
 local name, size, count, mode = ...

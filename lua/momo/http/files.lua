@@ -114,8 +114,8 @@ function M.files(root, options)
     end
     local found, err, code = file.open(root, path)
     if code == "EISDIR" and request.path:sub(-1) ~= "/" then
-      local location = percent.encode(request.path:gsub("^/+", "/"), percent.UNSAFE) .. "/"
-      return response:redirect(request.query and location .. "?" .. percent.encode(request.query, percent.UNSAFE)
+      local location = percent.encode_unsafe(request.path:gsub("^/+", "/")) .. "/"
+      return response:redirect(request.query and location .. "?" .. percent.encode_unsafe(request.query)
         or location, 301)
     elseif not found then
       if not STATUSES[code] then

@@ -15,8 +15,11 @@ for value = 0, 255 do
   end
 end
 
----What can't stand in a path or query as it is.
-M.UNSAFE = "[%s%z\1-\31\"<>\\^`{|}\127-\255]"
+local UNSAFE = "[%s%z\1-\31\"<>\\^`{|}\127-\255]" -- what can't stand in a path or query as it is
+local is_unsafe = {}
+for value = 0, 255 do
+  is_unsafe[value] = char(value):find(UNSAFE) ~= nil
+end
 
 ---Each byte of a text as three.
 ---@param text string
@@ -24,6 +27,18 @@ M.UNSAFE = "[%s%z\1-\31\"<>\\^`{|}\127-\255]"
 ---@return string
 function M.encode(text, bytes)
   return (text:gsub(bytes or "[^%w%-._~]", encoded))
+end
+
+---The same for those that can't stand in a path or query as they are, which is rare.
+---@param text string
+---@return string
+function M.encode_unsafe(text)
+  for i = 1, #text do
+    if is_unsafe[byte(text, i)] then
+      return (text:gsub(UNSAFE, encoded))
+    end
+  end
+  return text
 end
 
 ---@param text string

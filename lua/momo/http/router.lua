@@ -216,9 +216,9 @@ end
 local PLAIN = { ["Content-Type"] = "text/plain; charset=utf-8" }
 
 local function redirect(request, response, path)
-  local location = percent.encode(path, percent.UNSAFE)
+  local location = percent.encode_unsafe(path)
   if request.query then
-    location = location .. "?" .. percent.encode(request.query, percent.UNSAFE)
+    location = location .. "?" .. percent.encode_unsafe(request.query)
   end
   local reads = request.method == "GET" or request.method == "HEAD"
   return response:redirect(location, reads and 301 or 308)

@@ -6,6 +6,9 @@
 
 local percent = require "momo.http.percent"
 
+local byte = string.byte
+local SLASH = 0x2f
+
 local M = {}
 
 ---Private: a URL, taken apart.
@@ -33,15 +36,19 @@ end
 ---@param text string
 ---@return {scheme: string?, authority: string?, path: string, query: string?} parts as RFC 3986, appendix B
 local function split(text)
-  local scheme, at = text:match "^(%a[%w+.-]*):()"
+  local colon = text:find(":", 1, true)
+  local scheme = colon and text:sub(1, colon - 1)
+  if not PORTS[scheme] and not (scheme and scheme:find "^%a[%w+.-]*$") then
+    scheme = nil
+  end
+  local at = scheme and colon + 1 or 1
   local fragment, query, authority = text:find("#", 1, true), nil, nil
   local last = fragment and fragment - 1 or #text
-  at = at or 1
   local mark = text:find("?", at, true)
   if mark and mark <= last then
     query, last = text:sub(mark + 1, last), mark - 1
   end
-  if last > at and text:find("^//", at) then
+  if last > at and byte(text, at) == SLASH and byte(text, at + 1) == SLASH then
     local slash = text:find("/", at + 2, true) or last + 1
     slash = slash > last and last + 1 or slash
     authority, at = text:sub(at + 2, slash - 1), slash
@@ -169,8 +176,8 @@ local function finish(parts)
   if not server then
     return nil, err, code
   end
-  local path = percent.encode(M.remove_dots(parts.path == "" and "/" or parts.path), percent.UNSAFE)
-  local query = parts.query and percent.encode(parts.query, percent.UNSAFE)
+  local path = percent.encode_unsafe(M.remove_dots(parts.path == "" and "/" or parts.path))
+  local query = parts.query and percent.encode_unsafe(parts.query)
   local target = query and path .. "?" .. query or path
   return setmetatable({
     scheme = server.scheme, userinfo = server.userinfo, host = server.host, port = server.port,
@@ -180,9 +187,11 @@ local function finish(parts)
 end
 
 local function check_bytes(text)
-  local at = text:find "%c"
-  if at then
-    return refuse("the URL has a control byte at %d", at)
+  for at = 1, #text do
+    local value = byte(text, at)
+    if value < 0x20 or value == 0x7f then
+      return refuse("the URL has a control byte at %d", at)
+    end
   end
   local parts = split(text)
   if not percent.is_valid(parts.path) or not percent.is_valid(parts.query or "") then
