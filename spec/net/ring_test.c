@@ -13,7 +13,7 @@
 
 #include "fixture.h"
 
-enum { SOCKETS = 600, STEPS = 100000, ROUNDS = 20, TURN = 4000 /* steps, on average */, WAITS = 40 };
+enum { SOCKETS = 600, STEPS = 40000, ROUNDS = 20, TURN = 4000 /* steps, on average */, WAITS = 40 };
 
 static struct source {
     io *stream;
