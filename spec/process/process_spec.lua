@@ -309,6 +309,12 @@ describe("a child", function()
     child.stderr:close()
   end)
 
+  it("may be ended by a signal that has no name of its own", function()
+    for number, signal in pairs { [32] = "SIG32", [34] = "SIGRTMIN+0", [64] = "SIGRTMIN+30" } do
+      assert.equal(signal, process.run({ "sh", "-c", "kill -" .. number .. " $$" }).signal)
+    end
+  end)
+
   it("may die before anybody waits, of its own or of a signal", function()
     for script, ended in pairs { ["exit 3"] = { status = 3 }, ["kill -9 $$"] = { signal = "SIGKILL" } } do
       local child = assert(process.spawn { "sh", "-c", script })

@@ -12,7 +12,14 @@
 #include "loop/libc.h"
 
 void push_signal(lua_State *L, int number) {
-    lua_pushfstring(L, "SIG%s", libc_signal_name(number));
+    const char *name = libc_signal_name(number);
+    if (name) {
+        lua_pushfstring(L, "SIG%s", name);
+    } else if (number >= SIGRTMIN) {
+        lua_pushfstring(L, "SIGRTMIN+%d", number - SIGRTMIN);
+    } else { /* one of the C library's own */
+        lua_pushfstring(L, "SIG%d", number);
+    }
 }
 
 int signal_number(const char *name) {

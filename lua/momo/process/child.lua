@@ -8,7 +8,7 @@ local waitable = require "momo.internal.waitable"
 ---How a child ended: `status`, or the `signal` that ended it.
 ---@class momo.ProcessEnd
 ---@field status integer? that it exited with
----@field signal string? such as "SIGKILL"
+---@field signal string? such as "SIGKILL"; those without a name are "SIGRTMIN+2"
 
 ---A child process. `select` waits for its end.
 ---@class momo.Child
