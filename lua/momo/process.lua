@@ -121,6 +121,10 @@ local function end_of(value, number, name, what, more)
   elseif value == "pipe" or value == "null" or value == more then
     return value
   elseif getmetatable(value) == Stream then
+    if value:tls() then
+      check.fail(("%s: %s is a stream that speaks TLS, which a child does not: pass \"pipe\", and copy with "
+        .. "momo.io.copy"):format(name, what))
+    end
     return value:fd()
   elseif getmetatable(value) == files.File then
     return files.lent_fd(value)

@@ -172,6 +172,29 @@ for version, shown in pairs(VERSIONS) do
   end
 end
 
+describe("a stream that speaks TLS", function()
+  after_each(tcp.check_nothing_left)
+
+  it("is lent to no child, which would write plain text", function()
+    run(function()
+      local one, other = tcp.pair()
+      local dev = momo.tls.self_signed()
+      tls.shake(assert(momo.tls.client { ca = dev.cert }), one, assert(momo.tls.server(dev)), other, "localhost")
+      for _, name in ipairs { "stdin", "stdout", "stderr" } do
+        local ok, err = pcall(momo.process.spawn, { "echo", "plain", [name] = one })
+        assert.is_false(ok)
+        assert.matches(("spawn: %s is a stream that speaks TLS, which a child does not: pass \"pipe\", and copy with "
+          .. "momo.io.copy"):format(name), err, 1, true)
+      end
+      one:write "x"
+      assert.equal("x", other:read())
+      one:close()
+      other:close()
+      assert_failed("EBADF", momo.process.spawn { "echo", stdout = one })
+    end)
+  end)
+end)
+
 describe("a plain stream", function()
   after_each(tcp.check_nothing_left)
 

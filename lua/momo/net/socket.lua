@@ -113,7 +113,8 @@ function M.extend(class, object)
     return number[0]
   end
 
-  ---The number of its descriptor, which goes on to belong to it.
+  ---The number of its descriptor, which goes on to belong to it. TLS is none of the descriptor's: what others write
+  ---there is not encrypted.
   ---
   ---Codes: EBADF it is closed.
   ---@return integer? fd
