@@ -86,18 +86,22 @@ static int open_beside(const char *target, char *name, size_t size, mode_t mode)
     return fd;
 }
 
+/* What has a file behind it and leads to no name: /dev/stdout, where that was removed. A file that has just come is none. */
+static bool is_link(const char *path) {
+    struct stat status;
+    return lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
+}
+
 /* Into a file beside it, which takes its place: who reads it has the old one or the new one, whole, also after a crash. A
- * link stays, and what it leads to is replaced. */
+ * link stays, and what it leads to is replaced. A pipe, a device, and a file without a name are written to where they are. */
 static ssize_t run_store(file_call *c) {
     char target[PATH_MAX], beside[PATH_MAX + 16];
-    bool named = realpath(c->path, target);
+    struct stat before;
+    bool replaces = stat(c->path, &before) == 0, named = realpath(c->path, target);
     if (!named) {
         snprintf(target, sizeof target, "%s", c->path);
     }
-    struct stat before;
-    bool replaces = stat(target, &before) == 0;
-    if (replaces &&
-        (!S_ISREG(before.st_mode) || !named)) { /* a pipe, a device; /dev/stdout, of a file without a name */
+    if (replaces && (!S_ISREG(before.st_mode) || (!named && is_link(target)))) {
         int fd = open(target, O_WRONLY | O_TRUNC | O_CLOEXEC);
         ssize_t n = fd < 0 ? file_error() : file_write_all(c, fd);
         if (fd >= 0) {

@@ -197,3 +197,24 @@ describe("A file in memory", function()
     assert.equal(100 * 7, calls(120) - few)
   end)
 end)
+
+describe("A new file", function()
+  before_each(function() folder = assert(fs.tempdir()) end)
+  after_each(function() assert(fs.remove(folder, { recursive = true })) end)
+
+  it("that has come while another write of it begins is replaced, and never empty", function()
+    -- The second has seen that there is none when the first one is done.
+    local result = assert(process.run { "env", "LSAN_OPTIONS=detect_leaks=0", "strace", "-f", "-qq", "-o",
+      path "strace", "--trace-path=" .. path "new", "--inject=newfstatat:delay_enter=400000", MOMO, "-e", [[
+      local momo = require "momo"
+      local path = ...
+      momo.scope(function(scope)
+        scope:spawn(function() assert(momo.fs.write(path, "one")) end)
+        momo.time.sleep(0.2)
+        scope:spawn(function() assert(momo.fs.write(path, "two")) end)
+      end)]], path "new" })
+    assert.same({ "", 0 }, { result.stderr, result.status })
+    assert.equal("two", fs.read(path "new"))
+    assert.is_nil(fs.read(path "strace"):find("O_TRUNC", 1, true))
+  end)
+end)
