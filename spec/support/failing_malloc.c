@@ -8,6 +8,7 @@
 #include <luajit.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,51 +19,53 @@ void *__real_aligned_alloc(size_t alignment, size_t size);
 char *__real_strdup(const char *text);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*main)(void *), void *argument);
 
+#define SHARED __attribute__((visibility("default"))) /* by the command and the module, which both have this file */
+
 /* Allocations of the core, and of Lua, until one fails; 0 and less: none does. */
-static _Atomic long core_left, lua_left;
-static _Atomic int failed;
+SHARED _Atomic long momo_spec_core_left, momo_spec_lua_left;
+SHARED _Atomic int momo_spec_failed;
 
 /* From now on, on all threads, the n-th allocation of the core fails, and the m-th of Lua; 0: none. */
-__attribute__((visibility("default"))) void momo_fail_allocations(long n, long m) {
-    atomic_store(&core_left, n);
-    atomic_store(&lua_left, m);
+SHARED void momo_fail_allocations(long n, long m) {
+    atomic_store(&momo_spec_core_left, n);
+    atomic_store(&momo_spec_lua_left, m);
 }
 
 /* Whether any has failed since this was asked the last time. */
-__attribute__((visibility("default"))) int momo_allocation_failed(void) {
-    return atomic_exchange(&failed, 0);
+SHARED int momo_allocation_failed(void) {
+    return atomic_exchange(&momo_spec_failed, 0);
 }
 
 static int fails(_Atomic long *left) {
     if (atomic_load(left) <= 0 || atomic_fetch_sub(left, 1) != 1) {
         return 0;
     }
-    atomic_store(&failed, 1);
+    atomic_store(&momo_spec_failed, 1);
     return 1;
 }
 
 void *__wrap_malloc(size_t size) {
-    return fails(&core_left) ? NULL : __real_malloc(size);
+    return fails(&momo_spec_core_left) ? NULL : __real_malloc(size);
 }
 
 void *__wrap_calloc(size_t n, size_t size) {
-    return fails(&core_left) ? NULL : __real_calloc(n, size);
+    return fails(&momo_spec_core_left) ? NULL : __real_calloc(n, size);
 }
 
 void *__wrap_realloc(void *block, size_t size) {
-    return fails(&core_left) ? NULL : __real_realloc(block, size);
+    return fails(&momo_spec_core_left) ? NULL : __real_realloc(block, size);
 }
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size) {
-    return fails(&core_left) ? NULL : __real_aligned_alloc(alignment, size);
+    return fails(&momo_spec_core_left) ? NULL : __real_aligned_alloc(alignment, size);
 }
 
 char *__wrap_strdup(const char *text) {
-    return fails(&core_left) ? NULL : __real_strdup(text);
+    return fails(&momo_spec_core_left) ? NULL : __real_strdup(text);
 }
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*main)(void *), void *argument) {
-    return fails(&core_left) ? EAGAIN : __real_pthread_create(thread, attributes, main, argument);
+    return fails(&momo_spec_core_left) ? EAGAIN : __real_pthread_create(thread, attributes, main, argument);
 }
 
 /* Out of memory while it opens a state or its FFI, LuaJIT crashes, then or when the state is closed. */
@@ -74,15 +77,21 @@ static void *allocate(void *unused, void *block, size_t old_size, size_t size) {
         free(block);
         return NULL;
     }
-    return size > old_size && !opening && fails(&lua_left) ? NULL
-                                                           : __real_realloc(block, size); /* Lua relies on shrinking */
+    return size > old_size && !opening && fails(&momo_spec_lua_left)
+               ? NULL
+               : __real_realloc(block, size); /* Lua relies on shrinking */
 }
+
+#ifdef MOMO_COMMAND /* the command's own state: where a spec wants it */
+#define MAY_FAIL getenv("MOMO_SPEC_INTERPRETED")
+#else
+#define MAY_FAIL true
+#endif
 
 lua_State *__real_lua_newstate(lua_Alloc f, void *data);
 lua_State *__wrap_lua_newstate(lua_Alloc f, void *data) {
-    (void)f;
     opening = 1;
-    lua_State *L = __real_lua_newstate(allocate, data);
+    lua_State *L = __real_lua_newstate(MAY_FAIL ? allocate : f, data);
     opening = 0;
     return L;
 }
