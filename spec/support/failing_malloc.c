@@ -71,13 +71,13 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 /* Out of memory while it opens a state or its FFI, LuaJIT crashes, then or when the state is closed. */
 static _Thread_local int opening;
 
-static void *allocate(void *unused, void *block, size_t old_size, size_t size) {
-    (void)unused;
+/* may_fail: NULL: never */
+static void *allocate(void *may_fail, void *block, size_t old_size, size_t size) {
     if (size == 0) {
         free(block);
         return NULL;
     }
-    return size > old_size && !opening && fails(&momo_spec_lua_left)
+    return may_fail && size > old_size && !opening && fails(&momo_spec_lua_left)
                ? NULL
                : __real_realloc(block, size); /* Lua relies on shrinking */
 }
@@ -91,7 +91,10 @@ static void *allocate(void *unused, void *block, size_t old_size, size_t size) {
 lua_State *__real_lua_newstate(lua_Alloc f, void *data);
 lua_State *__wrap_lua_newstate(lua_Alloc f, void *data) {
     opening = 1;
-    lua_State *L = __real_lua_newstate(MAY_FAIL ? allocate : f, data);
+    static int yes;
+    (void)f; /* which would fail as the core's allocations do */
+    (void)data;
+    lua_State *L = __real_lua_newstate(allocate, MAY_FAIL ? &yes : NULL);
     opening = 0;
     return L;
 }
