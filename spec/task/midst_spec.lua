@@ -12,7 +12,7 @@ local values = { 1, "a", true, 1.5, {}, print }
 ---@param look fun() now and then, from the task
 ---@return integer finalized
 local function stir(count, finalize, look)
-  local finalized, armed = 0, true
+  local finalized, armed, seen = 0, true, {}
   local function arm()
     getmetatable(newproxy(true)).__gc = function()
       if armed then
@@ -24,10 +24,11 @@ local function stir(count, finalize, look)
   end
   for _ = 1, 50 do arm() end
   collectgarbage("setpause", 50)
+  collectgarbage() -- from which on the pause counts
   for i = 1, ROUNDS do
     count(values[i % (i % 7 == 0 and 6 or 1 + (i / 1000) % 6) + 1] or 2)
-    local garbage = { i }
-    if garbage[1] % (1 + i % 5) == 0 then
+    seen[1] = { i } -- which compiled code has to make, as somebody could see it
+    if seen[1][1] % (1 + i % 5) == 0 then
       look()
     end
   end
