@@ -189,6 +189,27 @@ describe("spawn", function()
     assert.same({ status = 0 }, child:wait())
   end)
 
+  it("gives a child descriptors that block, as programs take for granted, and its own pipe stays as it is", function()
+    local function blocks(path)
+      local file = assert(io.open(path))
+      local flags = file:read("*a"):match "flags:%s*(%d+)"
+      file:close()
+      return bit.band(tonumber(flags, 8), 0x800) == 0 -- O_NONBLOCK
+    end
+    local reader, writer = momo.io.pipe()
+    local one, other = momo.net.UnixStream.pair()
+    for _, stream in ipairs { reader, one } do
+      local child = assert(process.spawn { "sleep", "60", stdin = stream })
+      assert.is_true(blocks(("/proc/%d/fdinfo/0"):format(child:pid())))
+      child:kill()
+      child:wait()
+    end
+    assert.is_false(blocks("/proc/self/fdinfo/" .. reader:fd()))
+    for _, stream in ipairs { reader, writer, one, other } do
+      stream:close()
+    end
+  end)
+
   it("gives a child what comes for a stream from then on, and says so where bytes of it are here already", function()
     local function lend(stream)
       return process.spawn { "cat", stdin = stream, stdout = "pipe" }
