@@ -70,6 +70,15 @@ function M.shell(command, options)
   return status, stdout, stderr
 end
 
+---The same for one that must succeed.
+---@param command string
+---@return string stdout
+function M.succeed(command)
+  local status, stdout, stderr = M.shell(command)
+  assert(status == 0, ("status %d: %s\n%s%s"):format(status, command, stdout, stderr))
+  return stdout
+end
+
 ---Runs the momo command: support.momo("-e", code, { stdin = text }).
 ---@param ... string|{stdin: string?, leaks: boolean?} words, and options as the last one
 function M.momo(...)

@@ -3,13 +3,7 @@
 
 local support = require "spec.support"
 
-local SOURCE, quote = assert(os.getenv "MOMO_SOURCE_DIR"), support.quote
-
-local function run(command)
-  local status, stdout, stderr = support.shell(command)
-  assert(status == 0, ("status %d: %s\n%s%s"):format(status, command, stdout, stderr))
-  return stdout
-end
+local SOURCE, quote, run = assert(os.getenv "MOMO_SOURCE_DIR"), support.quote, support.succeed
 
 describe("the build", function()
   local top = run("mktemp -d"):match "^[^\n]+"

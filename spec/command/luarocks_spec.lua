@@ -2,13 +2,7 @@
 
 local support = require "spec.support"
 
-local SOURCE, quote = assert(os.getenv "MOMO_SOURCE_DIR"), support.quote
-
-local function run(command)
-  local status, stdout, stderr = support.shell(command)
-  assert(status == 0, ("status %d: %s\n%s%s"):format(status, command, stdout, stderr))
-  return stdout
-end
+local SOURCE, quote, run = assert(os.getenv "MOMO_SOURCE_DIR"), support.quote, support.succeed
 
 -- What a page tells its reader to have in the shell, so that the tree is used.
 local function use_lines(page)

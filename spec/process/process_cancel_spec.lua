@@ -3,16 +3,8 @@
 local momo = require "momo"
 local process = momo.process
 local support = require "spec.support"
+local exists = require("spec.support.process").exists
 require "momo.busted"
-
--- Not even as a zombie.
-local function exists(pid)
-  local file = io.open("/proc/" .. pid .. "/stat")
-  if file then
-    file:close()
-  end
-  return file ~= nil
-end
 
 local function sleep_for_ever()
   momo.time.sleep(1e6)

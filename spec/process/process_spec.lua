@@ -1,6 +1,7 @@
 local momo = require "momo"
 local process = momo.process
 local support = require "spec.support"
+local exists = require("spec.support.process").exists
 local tcp = require "spec.support.tcp"
 require("momo.busted").timeout = 100 -- it is a guard: other programs start slowly where much else runs
 
@@ -12,14 +13,6 @@ local function lives(pid)
     file:close()
   end
   return state ~= nil and state ~= "Z" and state ~= "X"
-end
-
-local function exists(pid)
-  local file = io.open("/proc/" .. pid .. "/stat")
-  if file then
-    file:close()
-  end
-  return file ~= nil
 end
 
 -- Waits until that is so; ends with the spec's own limit if it never is.

@@ -24,6 +24,17 @@ function M.start(...)
   return process
 end
 
+---Whether a process of that number is there, be it as a zombie.
+---@param pid integer
+---@return boolean
+function M.exists(pid)
+  local file = io.open("/proc/" .. pid .. "/stat")
+  if file then
+    file:close()
+  end
+  return file ~= nil
+end
+
 ---Starts the momo command.
 function M.start_momo(...)
   return M.start(assert(os.getenv "MOMO_BIN"), ...)
