@@ -39,8 +39,9 @@ end
 
 send()
 while watcher:recv() do
-  send() -- the old one's rest first
-  if replaced() then
+  local rotated = replaced() -- asked first: what the old one got before that is its rest, and is sent below
+  send()
+  if rotated then
     if file then
       file:close()
     end
