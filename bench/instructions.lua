@@ -10,7 +10,7 @@ return {
   ["yield, 1 task"] = 334.8,
   ["yield, 1000 tasks"] = 348.5,
   ["sleep"] = 1078.0,
-  ["timeout"] = 1387.2,
+  ["timeout"] = 238.0,
   ["channel, unbounded"] = 76.9,
   ["channel of 128"] = 90.1,
   ["ping-pong"] = 1718.6,

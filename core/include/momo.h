@@ -24,6 +24,9 @@ typedef struct momo_token {
 /* Tasks that wait until another one wakes them. */
 typedef struct momo_queue momo_queue;
 
+/* A stretch of a task's work that can be cancelled by itself. */
+typedef struct momo_scope momo_scope;
+
 /* Durations: how many there were up to MOMO_BUCKET_NS, to twice that, and so on; the last bucket has the rest. */
 enum { MOMO_BUCKETS = 25, MOMO_BUCKET_NS = 1024 };
 typedef struct momo_histogram {
@@ -92,6 +95,12 @@ int momo_queue_wake(momo_queue *queue);
 void momo_queue_wake_all(momo_queue *queue);
 /* 1 if anybody waits, else 0. */
 int momo_queue_waiting(const momo_queue *queue);
+
+/* The running task enters a scope that nobody is in, with a time limit in seconds, 0 or more; UV_EPERM: no task runs. */
+int momo_scope_enter(momo_executor *executor, momo_scope *scope, double seconds);
+/* 1: the scope is left, and it was neither cancelled nor reached by a cancellation. 0: nothing is done, as there is more to
+ * tell. */
+int momo_scope_leave(momo_scope *scope);
 
 /* Numbers and strings through a channel between threads; tx and rx are Lua's handles of its ends. Where there is more to
  * it (the channel is full, empty or closed, it is another task's turn) nothing is done: 0, or MOMO_OTHER. */

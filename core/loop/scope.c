@@ -45,7 +45,7 @@ void scope_leave(scope *s) {
         return;
     }
     wheel_remove(&t->executor->wheel, &s->timer.wheel);
-    struct scope **link = &t->scope;
+    struct momo_scope **link = &t->scope;
     while (*link != s) {
         link = &(*link)->outer;
     }

@@ -11,12 +11,12 @@
 #pragma once
 #include "loop/task.h"
 
-typedef struct scope {
-    struct scope *outer; /* of the same task */
-    task *task;          /* that is in it; NULL once it has left */
-    timer timer;         /* pending while it has a limit */
-    const char *why;     /* it was cancelled, where no one said */
-    uint8_t raises;      /* how often that was raised */
+typedef struct momo_scope {
+    struct momo_scope *outer; /* of the same task */
+    task *task;               /* that is in it; NULL once it has left */
+    timer timer;              /* pending while it has a limit */
+    const char *why;          /* it was cancelled, where no one said */
+    uint8_t raises;           /* how often that was raised */
     bool cancelled;
     bool shield;        /* cancellations from outside do not reach what is inside */
     bool expired;       /* its limit passed */

@@ -64,9 +64,9 @@ typedef struct task {
 
     executor *executor;
     void *handle;
-    list joiners;         /* waiters for its end */
-    struct scope *scope;  /* the innermost that it is in, or NULL */
-    struct scope *parent; /* that it is a child of, or NULL */
+    list joiners;              /* waiters for its end */
+    struct momo_scope *scope;  /* the innermost that it is in, or NULL */
+    struct momo_scope *parent; /* that it is a child of, or NULL */
     union {
         int arguments;    /* not started: how many values stand on its coroutine's stack */
         uint64_t signals; /* that it waits for */

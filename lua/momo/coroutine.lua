@@ -2,7 +2,8 @@
 ---generators can do I/O. It may stand in place of the standard one: `coroutine = momo.coroutine`.
 ---
 ---A coroutine that waits in an operation can't be resumed by another task. One that yields must have left every scope
----and timeout that it entered: they would go on, and cancel who resumed it.
+---and timeout that it entered: they would go on, and cancel who resumed it. Here that is an error; a standard coroutine
+---that yields beneath a timeout does just that.
 
 local check = require "momo.internal.check"
 local names = require "momo.internal.names"

@@ -342,6 +342,21 @@ describe("a standard coroutine", function()
     sleep(1)
   end))
 
+  it("may enter a time limit, beneath which nothing suspends", on(function()
+    for _ = 1, 100 do
+      assert.equal(7, coroutine.wrap(function() return momo.time.timeout(10, function() return 7 end) end)())
+    end
+    assert.equal(0, momo.metrics().timers)
+    local place = setmetatable({}, { __mode = "k" })
+    place[coroutine.create(function() momo.time.timeout(10, coroutine.yield, 8) end)] = true
+    assert.same({ true, 8 }, { coroutine.resume((next(place))) })
+    assert.equal(1, momo.metrics().timers) -- the limit is the task's, as long as it stands there
+    collectgarbage()
+    collectgarbage()
+    assert.equal(0, momo.metrics().timers)
+    sleep(20)
+  end))
+
   it("still works beside, values and all", on(function()
     local plain = coroutine.wrap(function() for i = 1, 3 do coroutine.yield(i) end end)
     local generator = co.wrap(function()

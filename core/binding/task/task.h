@@ -7,7 +7,7 @@
 
 /* Spawns the function and arguments that stand from index `first` to the top, pushes the handle. parent: the scope whose
  * userdata stands at index 1, or NULL. */
-task *spawn(lua_State *, runtime *, int first, struct scope *parent);
+task *spawn(lua_State *, runtime *, int first, struct momo_scope *parent);
 /* Empties the task's place in a table that is not sparse, by false, so that no later store allocates. */
 static inline void task_clear(lua_State *L, enum upvalue table, const task *t) {
     lua_pushboolean(L, 0);

@@ -7,9 +7,10 @@ local check = require "momo.internal.check"
 local names = require "momo.internal.names"
 local report = require "momo.internal.report"
 local show = require "momo.internal.show"
-local native = require("momo.internal.core").native
+local core = require "momo.internal.core"
 local task = require "momo.internal.task"
 
+local C, executor, native = core.C, core.executor, core.native
 local traceback_capture, rethrow = native.traceback_capture, native.rethrow
 local scope_enter, scope_leave, scope_spawn = native.scope_enter, native.scope_leave, native.scope_spawn
 local is_cancelled, Cancelled = task.is_cancelled, task.Cancelled
@@ -28,18 +29,35 @@ local M = {}
 local KEEP = 64
 local kept, n_kept = {}, 0
 
----kind: seconds of a timeout, nil for a scope, true for one that supervises, false for a shield
-local function enter(kind)
+local function take_kept()
   local raw = kept[n_kept]
   if raw then
     kept[n_kept] = nil
     n_kept = n_kept - 1
   end
-  return scope_enter(kind, raw)
+  return raw
+end
+
+---kind: nil for a scope, true for one that supervises, false for a shield
+local function enter(kind)
+  return scope_enter(kind, take_kept())
+end
+
+-- A C function of Lua's would end the trace, here and in `leave`: so a limit that is not reached is compiled in one
+-- piece with what it limits.
+local function enter_limit(seconds)
+  local raw = take_kept()
+  if raw and C.momo_scope_enter(executor, raw, seconds) == 0 then
+    return raw
+  end
+  return scope_enter(seconds, raw)
 end
 
 local function leave(raw)
-  local mine, expired, interrupted, processes = scope_leave(raw)
+  local mine, expired, interrupted, processes
+  if C.momo_scope_leave(raw) == 0 then
+    mine, expired, interrupted, processes = scope_leave(raw)
+  end
   if n_kept < KEEP then
     n_kept = n_kept + 1
     kept[n_kept] = raw
@@ -237,7 +255,7 @@ function M.timeout(seconds, fn, ...)
       "timeout: argument 1 must be a number of seconds, 0 or more", seconds)
     check.argument(false, "timeout: argument 2 must be a function", fn)
   end
-  return time_is_over(enter(seconds), seconds, xpcall(fn, traceback_capture, ...))
+  return time_is_over(enter_limit(seconds), seconds, xpcall(fn, traceback_capture, ...))
 end
 
 local function check_functions(fns, name)
