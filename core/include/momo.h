@@ -102,11 +102,15 @@ int momo_scope_enter(momo_executor *executor, momo_scope *scope, double seconds)
  * tell. */
 int momo_scope_leave(momo_scope *scope);
 
+/* Takes note of the only result of a task that ended well: MOMO_NOTHING, if it returned none, or MOMO_NUMBER; MOMO_OTHER:
+ * nothing is done, as there is more to tell. The task is Lua's handle. */
+int momo_task_result(void *task, double *number);
+
 /* Numbers and strings through a channel between threads; tx and rx are Lua's handles of its ends. Where there is more to
  * it (the channel is full, empty or closed, it is another task's turn) nothing is done: 0, or MOMO_OTHER. */
 int momo_send_number(void *tx, double number);
 int momo_send_string(void *tx, const char *bytes, size_t size);
-enum { MOMO_OTHER, MOMO_NUMBER, MOMO_STRING };
+enum { MOMO_OTHER, MOMO_NUMBER, MOMO_STRING, MOMO_NOTHING };
 typedef struct momo_message {
     double number;
     const char *bytes;

@@ -74,6 +74,16 @@ static int task_outcome(lua_State *L) {
     return n + 1;
 }
 
+int momo_task_result(void *task, double *number) {
+    handle *h = task;
+    if (h->outcome != OUTCOME_DONE || (h->results != 0 && h->only != LUA_TNUMBER)) {
+        return MOMO_OTHER;
+    }
+    h->joined = true;
+    *number = h->number;
+    return h->results == 0 ? MOMO_NOTHING : MOMO_NUMBER;
+}
+
 static const function functions[] = {
     {"join", task_join}, {"has_ended", task_has_ended}, {"outcome", task_outcome}, {NULL, NULL}};
 const module join_module = {.functions = functions};

@@ -7,9 +7,10 @@ local check = require "momo.internal.check"
 local names = require "momo.internal.names"
 local report = require "momo.internal.report"
 local show = require "momo.internal.show"
-local native = require("momo.internal.core").native
+local core = require "momo.internal.core"
+local C, native = core.C, core.native
 
-local join, outcome = native.join, native.outcome
+local join = native.join
 
 ---A task: a coroutine that the executor resumes. One that fails hurts no other; if nobody is joining it, it is shown on
 ---stderr with its traceback, and the momo command ends with status 1 if it is still unjoined at the end.
@@ -88,6 +89,19 @@ M.current = native.current
 ---`run` returns, without an error, when all have ended.
 ---@type fun()
 M.stop = native.stop
+
+local number = core.new "double[1]"
+
+-- How a task ended. Without a C function of Lua's, which would end the trace, where that is told by a number or less.
+local function outcome(task)
+  local kind = C.momo_task_result(task, number)
+  if kind == C.MOMO_NOTHING then
+    return true
+  elseif kind == C.MOMO_NUMBER then
+    return true, number[0]
+  end
+  return native.outcome(task)
+end
 
 ---Why a join has ended before the task. Raises a cancellation.
 local function give_up(task, timeout)
