@@ -10,7 +10,7 @@
 local tree, seed, count = arg[1], tonumber(arg[2]), tonumber(arg[3])
 
 -- What a spec may take, as a change may make it hang: so long, and so many times what it took before.
-local LIMIT_SECONDS, LIMIT_TIMES = 20, 8
+local LIMIT_SECONDS, LIMIT_TIMES = 10, 5
 
 -- The specs that concern a file, first those of its folder: a pattern of paths, and of the spec's folders.
 local CONCERNS = {
@@ -168,7 +168,7 @@ local function list_files()
   return files
 end
 
-local function specs_of(path)
+local function folders_of(path)
   for _, row in ipairs(CONCERNS) do
     if path:find(row[1]) then
       return row[2]
@@ -179,59 +179,58 @@ end
 -- Specs that read the source's text, which every change may make them fail.
 local TEXTUAL = { house_spec = true, docs_spec = true, editor_spec = true, guide_spec = true, bench_check_spec = true }
 
-local SLOW_SECONDS = 1.5 -- specs that take longer come last
+local SLOW_SECONDS = 1.5 -- what takes longer is asked only about files that concern it
 
--- How long each spec took the last time that ctest ran it.
-local function costs()
-  local known, file = {}, io.open(tree .. "/build/release/Testing/Temporary/CTestCostData.txt")
-  if file then
-    for name, seconds in file:read("*a"):gmatch "(%S+) %d+ (%S+)\n" do
-      known[name] = tonumber(seconds)
-    end
-    file:close()
-  end
-  return known
+-- How much more of its time a spec is worth that is called like the file, or has caught a change of it before; and one
+-- of a folder that concerns the file.
+local WORTH_NAME, WORTH_FOLDER = 20, 4
+
+-- How long each spec took whenever ctest has run it in the tree that this one is a copy of.
+local seconds = {}
+for name, average in read(tree .. "/costs"):gmatch "(%S+) %d+ (%S+)\n" do
+  seconds[name] = tonumber(average)
 end
 
 local catchers = {} -- for each file: which specs have caught a change of it
 
--- The names under which ctest knows the specs, in four rounds: those that are called like the file or have caught a
--- change of it before, then those of the folders that concern it, the quick ones and the slow ones, then the quick ones
--- of all other folders.
-local function rounds_of(folders, path)
-  local base, rounds, seconds = path:match "([%w_]+)%.%w+$", { {}, {}, {}, {} }, costs()
-  folders = "|" .. folders .. "|"
+-- The names under which ctest knows the specs that are asked about a file, and the price of each: its seconds, divided
+-- by its worth.
+local function specs_about(path)
+  local base, folders = path:match "([%w_]+)%.%w+$", "|" .. folders_of(path) .. "|"
+  local names, price = {}, {}
   local pipe = assert(io.popen(("cd %s/spec && ls */*_spec.lua */*_test.c"):format(tree)))
   for file in pipe:lines() do
     local folder, name = file:match "^(.-)/(.*)%.%w+$"
-    local slow = (seconds[name] or 0) > SLOW_SECONDS
-    local first = name:find(base, 1, true) or (catchers[path] or {})[name]
-    if not TEXTUAL[name] and (first or folders:find("|" .. folder .. "|", 1, true)) then
-      table.insert(rounds[first and 1 or slow and 3 or 2], name)
-    elseif not TEXTUAL[name] and not slow and not file:find "_test%.c$" then
-      table.insert(rounds[4], name)
+    local worth = (name:find(base, 1, true) or (catchers[path] or {})[name]) and WORTH_NAME
+      or folders:find("|" .. folder .. "|", 1, true) and WORTH_FOLDER
+    local cost = seconds[name] or 0
+    if not TEXTUAL[name] and (worth or cost <= SLOW_SECONDS and not file:find "_test%.c$") then
+      names[#names + 1], price[name] = name, cost / (worth or 1)
     end
   end
   pipe:close()
-  return rounds
+  return names, price
 end
 
 local broken = {} -- of each spec that has failed: whether it fails without any change
 
--- Runs specs: whether they pass, and the name of one that does not.
-local function run(names)
-  local wanted, longest, seconds = {}, 0, costs()
+-- Runs specs, the cheapest first: whether they pass, and the name of one that does not.
+local function run(names, price)
+  local wanted, order = {}, { 'include("../CTestTestfile.cmake")' }
   for _, name in ipairs(names) do
     if not broken[name] then
       wanted[#wanted + 1] = name
-      longest = math.max(longest, seconds[name] or 0)
+      if seconds[name] then
+        order[#order + 1] = ('set_tests_properties(%s PROPERTIES COST "-%f" TIMEOUT "%.0f")'):format(name,
+          price[name], LIMIT_SECONDS + LIMIT_TIMES * seconds[name])
+      end
     end
   end
   if not wanted[1] then
     return true
   end
-  local ok, output = shell(([[cd %s/build/release && sed -i 's/TIMEOUT "[0-9]*"/TIMEOUT "%.0f"/' CTestTestfile.cmake &&
-    ctest -j2 --stop-on-failure -R '^(%s)$']]):format(tree, LIMIT_SECONDS + LIMIT_TIMES * longest,
+  write(tree .. "/build/release/mutate/CTestTestfile.cmake", table.concat(order, "\n") .. "\n")
+  local ok, output = shell(("ctest --test-dir %s/build/release/mutate -j2 --stop-on-failure -R '^(%s)$'"):format(tree,
     table.concat(wanted, "|")))
   return ok, output:match "%d+ %- ([%w_]+) %(" or "?"
 end
@@ -239,10 +238,8 @@ end
 -- Builds the product, and the C tests that concern a file.
 local function build(path)
   local targets = { "all" }
-  for _, names in ipairs(rounds_of(specs_of(path), path)) do
-    for _, name in ipairs(names) do
-      targets[#targets + 1] = name:find "_test$" and name or nil
-    end
+  for _, name in ipairs((specs_about(path))) do
+    targets[#targets + 1] = name:find "_test$" and name or nil
   end
   return shell(("ninja -C %s/build/release %s"):format(tree, table.concat(targets, " ")))
 end
@@ -251,23 +248,19 @@ end
 local function is_broken(path, name)
   if broken[name] == nil then
     assert(build(path))
-    broken[name] = not run { name }
+    broken[name] = not run({ name }, { [name] = 0 })
   end
   return broken[name]
 end
 
 local function passes(path)
-  for _, names in ipairs(rounds_of(specs_of(path), path)) do
-    local good, by = run(names)
-    while not good and run { by } do -- a spec that fails now and then has caught nothing
-      broken[by] = true
-      good, by = run(names)
-    end
-    if not good then
-      return false, by
-    end
+  local names, price = specs_about(path)
+  local good, by = run(names, price)
+  while not good and run({ by }, price) do -- a spec that fails now and then has caught nothing
+    broken[by] = true
+    good, by = run(names, price)
   end
-  return true
+  return good, by
 end
 
 -- What a file has been compiled to; of Lua, what its text compiles to, and nil if it does not.
@@ -299,13 +292,14 @@ local function choose(files)
     local lines, is_c = lines_of(read(tree .. "/" .. path)), not path:find "%.lua$"
     local at = random(#lines)
     local changes = changes_of(lines[at], is_c)
-    if changes[1] and specs_of(path) then
+    if changes[1] and folders_of(path) then
       return path, lines, at, changes[random(#changes)]
     end
   end
 end
 
 local files = list_files()
+local unchanged = {} -- of each file that has been tried: what it is compiled to
 local seen, caught, missed, passed_over = {}, 0, {}, 0
 while caught + #missed < count and passed_over < 20 * count do
   local path, lines, at, changed = choose(files)
@@ -314,12 +308,15 @@ while caught + #missed < count and passed_over < 20 * count do
   local text = read(file)
   if not seen[key] then
     seen[key] = true
-    assert(build(path))
-    local unchanged = object_of(path)
+    if not unchanged[path] then
+      assert(build(path))
+      unchanged[path] = object_of(path)
+    end
     lines[at] = changed
     local function plant()
       write(file, table.concat(lines, "\n") .. "\n")
-      return (not path:find "%.lua$" or object_of(path)) and build(path) and object_of(path) ~= unchanged
+      return (not path:find "%.lua$" or object_of(path)) and build(path)
+        and object_of(path) ~= unchanged[path]
     end
     if not plant() then
       passed_over = passed_over + 1
