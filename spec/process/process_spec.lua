@@ -154,6 +154,30 @@ describe("spawn", function()
     end
   end)
 
+  it("takes a user with all of their groups", function()
+    local of_postgres = process.run({ "id", "-G", "postgres" }).stdout -- Debian's PostgreSQL has put it in two
+    local first, second = of_postgres:match "^(%d+) (%d+)\n$"
+    if not second or process.run({ "id", "-u" }).stdout ~= "0\n" then
+      return pending "only root may become another user, and there must be one in two groups"
+    end
+    local ids = { "sh", "-c", "id -g; id -G", user = "postgres" }
+    assert.equal(first .. "\n" .. of_postgres, process.run(ids).stdout)
+    ids.group = "nogroup" -- the user's groups all the same
+    local group, groups = process.run(ids).stdout:match "^(%d+)\n(.*)\n$"
+    assert.equal("65534", group)
+    assert.truthy((" " .. groups .. " "):find(" " .. second .. " ", 1, true), groups)
+  end)
+
+  it("takes every number that is a user's, and not the one that would mean no change", function()
+    if process.run({ "id", "-u" }).stdout ~= "0\n" then return pending "only root may become another user" end
+    assert.equal("4294967294\n4294967294\n",
+      assert(process.run { "sh", "-c", "id -u; id -g", user = 4294967294 }).stdout)
+    for _, option in ipairs { "user", "group" } do
+      assert.same({ nil, "ENOENT: no such file or directory: there is no user or group 4294967295", "ENOENT" },
+        { process.run { "id", [option] = 4294967295 } })
+    end
+  end)
+
   it("takes the environment and the folder that it is given", function()
     local result = process.run { "/bin/sh", "-c", "pwd; echo $NAME $N ${HOME:-none}", cwd = "/usr",
       env = { NAME = "value", N = 5 } }
