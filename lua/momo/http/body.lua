@@ -257,9 +257,7 @@ function Body:drop()
     repeat
       bytes = take_chunk(self.stream, self.chunks, PIECE)
     until type(bytes) ~= "string"
-    local fields = bytes == true and take_trailers(self.stream, self.chunks, self.max_fields or 100)
-    if fields then
-      self.fields = fields
+    if bytes == true and take_trailers(self.stream, self.chunks, self.max_fields or 100) then
       ended(self)
     end
   elseif self.left and not self.done and not self.failure and self:unread() >= self.left then
