@@ -3,7 +3,6 @@
 
 local core = require "momo.internal.core"
 local drain = require "momo.internal.drain"
-local live = require "momo.internal.live"
 local names = require "momo.internal.names"
 local scope = require "momo.internal.scope"
 local task = require "momo.internal.task"
@@ -12,10 +11,8 @@ local M = {
   run = task.run,
   spawn = task.spawn,
   spawn_daemon = task.spawn_daemon,
-  spawn_blocking = require("momo.internal.blocking").spawn_blocking,
   yield_now = task.yield_now,
   current = task.current,
-  tasks = live.tasks,
   measure = task.measure,
   stop = task.stop,
   on_error = task.on_error,
@@ -29,13 +26,24 @@ local M = {
   race = scope.race,
   any = scope.any,
   all = scope.all,
-  select = require("momo.internal.select").select,
   time = require "momo.time",
   _VERSION = "momo " .. core.string(core.C.momo_version()),
 }
 
 -- Assigned where they are loaded, for those who read types off the source.
 return names.module(M, "momo", {
+  spawn_blocking = function()
+    M.spawn_blocking = require("momo.internal.blocking").spawn_blocking
+    return M.spawn_blocking
+  end,
+  tasks = function()
+    M.tasks = require("momo.internal.live").tasks
+    return M.tasks
+  end,
+  select = function()
+    M.select = require("momo.internal.select").select
+    return M.select
+  end,
   sync = function()
     M.sync = require "momo.sync"
     return M.sync

@@ -59,14 +59,19 @@ static const char *find(const char *name) {
     return *entry ? entry : NULL;
 }
 
-/* One of package.loaders (name) -> the module's chunk, or nothing. Upvalue: what precedes "http.lua" in the source of momo.http. */
+/* Pushes it: the upvalue is what precedes "momo.lua" in the source of momo. */
+static void push_source(lua_State *L, const char *name) {
+    luaL_gsub(L, name, ".", "/");
+    lua_pushfstring(L, "%s%s.lua", lua_tostring(L, lua_upvalueindex(1)), lua_tostring(L, -1));
+}
+
+/* One of package.loaders (name) -> the module's chunk, or nothing. Upvalue: see push_source. */
 static int load_embedded(lua_State *L) {
     const char *asked = lua_tostring(L, 1), *entry = asked ? find(asked) : NULL;
     if (!entry) {
         return 0;
     }
-    luaL_gsub(L, entry + strlen("momo."), ".", "/");
-    lua_pushfstring(L, "%s%s.lua", lua_tostring(L, lua_upvalueindex(1)), lua_tostring(L, -1));
+    push_source(L, entry);
     size_t length;
     const char *name = lua_tolstring(L, -1, &length), *code = code_of(entry);
     char number[sizeof(size_t) * 2];
@@ -76,9 +81,9 @@ static int load_embedded(lua_State *L) {
            0; /* else it is of another LuaJIT, and the next loader finds the source */
 }
 
-/* Pushes it: "@" and the path up to "momo/". */
+/* Pushes it: "@" and the path up to "momo.lua". */
 static void push_prefix(lua_State *L) {
-    const char found[] = "internal/core.lua";
+    const char found[] = "momo/internal/core.lua";
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "searchpath");
     lua_pushliteral(L, "momo.internal.core");
@@ -92,7 +97,7 @@ static void push_prefix(lua_State *L) {
         lua_pushlstring(L, lua_tostring(L, -2), length - (sizeof found - 1));
         lua_concat(L, 2);
     } else { /* there are no sources */
-        lua_pushliteral(L, "@momo/");
+        lua_pushliteral(L, "@");
     }
     lua_insert(L, 1);
     lua_settop(L, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Momo's Lua modules, but the first, are embedded as bytecode: to compile them takes most of a start. Which source they show, in
+ * Momo's Lua modules are embedded as bytecode: to compile them takes most of a start. Which source they show, in
  * errors and tracebacks, is that which require would find.
  */
 #pragma once

@@ -174,26 +174,24 @@ local function run(options, words)
 
   local core = require "momo.internal.core"
   local task = require "momo.internal.task"
-  local thread = require "momo.thread"
   local run_program = require "momo.command.program"
-  local threads = options.threads == "auto" and thread.available_parallelism() or options.threads
+  local threads = options.threads == "auto" and core.C.momo_parallelism(core.executor) or options.threads
   local cpus = {}
   for i = 1, options.pin and threads or 0 do
     cpus[i] = core.C.momo_usable_cpu(core.executor, i - 1)
     if cpus[i] < 0 then
-      complain(("--pin: the process may use %d CPUs, not %d"):format(thread.available_parallelism(), threads))
+      complain(("--pin: the process may use %d CPUs, not %d"):format(core.C.momo_parallelism(core.executor), threads))
       return FAILED
     end
   end
   if cpus[1] then
-    thread.pin(cpus[1])
+    require("momo.thread").pin(cpus[1])
   end
   if options.file ~= "-" then
     require("momo.command.succession").prepare(words)
   end
   core.C.momo_stop_on_signals(core.executor, options.grace)
   require "momo.internal.compiled"()
-  require "momo.command.tree" -- while there are descriptors to read it
   core.native.dump_on_quit()
   core.native.set_usual_stall((options.stall or stall_of_environment()) / 1e3)
 
@@ -217,8 +215,8 @@ local function run(options, words)
   local ok, err, traceback = task.start({ clock = options.clock, grace = options.grace }, function()
     for i = 2, threads do
       task.spawn(function() -- and joins it in the same turn: one that fails unjoined is reported by itself
-        local other, err = thread.spawn({ cpu = cpus[i] }, "momo.command.program", source, name, options.words,
-          options.trace)
+        local other, err = require("momo.thread").spawn({ cpu = cpus[i] }, "momo.command.program", source, name,
+          options.words, options.trace)
         local other_ok, other_err = false, err
         if other then
           other_ok, other_err = other:join()

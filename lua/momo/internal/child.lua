@@ -27,7 +27,6 @@ end
 return function(code, modules, n, ...)
   if native.thread_attach() then
     require "momo.internal.compiled"()
-    require "momo.command.tree" -- which a dump of this thread needs
   end
   return results(task.start({}, portable.load(code, modules, "thread.spawn"), unpack({ ... }, 1, n)))
 end
