@@ -4,8 +4,8 @@
 return {
   tolerance = 0.03,
   ["spawn"] = 1289.2,
-  ["join"] = 1987.0,
-  ["join, with a result"] = 2126.8,
+  ["join"] = 1864.0,
+  ["join, with a result"] = 1981.5,
   ["child of a scope"] = 1756.4,
   ["yield, 1 task"] = 334.8,
   ["yield, 1000 tasks"] = 348.5,
