@@ -45,9 +45,11 @@ static void require(lua_State *L, const char *name) {
 static int run_cli(lua_State *L) {
     int argc = (int)lua_tointeger(L, 1);
     char **argv = lua_touserdata(L, 2);
+    lua_gc(L, LUA_GCSTOP, 0); /* what is loaded stays */
     add_own_paths(L);
     require(L, "momo.native"); /* it has the others embedded */
     require(L, "momo.command.cli");
+    lua_gc(L, LUA_GCRESTART, -1); /* when the heap has doubled */
     luaL_checkstack(L, argc, "too many arguments");
     for (int i = 0; i < argc; i++) {
         lua_pushstring(L, argv[i]);
