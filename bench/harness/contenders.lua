@@ -5,6 +5,7 @@ local shell = require "harness.shell"
 
 local SOURCE, BUILD = os.getenv "MOMO_SOURCE_DIR", os.getenv "MOMO_BUILD_DIR"
 local BENCH, PROGRAMS = SOURCE .. "/bench", BUILD .. "/bench"
+local OPENRESTY = SOURCE .. "/build/openresty"
 local COMPILED = { [".c"] = true, [".go"] = true, [".rs"] = true }
 
 ---@class bench.Contender
@@ -45,6 +46,10 @@ local contenders = {
     probe = "luajit -e 'require \"luv\"'" },
   { name = "nginx", title = "nginx", source = ".sh", command = "bash %s", package = "nginx-light",
     probe = "command -v nginx", version = "nginx -v 2>&1 | sed s,.*/,," },
+  { name = "openresty", title = "OpenResty", source = ".sh", command = "bash %s " .. shell.quote(OPENRESTY .. "/usr"),
+    needs = "its packages, which ./dev bench --install unpacks; they can't be installed beside LuaJIT",
+    probe = "command -v nginx && test -e " .. shell.quote(OPENRESTY .. "/whole"),
+    version = ("ls %s/*http-lua_* | sed 's/.*%%3a//; s/_.*//'"):format(shell.quote(OPENRESTY)) },
   { name = "lua_http", title = "lua-http", source = ".lua", command = "luajit %s", package = "lua-http",
     probe = "luajit -e 'require \"http.server\"'" },
   { name = "cqueues", title = "cqueues", source = ".lua", command = "luajit %s", package = "lua-cqueues",
@@ -59,6 +64,8 @@ local contenders = {
     probe = "test -x " .. PROGRAMS .. "/go/hello", version = "go env GOVERSION" },
   { name = "tokio", title = "Tokio", source = ".rs", command = PROGRAMS .. "/tokio/release/%s",
     package = "librust-tokio-dev", probe = "test -x " .. PROGRAMS .. "/tokio/release/hello" },
+  { name = "hyper", title = "hyper", source = ".rs", command = PROGRAMS .. "/hyper/release/%s",
+    package = "librust-hyper-dev", probe = "test -x " .. PROGRAMS .. "/hyper/release/http" },
   { name = "redis", title = "Redis", source = ".conf", command = "redis-server %s --port", package = "redis-server",
     probe = "command -v redis-server redis-benchmark", version = "redis-server --version" },
 }
