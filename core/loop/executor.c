@@ -20,17 +20,13 @@
 #include "loop/task.h"
 #include "loop/inside/turn.h"
 
-/* A poll that nothing but a signal or another thread could use is made once in so many windows. */
-enum { IDLE_WINDOWS = 16 };
-
-/* The first window of a run is short: nobody knows yet how long its tasks compute. */
-enum { FIRST_WINDOW = 8 };
-
-/* Resumes between two looks at the clock within a window. */
-enum { CLOCK_RESUMES = 64 };
-
-/* Bytes of what task.user points at: a coroutine and most of its stack, which the allocator puts behind it. */
-enum { FETCHED = 384, CACHE_LINE = 64 };
+enum {
+    IDLE_WINDOWS = 16,  /* in so many, one poll that nothing but a signal or another thread could use */
+    FIRST_WINDOW = 8,   /* resumes: nobody knows yet how long the tasks of a run compute */
+    CLOCK_RESUMES = 64, /* between two looks at the clock within a window */
+    FETCHED = 384,      /* bytes of what task.user points at: a coroutine and most of its stack, put behind it */
+    CACHE_LINE = 64,
+};
 
 _Thread_local executor *executor_running;
 
@@ -229,21 +225,6 @@ static bool run_window(executor *ex) {
     return true;
 }
 
-/* Returns whether the wheel has done all its work up to now. */
-static bool expire_timers(executor *ex) {
-    if (!ex->wheel.count) {
-        return true;
-    }
-    list expired;
-    list_init(&expired);
-    bool done = wheel_advance(&ex->wheel, executor_now_ms(ex), EXECUTOR_TIMER_BUDGET, &expired);
-    while (!list_empty(&expired)) {
-        timer *t = list_entry(list_pop_front(&expired), timer, wheel.link);
-        t->expired(t);
-    }
-    return done;
-}
-
 /* How long a poll may wait for the wheel's next deadline. */
 static int wait_ms(const executor *ex) {
     if (!ex->wheel.count) {
@@ -254,16 +235,40 @@ static int wait_ms(const executor *ex) {
     return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
-static void poll_events(executor *ex, bool wait) {
+/* How many events were told; see poller.h. */
+static int poll_events(executor *ex, bool wait) {
     ex->skipped = 0;
     ex->counters.polls++;
     flush_dirty(ex);
     bool sleeps = wait && inbox_sleep(&ex->inbox);
-    poller_wait(&ex->poller, sleeps ? wait_ms(ex) : 0);
+    int told = poller_wait(&ex->poller, sleeps ? wait_ms(ex) : 0);
     inbox_awake(&ex->inbox);
     if (inbox_has_mail(&ex->inbox)) {
         inbox_take(&ex->inbox);
     }
+    return told;
+}
+
+/* Whether the wheel is done up to now. late: tasks have computed for long; what came meanwhile goes before the deadlines that have
+ * passed, but for those that were over when the wheel was last asked: else a byte a turn would put one off for ever. */
+static bool expire_timers(executor *ex, bool late) {
+    for (; ex->wheel.count; late = false) {
+        list expired;
+        list_init(&expired);
+        uint64_t now_ms = late ? ex->wheel.now_ms : executor_now_ms(ex);
+        bool done = wheel_advance(&ex->wheel, now_ms, EXECUTOR_TIMER_BUDGET, &expired);
+        while (!list_empty(&expired)) {
+            timer *t = list_entry(list_pop_front(&expired), timer, wheel.link);
+            t->expired(t);
+        }
+        if (!late) {
+            return done;
+        }
+        for (uint64_t told = 0; told <= ex->ios.live && poll_events(ex, false) == POLLER_EVENTS;) {
+            told += POLLER_EVENTS;
+        }
+    }
+    return true;
 }
 
 /* Virtual time moves on to the next deadline, unless something from outside has come meanwhile. */
@@ -344,7 +349,7 @@ bool executor_run(executor *ex) {
             io_release_closed(ex);
             break;
         }
-        bool timers_done = expire_timers(ex);
+        bool timers_done = expire_timers(ex, took_long);
         if (!list_empty(&ex->ready) || !timers_done || !list_empty(&ex->heavy.waiters)) {
             if (took_long || ex->ios.live || ex->keepalive || ++ex->skipped >= IDLE_WINDOWS) {
                 poll_events(ex, false);

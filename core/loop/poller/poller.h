@@ -100,6 +100,6 @@ static inline int poller_arm(poller *p, int fd, uint64_t id, int directions, uin
 static inline void poller_disarm(poller *p, int fd) {
     p->driver->disarm(p, fd);
 }
-static inline void poller_wait(poller *p, int timeout_ms) {
-    p->driver->wait(p, timeout_ms);
+static inline int poller_wait(poller *p, int timeout_ms) {
+    return p->driver->wait(p, timeout_ms);
 }
