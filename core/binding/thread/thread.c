@@ -47,12 +47,14 @@ static int child_main(lua_State *L) {
     lua_rawset(L, LUA_REGISTRYINDEX);
     lua_settop(L, 0);
     state_set_paths(L, t->path, t->cpath);
+    lua_gc(L, LUA_GCSTOP, 0); /* what is loaded stays */
     lua_getglobal(L, "require");
     lua_pushvalue(L, -1);
     lua_pushliteral(L, "momo.native"); /* it has the others embedded */
     lua_call(L, 1, 0);
     lua_pushliteral(L, "momo.internal.child");
     lua_call(L, 1, 1);
+    lua_gc(L, LUA_GCRESTART, -1); /* when the heap has doubled */
     int n = value_unpack(L, &t->input);
     lua_call(L, n, LUA_MULTRET);
     return lua_gettop(L);
