@@ -93,8 +93,18 @@ describe("lookup_host", function()
         assert.equal("EINVAL", code)
         assert.matches("1 to 253 bytes", err, 1, true)
       end
-      local _, _, code = lookup_host(("a"):rep(63) .. ".invalid") -- long, and not too long
-      assert.matches("^EAI_", code)
+      local label = ("a"):rep(63)
+      for _, long in ipairs { label .. ".invalid", ("a"):rep(53) .. ("." .. label):rep(3) .. ".invalid" } do
+        local _, _, code = lookup_host(long) -- not too long
+        assert.matches("^EAI_", code)
+      end
+    end)
+  end)
+
+  it("takes the first and the last port", function()
+    run(function()
+      assert.same({ "127.0.0.1:0" }, lookup_host("127.0.0.1", 0))
+      assert.same({ "127.0.0.1:65535" }, lookup_host("127.0.0.1", 65535))
     end)
   end)
 
