@@ -348,8 +348,12 @@ describe("a child", function()
   end)
 
   it("may be ended by a signal that has no name of its own", function()
+    -- Who was started by the C library's posix_spawn ignores SIG32, for good, and so do all of its children.
+    local ignored = process.run({ "grep", "SigIgn", "/proc/self/status" }).stdout:match "(%x)%x%x%x%x%x%x%x\n$"
     for number, signal in pairs { [32] = "SIG32", [34] = "SIGRTMIN+0", [64] = "SIGRTMIN+30" } do
-      assert.equal(signal, process.run({ "sh", "-c", "kill -" .. number .. " $$" }).signal)
+      if number ~= 32 or tonumber(ignored, 16) < 8 then
+        assert.equal(signal, process.run({ "sh", "-c", "kill -" .. number .. " $$" }).signal)
+      end
     end
   end)
 
