@@ -145,6 +145,36 @@ describe("spawn", function()
     assert.same({ 0, "0\n", "" }, { status, out, stderr })
   end)
 
+  it("closes each descriptor once: by then its number may be somebody else's", function()
+    if (os.getenv "MOMO_SANITIZE" or "") ~= "" then return pending "strace would disturb the sanitizer" end
+    local log, program = support.tmpfile "", support.tmpfile [[
+      local process = require "momo.process"
+      local function try(options)
+        local child = process.spawn(options)
+        for _, name in ipairs { "stdin", "stdout", "stderr", "terminal" } do
+          if child and child[name] then child[name]:close() end
+        end
+        if child then child:wait() end
+      end
+      for _, program in ipairs { "true", "/nowhere" } do
+        for _, kind in ipairs { "pipe", "null", "inherit", 1 } do
+          try { program, stdin = kind == 1 and 0 or kind, stdout = kind, stderr = kind }
+          try { program, stdout = kind, stderr = "stdout" }
+        end
+        try { program, pty = true }
+      end
+    ]]
+    local status, out, err = support.shell(("exec strace -f -e trace=close -o %s %s %s"):format(log,
+      support.quote(os.getenv "MOMO_BIN"), program))
+    assert.same({ 0, "", "" }, { status, out, err })
+    local closed = 0
+    for line in io.lines(log) do
+      assert.is_nil(line:match ".*EBADF.*")
+      closed = closed + (line:find " = 0$" and 1 or 0)
+    end
+    assert.is_true(closed > 30)
+  end)
+
   it("takes a user and a group by name or number", function()
     local own = process.run({ "id", "-u" }).stdout
     if own ~= "0\n" then return pending "only root may become another user" end
