@@ -46,7 +46,7 @@ local CONCERNS = {
   { "^core/binding/net/pieces", "net|http" },
   { "^core/binding/net/", "net" },
   { "^core/binding/fs/", "fs" },
-  { "^core/binding/process/", "process" },
+  { "^core/binding/process/", "process|command" },
   { "^core/binding/thread/", "thread" },
   { "^core/binding/inside/", "command|task" },
   { "^core/binding/", "task" },
