@@ -2,17 +2,38 @@
 ---task, in a runtime of its own, with its before_each, after_each and `finally`.
 ---
 ---    require("momo.busted").timeout = 2 -- seconds for each test; 10 where nothing is said
+---    require("momo.busted").clock = "virtual" -- time moves only when every task waits, straight to the next deadline
+---
+---Each is for the spec file that says it. By the virtual clock, a test has a million seconds where nothing is said.
 ---
 ---A test whose time is over fails with what each of its tasks waits for, and where. It also fails when a task that it
 ---started failed and nobody joined that. Tasks that still run at its end are
 ---cancelled. after_each and `finally` run last first, whatever happened before.
 
 local momo = require "momo"
+local check = require "momo.internal.check"
 local show = require "momo.internal.show"
 
 ---@class momo.busted
----@field timeout number seconds that a test may take, and each after_each again
-local M = { timeout = 10 }
+---@field timeout number? seconds that a test may take, and each after_each again
+---@field clock "virtual"? the clock of this file's tests, as that of `momo.run`
+local M = {}
+local settings = {}
+
+setmetatable(M, { __index = settings, __newindex = function(_, key, value)
+  if key == "timeout" then
+    check.argument(type(value) == "number" and value > 0, "momo.busted: timeout must be a number of seconds", value)
+  elseif key == "clock" then
+    check.argument(value == nil or value == "virtual", "momo.busted: clock must be \"virtual\"", value)
+  else
+    check.fail(("momo.busted has no %s, but clock and timeout"):format(check.show(key)))
+  end
+  settings[key] = value
+end })
+
+local function limit()
+  return settings.timeout or settings.clock == "virtual" and 1e6 or 10
+end
 
 local env = getfenv(3) -- of the spec file: 1 is this one, 2 is require. What is set there, busted drops at its end
 if not env.it or env == _G then
@@ -50,7 +71,7 @@ local function hang()
       place = place or frames[1] and task.at
     end
   end
-  return ("%snot done within %g s; its tasks:\n\t%s"):format(place and place .. ": " or "", M.timeout,
+  return ("%snot done within %g s; its tasks:\n\t%s"):format(place and place .. ": " or "", limit(),
     table.concat(lines, "\n\t"))
 end
 
@@ -78,10 +99,10 @@ local function run(fn)
     end
     momo.stop()
   end
-  momo.run({ on_error = fail, measure = true }, momo.shield, function()
+  momo.run({ on_error = fail, measure = true, clock = settings.clock }, momo.shield, function()
     watchers = { [momo.current():id()] = true }
     local test = momo.spawn(fn)
-    local ok, problem = test:join(M.timeout)
+    local ok, problem = test:join(limit())
     if not ok then
       fail(ok == nil and hang() or problem, test)
     end
@@ -105,7 +126,7 @@ local function call_last(hook)
   local told
   momo.scope(function(scope)
     local watcher = scope:spawn(function()
-      momo.time.sleep(M.timeout)
+      momo.time.sleep(limit())
       told = hang()
       scope:cancel()
     end)
@@ -142,6 +163,7 @@ end
 for _, name in ipairs { "it", "spec", "test" } do
   local original = env[name]
   env[name] = function(title, fn)
+    check.argument(fn == nil or type(fn) == "function", name .. ": argument 2 must be a function", fn)
     return original(title, fn and test(fn))
   end
 end

@@ -41,6 +41,51 @@ describe("momo.busted", function()
     assert.equal(0, status)
   end)
 
+  it("runs the tests of a file on the virtual clock", function()
+    local text = busted("", [[
+      local momo = require "momo"
+      require("momo.busted").clock = "virtual"
+      describe("a day", function()
+        local ticks
+        before_each(function() ticks = 0 momo.time.sleep(60) end)
+        it("is over at once", function()
+          local interval = momo.time.interval(3600)
+          for _ = 1, 24 do interval:tick() ticks = ticks + 1 end
+          assert.equal(24, ticks)
+          assert.is_true(momo.time.now() >= 23 * 3600)
+        end)
+        it("ends when nothing can happen any more", function() momo.sync.Notify():notified() end)
+      end)
+    ]], [[
+      local momo = require "momo"
+      require "momo.busted"
+      it("has the real one in another file", function()
+        local before = momo.time.now()
+        momo.time.sleep(0.01)
+        assert.is_true(momo.time.now() < before + 1000)
+        assert.is_nil(require("momo.busted").clock)
+      end)
+    ]])
+    assert_counts(text, 2, 0, 1)
+    assert.matches("not done within 1e%+06 s; its tasks:\n\ttask %d+ in notified", text)
+  end)
+
+  it("tells of a wrong setting, and of what is no function", function()
+    local text = busted("", [[
+      local mine = require "momo.busted"
+      it("a", function() mine.clok = "virtual" end)
+      it("b", function() mine.clock = "real" end)
+      it("c", function() mine.timeout = "1" end)
+    ]]) .. busted("", [[
+      require "momo.busted"
+      it("d", { clock = "virtual" }, function() end)
+    ]])
+    assert.matches('2: momo.busted has no "clok", but clock and timeout', text, 1, true)
+    assert.matches('momo.busted: clock must be "virtual", got "real"', text, 1, true)
+    assert.matches('momo.busted: timeout must be a number of seconds, got "1"', text, 1, true)
+    assert.matches("2: it: argument 2 must be a function, got table", text, 1, true)
+  end)
+
   it("leaves spec files that do not ask for it alone", function()
     local plain = [[
       local momo = require "momo"
