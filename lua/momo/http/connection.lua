@@ -222,8 +222,9 @@ local function complete(self, request, response)
   plain(response, 500, "Internal Server Error")
   local handler = self.server.handler
   local where = type(handler) == "function" and debug.getinfo(handler, "S")
-  error(("%s returned without an answer to %s %s"):format(where and ("the handler of %s:%d"):format(where.short_src,
-    where.linedefined) or "the handler", request.method, request.path), 0)
+  local name = where and ("the handler of %s:%d"):format(where.short_src, where.linedefined) or "the handler"
+  error(("%s returned without an answer to %s %s; call response:send or such, a result is not sent"):format(name,
+    request.method, request.path), 0)
 end
 
 -- What the client sees of a handler that has failed.
