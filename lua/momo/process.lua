@@ -43,8 +43,10 @@ local OPTIONS = {
 }
 local RUN_OPTIONS = { "input", "limit", "timeout" }
 
-local function check_alone(name, more)
-  if more ~= nil then
+local function check_alone(name, command, more)
+  if type(command) == "string" and type(more) == "string" then
+    check.fail(("%s: the words stand in a table: %s { %q, %q }"):format(name, name, command, more))
+  elseif more ~= nil then
     check.fail(("%s: the options stand in the table of the words: {\"sort\", \"-n\", timeout = 5}"):format(name))
   end
 end
@@ -66,7 +68,8 @@ local function check_options(options, name, allowed, more)
       end
       check.argument(check.is_text(value), ("%s: word %d must be a string without zero bytes"):format(name, key), value)
     elseif not known[key] then
-      check.fail(("%s: there is no option %s"):format(name, check.show(key)))
+      local known_names = table.concat(allowed, ", ") .. (more and ", " .. table.concat(more, ", ") or "")
+      check.fail(("%s: there is no option %s, but %s"):format(name, check.show(key), known_names))
     end
   end
   if n == 0 then
@@ -222,7 +225,7 @@ end
 ---@return string? err
 ---@return string? code
 function M.spawn(options, ...)
-  check_alone("spawn", ...)
+  check_alone("spawn", options, ...)
   check_options(options, "spawn", OPTIONS)
   return spawn(options, "spawn")
 end
@@ -335,7 +338,7 @@ end
 ---@return string? err
 ---@return string? code
 function M.run(options, ...)
-  check_alone("run", ...)
+  check_alone("run", options, ...)
   check_options(options, "run", OPTIONS, RUN_OPTIONS)
   return run(options, "run")
 end

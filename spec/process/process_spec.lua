@@ -452,7 +452,9 @@ describe("mistakes", function()
     assert.equal("spawn: argument 1 must be a table: {\"command\", \"argument\", ...}, or call "
       .. "momo.process.shell(text), got \"ls\"", said(process.spawn, "ls"))
     assert.equal("spawn: there is no command: write {\"command\", \"argument\", ...}", said(process.spawn, {}))
-    assert.equal("spawn: there is no option \"cmd\"", said(process.spawn, { "ls", cmd = 1 }))
+    assert.equal('spawn: the words stand in a table: spawn { "tail", "-f" }', said(process.spawn, "tail", "-f"))
+    assert.matches("^spawn: there is no option \"cmd\", but env, cwd, .*, grace$",
+      said(process.spawn, { "ls", cmd = 1 }))
     assert.matches("^spawn: word 2 must be a string without zero bytes", said(process.spawn, { "ls", "a\0b" }))
     assert.matches("^spawn: stdin must be \"pipe\", \"null\", \"inherit\", a stream, a file or the number of a "
       .. "descriptor, got", said(process.spawn, { "ls", stdin = "pip" }))
@@ -465,6 +467,11 @@ describe("mistakes", function()
       local child = process.spawn { "true" }
       child:wait()
       child:kill "TERM"
+    end))
+    assert.equal("kill: there is no signal \"kill\"; write \"SIGKILL\"", said(function()
+      local child = process.spawn { "true" }
+      child:wait()
+      child:kill "kill"
     end))
     assert.equal("resize: the child has no terminal; spawn it with pty = true", said(function()
       local child = process.spawn { "true" }

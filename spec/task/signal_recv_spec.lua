@@ -211,6 +211,7 @@ describe("a mistake with signals is told at the caller's line:", function()
     ["momo.signal.recv()"] = "argument 1 must be a signal's name such as \"SIGHUP\", got no value",
     ["momo.signal.recv('SIGHUP', 1)"] = "argument 2 must be a signal's name such as \"SIGHUP\", got number",
     ["momo.signal.recv 'HUP'"] = "there is no signal \"HUP\"; write \"SIGHUP\"",
+    ["momo.signal.recv 'TERM'"] = "there is no signal \"TERM\"; write \"SIGTERM\"",
     ["momo.signal.recv 'SIGNONE'"] = "there is no signal \"SIGNONE\"; write \"SIGHUP\"",
     ["momo.signal.recv 'SIGKILL'"] = "SIGKILL can't be caught",
     ["momo.signal.recv 'SIGSTOP'"] = "SIGSTOP can't be caught",

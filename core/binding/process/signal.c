@@ -45,7 +45,11 @@ static int check_signal(lua_State *L, int index) {
     }
     int number = signal_number(name);
     switch (number) {
-    case 0: throw(L, "signal.recv: there is no signal \"%s\"; write \"SIGHUP\"", name); break;
+    case 0: {
+        const char *meant = lua_pushfstring(L, "SIG%s", name);
+        throw(L, "signal.recv: there is no signal \"%s\"; write \"%s\"", name, signal_number(meant) ? meant : "SIGHUP");
+        break;
+    }
     case SIGKILL:
     case SIGSTOP: throw(L, "signal.recv: %s can't be caught", name); break;
     case SIGSEGV:

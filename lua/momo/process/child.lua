@@ -88,6 +88,9 @@ function Child:wait(timeout)
   return take_end(self)
 end
 
+local SIGNALS = { HUP = true, INT = true, QUIT = true, KILL = true, TERM = true, USR1 = true, USR2 = true, STOP = true,
+  CONT = true }
+
 ---Sends a signal; to its whole group where it leads one.
 ---
 ---Codes: ESRCH it has ended; EPERM it runs as another user.
@@ -101,7 +104,8 @@ function Child:kill(signal)
     signal)
   local ok, err, code = native.process_kill(self.raw, signal or "SIGTERM")
   if ok == false then
-    check.fail(("kill: there is no signal %q; write \"SIGTERM\""):format(signal))
+    local meant = SIGNALS[signal:upper()] and "SIG" .. signal:upper() or "SIGTERM"
+    check.fail(("kill: there is no signal %q; write %q"):format(signal, meant))
   end
   return ok, err, code
 end
