@@ -90,13 +90,19 @@ local function has(value, method)
   return type(value) == "table" and type(value[method]) == "function"
 end
 
+local function check_end(value, method, number)
+  if io.type(value) then
+    check.fail(("copy: argument %d must be a stream, and is a file of Lua's io; momo.fs.open opens one"):format(number))
+  end
+  check.argument(has(value, method) or getmetatable(value) == Stream,
+    ("copy: argument %d must be a stream, or an object with a method %s"):format(number, method), value)
+end
+
 -- A copy of what is no descriptor on one side or both: piece by piece.
 ---@async
 local function copy_pieces(from, to, n)
-  check.argument(has(from, "read") or getmetatable(from) == Stream,
-    "copy: argument 1 must be a stream, or an object with a method read", from)
-  check.argument(has(to, "write") or getmetatable(to) == Stream,
-    "copy: argument 2 must be a stream, or an object with a method write", to)
+  check_end(from, "read", 1)
+  check_end(to, "write", 2)
   local done = 0
   n = n or math.huge
   while done < n do

@@ -336,7 +336,7 @@ end
 ---@return string? err
 ---@return string? code
 function M.connect(address, options, timeout)
-  local host = dns.split(address, "tls.connect")
+  local host = dns.split(address, "tls.connect", options)
   if type(options) == "number" and timeout == nil then
     options, timeout = nil, options
   end

@@ -338,7 +338,7 @@ describe("a nil that a call has returned", function()
   local function hint_of(code)
     local status, _, stderr = support.momo(support.tmpfile(code))
     assert.equal(1, status)
-    return stderr:match "^momo: [^\n]*a nil value%)\n%((.-)%)\nstack"
+    return stderr:match "^momo: [^\n]*a nil value%)?\n%((.-)%)\nstack"
   end
 
   it("is told with the call", function()
@@ -355,9 +355,34 @@ describe("a nil that a call has returned", function()
       stream = net.TcpStream.connect("127.0.0.1:1")
       greet()
     ]])
+    assert.equal(text:format("momo.fs.open", 2, "momo.fs.open"), hint_of [[
+      local momo = require "momo"
+      if momo then local file = momo.fs.open "/nonexistent" print(file:read()) end
+    ]])
+    assert.equal(text:format("request:json", 2, "request:json"), hint_of [[
+      local request = { json = function() return nil, "EPROTO: malformed JSON", "EPROTO" end }
+      local value = request:json()
+      print(value.name)
+    ]])
     assert.equal('a child has it that was spawned with stdin = "pipe"', hint_of [[
       local child = require("momo").process.spawn { "true" }
       child.stdin:write "x"
+    ]])
+  end)
+
+  it("is told with the call whose result has no name", function()
+    local text = "%s in line 2 has returned nil, and why as its second value: look at that, or write assert(%s(...))"
+    assert.equal(text:format("momo.fs.open", "momo.fs.open"), hint_of [[
+      local momo = require "momo"
+      print(momo.fs.open("/nonexistent", "r"):read())
+    ]])
+    assert.equal(text:format("momo.fs.read", "momo.fs.read"), hint_of [[
+      local momo = require "momo"
+      print(tostring(1) .. momo.fs.read "/nonexistent")
+    ]])
+    assert.is_nil(hint_of [[
+      local momo, t = require "momo", {}
+      print(momo.fs.read "/dev/null", t[1].x)
     ]])
   end)
 
@@ -374,4 +399,70 @@ describe("a nil that a call has returned", function()
       print(file.x)
     ]])
   end)
+end)
+
+describe("a value of another type than was thought", function()
+  local support = require "spec.support"
+
+  local function hint_of(code)
+    local status, _, stderr = support.momo(support.tmpfile(code))
+    assert.equal(1, status)
+    return stderr:match "^momo: [^\n]* value%)?\n%((.-)%)\nstack"
+  end
+
+  it("is told", function()
+    assert.equal("cookies is a function, which was not called: write cookies(...), or object:cookies(...) if it is a "
+      .. "method", hint_of [[
+        local request = { cookies = function() return {} end }
+        print(request.cookies.session)
+      ]])
+    assert.equal("query is a field, and its value is a string: write object.query", hint_of [[
+      local request = { query = "page=1" }
+      print(request:query().page)
+    ]])
+    local text = "task:join in line %d returns true before what the task has returned: local ok, value = task:join()"
+    assert.equal(text:format(2), hint_of [[
+      local task = require("momo").spawn(function() return 1 end)
+      print(1 + task:join())
+    ]])
+    assert.equal(text:format(2), hint_of [[
+      local task = require("momo").spawn(function() return 1 end)
+      local value = task:join()
+      print(value + 1)
+    ]])
+  end)
+
+  it("is told with the line in the traceback, too", function()
+    local path = support.tmpfile "local x\nx.y = 1"
+    local _, _, stderr = support.momo(path)
+    assert.equal(("stack traceback:\n\t%s:2: in main chunk"):format(path), stderr:match "stack traceback:\n[^\n]+")
+  end)
+end)
+
+describe("an option of another function", function()
+  local cases = {
+    [function() momo.http.get("https://localhost/", { ca = "ca.pem" }) end] =
+      'request: there is no option "ca": write tls = momo.tls.client { ca = ..., verify = ... }',
+    [function() momo.http.Client { verify = false } end] =
+      'Client: there is no option "verify": write tls = momo.tls.client { ca = ..., verify = ... }',
+    [function() momo.http.post("http://localhost/", nil, { json = {} }) end] = 'request: there is no option "json": '
+      .. 'write body = cjson.encode(value), headers = { ["Content-Type"] = "application/json" }',
+    [function() momo.http.serve("127.0.0.1:0", print, { cert = "cert.pem" }) end] =
+      'serve: there is no option "cert": write tls = momo.tls.server { cert = ..., key = ... }',
+    [function() momo.tls.client { rejectUnauthorized = false } end] =
+      'tls.client: there is no option "rejectUnauthorized": write verify = false',
+    [function() momo.http.serve("127.0.0.1", 8080, print) end] =
+      'serve: the port is a part of the address; write "127.0.0.1:8080"',
+    [function() momo.tls.connect("localhost", 8443) end] =
+      'tls.connect: the port is a part of the address; write "localhost:8443"',
+    [function() momo.io.copy({ read = print }, io.stdout) end] =
+      "copy: argument 2 must be a stream, and is a file of Lua's io; momo.fs.open opens one",
+    [function() momo.time.timeout(1, f()) end] =
+      "timeout: argument 2 must be a function, got nil (write timeout(1, f, x), not timeout(1, f(x)))",
+  }
+  for mistake, text in pairs(cases) do
+    it("is told: " .. text, function()
+      assert.equal(text, told(mistake))
+    end)
+  end
 end)

@@ -142,7 +142,14 @@ describe("an object", function()
     assert.equal("tx has no sned; did you mean send?", told(function() return tx:sned(1) end))
     assert.equal("tx has no push; did you mean send?", told(function() return far_tx:push(1) end))
     assert.equal("rx has no receive; did you mean recv?", told(function() return rx:receive() end))
-    assert.equal("rx has no try_recv; did you mean recv?", told(function() return far_rx:try_recv() end))
+    assert.equal("rx has no try_recv: write rx:recv(0)", told(function() return far_rx:try_recv() end))
+    assert.equal("tx has no try_send: write tx:send(value, 0)", told(function() return tx:try_send() end))
+    assert.equal("rx has no clone: only senders are cloned. Tasks may share a receiver; threads ask for their jobs "
+      .. "(examples/workers.lua)", told(function() return far_rx:clone() end))
+    assert.equal('router has no get: write router:handle("GET /path", handler)',
+      told(function() return momo.http.Router():get() end))
+    assert.equal('router has no static: write router:handle("/", momo.http.files(folder))',
+      told(function() return momo.http.Router():static() end))
     assert.equal("mutex has no lokc; did you mean lock?", told(function() return momo.sync.Mutex():lokc() end))
     assert.equal("mutex has no acquire; did you mean lock?", told(function() return momo.sync.Mutex():acquire() end))
     assert.equal("semaphore has no lock; did you mean acquire?",

@@ -318,7 +318,8 @@ describe("momo.tls tells of a mistake:", function()
     ["momo.tls.self_signed {}"] = "tls.self_signed: argument 1 must be an array of names, got table",
     ["momo.tls.self_signed({ 'a' }, { days = 0 })"] =
       "tls.self_signed: option days must be a whole number from 1, got 0",
-    ["momo.net.serve(listener, print, { tls = 5 })"] = "serve: option tls must be a server of momo.tls, got 5",
+    ["momo.net.serve(listener, print, { tls = 5 })"] =
+      "serve: option tls must be what momo.tls.server{...} has returned, got 5",
     ["momo.net.serve(listener, print, { tls = momo.tls.server { " .. pair .. " }, handshake_timeout = 0 })"] =
       "serve: option handshake_timeout must be a number of seconds above 0, got 0",
     ["stream.tls()"] = "tls: call it with a colon: stream:tls()",

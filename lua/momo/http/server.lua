@@ -180,6 +180,9 @@ end
 function M.serve(address, handler, options)
   check.argument(type(address) == "string" or type(address) == "userdata",
     "serve: argument 1 must be an address such as \"127.0.0.1:8080\", or a listener", address)
+  if type(address) == "string" and type(handler) == "number" then
+    check.fail(("serve: the port is a part of the address; write \"%s:%d\""):format(address, handler))
+  end
   check.argument(is_callable(handler), "serve: argument 2 must be a function or a router", handler)
   options = check.options(chosen(options), TYPES, "serve")
   local serve_connection, server = M.server(handler, options)

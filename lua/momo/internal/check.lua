@@ -101,6 +101,10 @@ function M.options(options, allowed, name)
   for key, value in each(options) do
     local wanted = allowed[key]
     if not wanted then
+      local advice = require("momo.internal.meant").option(name, key)
+      if advice then
+        M.fail(("%s: there is no option %s: %s"):format(name, M.show(key), advice))
+      end
       local known = {}
       for option in each(allowed) do
         known[#known + 1] = option

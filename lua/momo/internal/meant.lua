@@ -102,7 +102,7 @@ local in_module = {
 local of_objects = {
   ["abort kill"] = "cancel|kill", ["acquire try_lock"] = "lock", ["add async go start_soon start"] = "spawn|handle",
   await = "join|wait", ["broadcast notify_all set"] = "notify_waiters", destroy = "close|cancel",
-  get = "recv|handle", ["next pop read try_recv"] = "recv", ["getpeername remote_addr remote_address"] = "peer_addr",
+  get = "recv|handle|join", ["next pop read try_recv"] = "recv", ["getpeername remote_addr remote_address"] = "peer_addr",
   ["getsockname address addr port"] = "local_addr", getsockopt = "get_option",
   ["gets read_line readline receive_until"] = "read_until|lines", ["is_done done is_alive"] = "status",
   ["lock try_acquire"] = "acquire|lock", ["on_exit finally"] = "defer", ["notify"] = "notify_one",
@@ -122,8 +122,23 @@ end
 
 -- What is no method of the object's own, and where it is.
 local of_object = {
-  tx = { ["recv receive get iter read"] = "its other end has it: local tx, rx = channel(...)" },
-  rx = { ["send put push write publish"] = "its other end has it: local tx, rx = channel(...)" },
+  tx = {
+    ["recv receive get iter read"] = "its other end has it: local tx, rx = channel(...)",
+    ["try_send send_nowait offer"] = "write tx:send(value, 0)",
+  },
+  rx = {
+    ["send put push write publish"] = "its other end has it: local tx, rx = channel(...)",
+    ["try_recv poll"] = "write rx:recv(0)",
+    ["clone"] = "only senders are cloned. Tasks may share a receiver; threads ask for their jobs (examples/workers.lua)",
+  },
+  semaphore = { ["try_acquire"] = "write semaphore:acquire(0)" }, mutex = { ["try_lock"] = "write mutex:lock(0)" },
+  router = {
+    ["get post put delete patch head options route all any add on"] = 'write router:handle("GET /path", handler)',
+    ["use middleware"] = "a middleware is a function of a handler: serve(address, middleware(router))",
+    ["static files file"] = 'write router:handle("/", momo.http.files(folder))',
+    ["listen run start serve"] = "write momo.http.serve(address, router)",
+    ["group mount prefix"] = 'a router is a handler, too: router:handle("/prefix/", other), with whole patterns in it',
+  },
   response = {
     ["set_header add_header write_head setheader header"] = "write response.headers[name] = value",
     ["end close"] = "response:finish() ends a streamed answer; send(status, body) is whole",
@@ -144,6 +159,20 @@ local of_object = {
   listener = { ["listen"] = "it listens already: listener:accept(), or momo.net.serve(listener, fn)" },
 }
 
+-- Options that a function does not have, and what to write.
+local of_options = {
+  ["request Client"] = {
+    ["ca cert key verify insecure reject_unauthorized"] = "write tls = momo.tls.client { ca = ..., verify = ... }",
+    ["json"] = 'write body = cjson.encode(value), headers = { ["Content-Type"] = "application/json" }',
+    ["data"] = "write body = ..., or form = ...", ["params args"] = "write query = ...", ["method"] =
+      "write momo.http.request(method, url, options)",
+  },
+  ["serve"] = { ["cert key"] = "write tls = momo.tls.server { cert = ..., key = ... }" },
+  ["tls.client"] = {
+    ["insecure reject_unauthorized"] = "write verify = false", ["timeout"] = "a timeout stands behind the options",
+  },
+}
+
 ---Each of the names by itself, as it is compared.
 local function spell_out(places)
   local spelled = {}
@@ -156,6 +185,12 @@ local function spell_out(places)
 end
 
 of_modules, absent, of_objects = spell_out(of_modules), spell_out(absent), spell_out(of_objects)
+local options_of = {} -- by function
+for functions, advice in each(of_options) do
+  for name in functions:gmatch "%S+" do
+    options_of[name] = spell_out(advice)
+  end
+end
 for _, some in ipairs { in_module, of_object } do
   for name, places in each(some) do
     some[name] = spell_out(places)
@@ -276,71 +311,19 @@ function M.answer(names, shown, key, more)
   check.fail(("%s has no %s, but %s"):format(shown, key, table.concat(have, ", ")))
 end
 
--- Globals that other environments have, and the names that programs give to parts of Momo.
-local parts = { "time", "net", "io", "sync", "http", "fs", "tls", "process", "thread", "signal", "log", "nats" }
-local environments = {
-  socket = "LuaSocket", copas = "Copas", cqueues = "cqueues", uv = "luv", luv = "luv", ngx = "OpenResty",
-  turbo = "Turbo",
-}
-
----What a global was meant by.
-local function hint_of_global(name)
-  if name == "momo" then
-    return 'write: local momo = require "momo"'
-  elseif environments[name] then
-    return ("%s is of %s; what Momo has instead is in docs/guide, and libraries for others run through momo.compat")
-      :format(name, environments[name])
-  end
-  for _, part in ipairs(parts) do
-    if name == part then
-      return ("write: local %s = momo.%s"):format(name, name)
-    end
-  end
-  local place = of_modules[plain(name)] or elsewhere(name)
-  return place and ("did you mean %s?"):format(place)
+---Where that is which a name of other environments means, of all of Momo.
+---@param name string
+---@return string? place
+function M.place(name)
+  return of_modules[plain(name)] or elsewhere(name)
 end
 
--- Functions of Momo's that return nil and an error, by their last name.
-local failing = {}
-for name in ([[accept bind client connect from_fd get list lookup_host open pair post read read_exact read_until recv
-  request run server spawn stat tempfile watch websocket]]):gmatch "%S+" do
-  failing[name] = true
-end
-
----Which call a variable had its nil from, as the source has it: the last assignment above that line, or anywhere
----where a function uses it from outside.
-local function hint_of_variable(path, last, name)
-  local file, called, at, n = io.open(path), nil, nil, 0
-  for text in file and file:lines() or function() end do
-    n = n + 1
-    local value = n <= last and (text:match("^%s*local%s+" .. name .. "%f[^%w_][^=]*=%s*(.*)$")
-      or text:match("^%s*" .. name .. "%f[^%w_][^=]*=%s*(.*)$"))
-    if value then
-      called, at = value:match "^([%a_][%w_.:]*)%s*[%({\"']", n
-    end
-  end
-  if file then
-    file:close()
-  end
-  if called and failing[called:match "[%w_]+$"] then
-    return ("%s in line %d has returned nil, and why as its second value: look at that, or write assert(%s(...))")
-      :format(called, at, called)
-  end
-end
-
----What to do about an error of LuaJIT's that says only that something is nil.
----@param text string an error's
----@return string? hint
-function M.hint(text)
-  local path, line, kind, name = text:match "^([^\n]-):(%d+): attempt to %l+ (%l+) '([%a_][%w_]*)' %(a nil value%)"
-  local hint = kind == "global" and hint_of_global(name)
-  if hint then
-    return hint
-  elseif kind == "field" and (name == "stdin" or name == "stdout" or name == "stderr") then
-    return ("a child has it that was spawned with %s = \"pipe\""):format(name)
-  end
-  local last = kind == "local" and tonumber(line) or (kind == "upvalue" or kind == "global") and math.huge
-  return last and hint_of_variable(path, last, name) or nil
+---What to write in place of an option that there is not.
+---@param of string the function: "request"
+---@param key any
+---@return string? advice
+function M.option(of, key)
+  return type(key) == "string" and (options_of[of] or {})[plain(key)] or nil
 end
 
 return M

@@ -18,13 +18,24 @@ function M.set_handler(fn)
   return before
 end
 
+---LuaJIT does not know the line of a coroutine's last frame once that has failed. The error's text does.
+local function with_line(traceback, text)
+  local path, line = text:match "^([^\n]-):(%d+): "
+  local frame = path and "stack traceback:\n\t" .. path .. ":"
+  if frame and traceback:sub(1, #frame + 1) == frame .. " " then
+    return frame .. line .. ":" .. traceback:sub(#frame + 1)
+  end
+  return traceback
+end
+
 ---An error as text, with the place where it happened.
 ---@param err any
 ---@param traceback string?
 ---@return string
 function M.describe(err, traceback)
   local text = show.text(err)
-  local hint = text:find("attempt to", 1, true) and require("momo.internal.meant").hint(text)
+  traceback = traceback and with_line(traceback, text)
+  local hint = text:find("attempt to", 1, true) and require("momo.internal.hint").hint(text)
   if hint then
     text = text .. "\n(" .. hint .. ")"
   end

@@ -253,7 +253,8 @@ function M.timeout(seconds, fn, ...)
   if not (type(seconds) == "number" and seconds >= 0 and type(fn) == "function") then
     check.argument(type(seconds) == "number" and seconds >= 0,
       "timeout: argument 1 must be a number of seconds, 0 or more", seconds)
-    check.argument(false, "timeout: argument 2 must be a function", fn)
+    check.fail(("timeout: argument 2 must be a function, got %s (write timeout(1, f, x), not timeout(1, f(x)))")
+      :format(type(fn)))
   end
   return time_is_over(enter_limit(seconds), seconds, xpcall(fn, traceback_capture, ...))
 end

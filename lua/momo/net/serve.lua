@@ -122,7 +122,7 @@ local M = { tls_failures = 0 } -- handshakes that have failed
 local function sealed(handler, options)
   local tls, seconds, on_tls_error = options.tls, options.handshake_timeout or HANDSHAKE_SECONDS, options.on_tls_error
   check.argument(type(tls) == "table" and type(tls.wrap) == "function",
-    "serve: option tls must be a server of momo.tls", tls)
+    "serve: option tls must be what momo.tls.server{...} has returned", tls)
   return function(stream, peer)
     local wrapped, err, code = tls:wrap(stream, seconds)
     if wrapped then
