@@ -43,6 +43,8 @@ describe("a pattern", function()
   for _, row in ipairs {
     { "", "has no slash" }, { "a", "has no slash" }, { "GET", "has no slash" }, { "GET a", "has no slash" },
     { "A=B /", 'begins with "A=B", which is no method' }, { " /", 'begins with "", which is no method' },
+    { "get /", 'begins with "get": methods are in upper case' },
+    { "GET|POST /", 'begins with "GET|POST": each method has a pattern of its own' },
     { "GET POST /", 'has the host "POST ": ' },
     { "/{w}x", 'has "{w}x": a wildcard is a whole segment' }, { "/x{w}", 'has "x{w}"' }, { "/{wx", 'has "{wx"' },
     { "/wx}", 'has "wx}"' }, { "/a/{/}/c", 'has "{"' }, { "/a/{%61}/c", 'has "{%61}"' }, { "/{a$}", 'has "{a$}"' },

@@ -199,6 +199,11 @@ describe("a router", function()
     assert.equal("200 /api/{x} x=1", ask(outer, "GET", "/api/1"))
   end)
 
+  it("refuses a second handler", function()
+    assert.error_matches(function() http_router.Router():handle("/", print, print) end,
+      "handle: it takes one handler; a middleware is a function of it: handle%(pattern, middleware%(handler%)%)")
+  end)
+
   it("refuses what is no handler", function()
     local router = http_router.Router()
     assert.error_matches(function() router:handle("/", "x") end, "handle: argument 2 must be a function, got \"x\"")

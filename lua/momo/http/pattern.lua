@@ -93,6 +93,11 @@ local function read_segments(pattern, path)
   return segments
 end
 
+local METHODS = {
+  GET = true, HEAD = true, POST = true, PUT = true, DELETE = true, PATCH = true, OPTIONS = true, CONNECT = true,
+  TRACE = true,
+}
+
 ---Throws for what is no pattern.
 ---@param text string
 ---@return momo.http.Pattern
@@ -101,6 +106,11 @@ function M.parse(text)
   local method, rest = text:match "^([^ \t]*)[ \t]+(.*)$"
   if method and not method:find "^[%w!#$%%&'*+.^_`|~-]+$" then
     refuse(text, ("begins with %q, which is no method"):format(method))
+  elseif method and METHODS[method:upper()] and not METHODS[method] then
+    refuse(text, ("begins with %q: methods are in upper case"):format(method))
+  elseif method and METHODS[method:match "^(%u+)|"] then
+    refuse(text, ("begins with %q: each method has a pattern of its own, and one without a method takes all")
+      :format(method))
   end
   local host, path = (rest or text):match "^([^/]*)(/.*)$"
   if not path then

@@ -80,10 +80,14 @@ end
 ---another one, and neither is more specific.
 ---@param text string "[METHOD ][HOST]/path": "GET /items/{id}", "/static/{path...}", "/exactly/{$}"
 ---@param handler fun(request: momo.http.Request, response: momo.http.Response)
-function Router:handle(text, handler)
+---@param ... nil nothing: a middleware is a function of the handler
+function Router:handle(text, handler, ...)
   check.self(self, Router, "router", "handle")
   local parsed = pattern.parse(text)
   check.argument(is_callable(handler), "handle: argument 2 must be a function", handler)
+  if ... ~= nil then
+    check.fail "handle: it takes one handler; a middleware is a function of it: handle(pattern, middleware(handler))"
+  end
   local route = { pattern = parsed, handler = handler, where = caller() }
   for _, other in ipairs(self.routes) do
     if pattern.conflict(parsed, other.pattern) then
