@@ -420,6 +420,10 @@ describe("a value of another type than was thought", function()
       local request = { query = "page=1" }
       print(request:query().page)
     ]])
+    assert.equal("a request has params once a momo.http.Router has found its handler", hint_of [[
+      local request = { path = "/" }
+      print(request.params.id)
+    ]])
     local text = "task:join in line %d returns true before what the task has returned: local ok, value = task:join()"
     assert.equal(text:format(2), hint_of [[
       local task = require("momo").spawn(function() return 1 end)
@@ -447,6 +451,8 @@ describe("an option of another function", function()
       'Client: there is no option "verify": write tls = momo.tls.client { ca = ..., verify = ... }',
     [function() momo.http.post("http://localhost/", nil, { json = {} }) end] = 'request: there is no option "json": '
       .. 'write body = cjson.encode(value), headers = { ["Content-Type"] = "application/json" }',
+    [function() momo.http.post("http://localhost/", "x", { ["Content-Type"] = "text/plain" }) end] =
+      'request: there is no option "Content-Type": fields stand in headers = { ... }',
     [function() momo.http.serve("127.0.0.1:0", print, { cert = "cert.pem" }) end] =
       'serve: there is no option "cert": write tls = momo.tls.server { cert = ..., key = ... }',
     [function() momo.tls.client { rejectUnauthorized = false } end] =

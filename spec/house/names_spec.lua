@@ -150,6 +150,11 @@ describe("an object", function()
       told(function() return momo.http.Router():get() end))
     assert.equal('router has no static: write router:handle("/", momo.http.files(folder))',
       told(function() return momo.http.Router():static() end))
+    assert.equal("task has no name: write task:set_name(name)", X)
+    assert.equal("scope has no timeout: write momo.time.timeout(seconds, momo.scope, fn)",
+      told(function()
+        momo.run(momo.scope, function(scope) scope:timeout(1) end)
+      end))
     assert.equal("mutex has no lokc; did you mean lock?", told(function() return momo.sync.Mutex():lokc() end))
     assert.equal("mutex has no acquire; did you mean lock?", told(function() return momo.sync.Mutex():acquire() end))
     assert.equal("semaphore has no lock; did you mean acquire?",

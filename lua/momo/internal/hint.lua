@@ -129,6 +129,8 @@ function M.hint(text)
     return hint
   elseif of == "nil" and kind == "field" and (name == "stdin" or name == "stdout" or name == "stderr") then
     return ("a child has it that was spawned with %s = \"pipe\""):format(name)
+  elseif of == "nil" and kind == "field" and name == "params" then
+    return "a request has params once a momo.http.Router has found its handler"
   elseif of == "function" then
     return ("%s is a function, which was not called: write %s(...), or object:%s(...) if it is a method")
       :format(name, name, name)

@@ -102,7 +102,8 @@ local in_module = {
 local of_objects = {
   ["abort kill"] = "cancel|kill", ["acquire try_lock"] = "lock", ["add async go start_soon start"] = "spawn|handle",
   await = "join|wait", ["broadcast notify_all set"] = "notify_waiters", destroy = "close|cancel",
-  get = "recv|handle|join", ["next pop read try_recv"] = "recv", ["getpeername remote_addr remote_address"] = "peer_addr",
+  get = "recv|handle|join", ["next pop read try_recv"] = "recv",
+  ["getpeername remote_addr remote_address"] = "peer_addr",
   ["getsockname address addr port"] = "local_addr", getsockopt = "get_option",
   ["gets read_line readline receive_until"] = "read_until|lines", ["is_done done is_alive"] = "status",
   ["lock try_acquire"] = "acquire|lock", ["on_exit finally"] = "defer", ["notify"] = "notify_one",
@@ -129,7 +130,8 @@ local of_object = {
   rx = {
     ["send put push write publish"] = "its other end has it: local tx, rx = channel(...)",
     ["try_recv poll"] = "write rx:recv(0)",
-    ["clone"] = "only senders are cloned. Tasks may share a receiver; threads ask for their jobs (examples/workers.lua)",
+    ["clone"] = "only senders are cloned. Tasks may share a receiver; threads ask for their "
+      .. "jobs (examples/workers.lua)",
   },
   semaphore = { ["try_acquire"] = "write semaphore:acquire(0)" }, mutex = { ["try_lock"] = "write mutex:lock(0)" },
   router = {
@@ -155,7 +157,11 @@ local of_object = {
   thread = { ["kill stop terminate cancel abort"] = "a thread ends when its function does: tell it, by a channel" },
   interval = { ["stop cancel close clear"] = "it stands still unless a task calls tick: cancel that task" },
   file = { ["flush"] = "it has no buffer; file:sync() waits for the disk", ["tell"] = "write file:seek(\"cur\", 0)" },
-  scope = { ["wait join"] = "momo.scope itself waits for all that was spawned in it" },
+  scope = {
+    ["wait join"] = "momo.scope itself waits for all that was spawned in it",
+    ["timeout deadline set_timeout"] = "write momo.time.timeout(seconds, momo.scope, fn)",
+  },
+  task = { ["name"] = "write task:set_name(name)" },
   listener = { ["listen"] = "it listens already: listener:accept(), or momo.net.serve(listener, fn)" },
 }
 
@@ -164,6 +170,7 @@ local of_options = {
   ["request Client"] = {
     ["ca cert key verify insecure reject_unauthorized"] = "write tls = momo.tls.client { ca = ..., verify = ... }",
     ["json"] = 'write body = cjson.encode(value), headers = { ["Content-Type"] = "application/json" }',
+    ["content-type user-agent authorization accept cookie host"] = "fields stand in headers = { ... }",
     ["data"] = "write body = ..., or form = ...", ["params args"] = "write query = ...", ["method"] =
       "write momo.http.request(method, url, options)",
   },
