@@ -150,11 +150,11 @@ describe("an object", function()
       told(function() return momo.http.Router():get() end))
     assert.equal('router has no static: write router:handle("/", momo.http.files(folder))',
       told(function() return momo.http.Router():static() end))
-    assert.equal("task has no name: write task:set_name(name)", X)
+    assert.equal("task has no name: write task:set_name(name)",
+      told(function() momo.run(function() momo.current():name "x" end) end):match "^[^\n]+")
     assert.equal("scope has no timeout: write momo.time.timeout(seconds, momo.scope, fn)",
-      told(function()
-        momo.run(momo.scope, function(scope) scope:timeout(1) end)
-      end))
+      told(function() momo.run(momo.scope, function(scope) scope:timeout(1) end) end):match "^[^\n]+")
+    assert.equal("stream has no flush: write keeps nothing back", told(function() return a:flush() end))
     assert.equal("mutex has no lokc; did you mean lock?", told(function() return momo.sync.Mutex():lokc() end))
     assert.equal("mutex has no acquire; did you mean lock?", told(function() return momo.sync.Mutex():acquire() end))
     assert.equal("semaphore has no lock; did you mean acquire?",
@@ -257,6 +257,8 @@ describe("what an object is", function()
       elseif request.path == "/socket" then
         local socket = assert(response:websocket(request))
         made["momo.http.WebSocket"] = tostring(socket)
+        assert.equal("websocket has no on: there are no callbacks: for message in ws:messages() do",
+          told(function() return socket:on("message", print) end))
         assert.equal("websocket has no receive; did you mean recv?", told(function() return socket:receive() end))
         return socket:close()
       end

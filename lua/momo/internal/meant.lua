@@ -161,6 +161,14 @@ local of_object = {
     ["wait join"] = "momo.scope itself waits for all that was spawned in it",
     ["timeout deadline set_timeout"] = "write momo.time.timeout(seconds, momo.scope, fn)",
   },
+  stream = { ["flush"] = "write keeps nothing back" },
+  websocket = {
+    ["on onmessage add_event_listener"] = "there are no callbacks: for message in ws:messages() do",
+    ["lines iter"] = "write for message in ws:messages() do",
+    ["broadcast"] = "keep the sockets in a table, and send to each, as examples/chat_web.lua does",
+    ["send_json"] = "write ws:send(cjson.encode(value))",
+    ["closed is_closed is_open ready_state"] = "send and recv return nil, err, code once it has ended",
+  },
   task = { ["name"] = "write task:set_name(name)" },
   listener = { ["listen"] = "it listens already: listener:accept(), or momo.net.serve(listener, fn)" },
 }
