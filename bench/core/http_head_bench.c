@@ -31,7 +31,7 @@ int main(void) {
             for (int j = 0; j < COUNT; j++) {
                 http_head head;
                 bench_use(HEADS[i]);
-                if (http_request_parse(&head, HEADS[i], n, &LIMITS) != (int)n) {
+                if (http_request_parse(&head, HEADS[i], n, &LIMITS, NULL) != (int)n) {
                     return 1;
                 }
                 bench_use(&head);

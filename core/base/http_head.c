@@ -2,13 +2,12 @@
  *
  * Heads of HTTP/1: see http_head.h.
  */
-#include "base/http_head.h"
+#include "base/http_memo.h"
 
 #include <string.h>
 #include <strings.h>
 
 enum {
-    METHOD_MAX = 32,     /* bytes */
     EMPTY_LINES_MAX = 2, /* before a request: there are clients that end a body with one */
     LENGTH_DIGITS = 18,  /* so many are less than 2^63 */
 };
@@ -163,7 +162,7 @@ static const char *read_empty_lines(parse *parse, const char *p) {
 static const char *read_method(parse *parse, const char *p) {
     const char *space = http_skip(parse->text, p, HTTP_IN_TOKEN);
     size_t n = (size_t)(space - p);
-    if (n > METHOD_MAX) {
+    if (n > HTTP_METHOD_MAX) {
         return stop(parse, -HTTP_METHOD_LONG);
     }
     if (space == parse->text.end) {
@@ -320,11 +319,18 @@ static int finish(const http_head *head, int status, size_t n, const http_limits
     return status == 0 && n >= limits->head ? -HTTP_HEAD_LARGE : status;
 }
 
-int http_request_parse(http_head *head, const char *bytes, size_t n, const http_limits *limits) {
+int http_request_parse(http_head *head, const char *bytes, size_t n, const http_limits *limits, http_memo *memo) {
     parse parse = begin(head, bytes, n, limits);
-    int status = read_fields(&parse, read_request_line(&parse, bytes, limits), limits);
+    const char *p = read_request_line(&parse, bytes, limits);
+    if (memo && p && http_memo_recall(memo, head, bytes, (uint32_t)(p - bytes), parse.text.end, limits)) {
+        return (int)head->size;
+    }
+    int status = read_fields(&parse, p, limits);
     if (status > 0 && head->minor > 0 && !parse.seen.host) {
         status = -HTTP_HOST_MISSING;
+    }
+    if (status > 0 && memo) {
+        http_memo_store(memo, head, bytes);
     }
     return finish(head, status, n, limits);
 }
@@ -341,59 +347,4 @@ int http_response_parse(http_head *head, const char *bytes, size_t n, const http
         }
     }
     return finish(head, status, n, limits);
-}
-
-/* What must hold. */
-
-#define HOLDS(condition)     \
-    do {                     \
-        if (!(condition)) {  \
-            return __LINE__; \
-        }                    \
-    } while (0)
-
-static bool inside(http_span inner, http_span outer) {
-    return inner.at >= outer.at && inner.at + inner.length <= outer.at + outer.length;
-}
-
-static int check_fields(const http_head *h, const char *bytes) {
-    uint32_t at = h->fields, end = h->size - 2, count = 0;
-    for (http_field field, same; http_field_next(bytes, end, &at, &field); count++) {
-        HOLDS(http_is_token(bytes + field.name.at, field.name.length));
-        HOLDS(http_is_value(bytes + field.value.at, field.value.length));
-        HOLDS(field.value.at + field.value.length + 2 <= at);
-        uint32_t again = field.name.at;
-        HOLDS(http_field_find(bytes, end, &again, bytes + field.name.at, field.name.length, &same));
-        HOLDS(again == at && memcmp(&field, &same, sizeof field) == 0);
-    }
-    HOLDS(at == end && count == h->field_count);
-    return 0;
-}
-
-static int check_request(const http_head *h, const char *bytes, const http_limits *limits) {
-    HOLDS(h->body != HTTP_BODY_UNTIL_CLOSE);
-    HOLDS(h->method.length <= METHOD_MAX && http_is_token(bytes + h->method.at, h->method.length));
-    HOLDS(h->target.at == h->method.at + h->method.length + 1);
-    HOLDS(h->target.length > 0 && h->target.length <= limits->target && h->target.at + h->target.length < h->fields);
-    HOLDS(inside(h->path, h->target));
-    HOLDS(!h->query.at || (inside(h->query, h->target) && bytes[h->query.at - 1] == '?'));
-    HOLDS(h->host.at ? h->host.at + h->host.length < h->size : h->minor == 0);
-    return 0;
-}
-
-static int check_response(const http_head *h) {
-    HOLDS(h->status >= 100 && h->status <= 599);
-    HOLDS(h->reason.at + h->reason.length < h->fields);
-    HOLDS(h->body != HTTP_BODY_UNTIL_CLOSE || !h->keep_alive);
-    return 0;
-}
-
-int http_head_check(const http_head *h, const char *bytes, size_t n, const http_limits *limits) {
-    HOLDS(h->size <= n && h->size <= limits->head && h->fields + 2 <= h->size);
-    HOLDS(memcmp(bytes + h->size - 4, "\r\n\r\n", 4) == 0 && bytes[h->fields - 1] == '\n');
-    HOLDS(h->field_count <= limits->fields && h->minor <= 1 && h->length >= -1);
-    HOLDS(h->body != HTTP_BODY_LENGTH || h->length >= 0);
-    HOLDS(h->body != HTTP_BODY_CHUNKED || (h->length == -1 && h->minor == 1));
-    int line = check_fields(h, bytes);
-    return line ? line : h->status ? check_response(h) : check_request(h, bytes, limits);
 }

@@ -14,12 +14,16 @@
 #pragma once
 #include "base/http_field.h"
 
+enum { HTTP_METHOD_MAX = 32 }; /* bytes */
+
 enum http_body {
     HTTP_BODY_NONE,
     HTTP_BODY_LENGTH,      /* as many bytes as the head says */
     HTTP_BODY_CHUNKED,     /* see http_chunk.h */
     HTTP_BODY_UNTIL_CLOSE, /* of a response only */
 };
+
+struct http_memo;
 
 typedef struct http_head {
     uint32_t size;    /* bytes, with the empty line at the end; the fields end two bytes before */
@@ -41,8 +45,8 @@ typedef struct http_head {
 } http_head;
 
 /* The size of the head; 0: it is not whole yet; negative: -enum http_fault. No byte behind limits->head is looked at. What
- * *head holds is good only when its size is returned. */
-int http_request_parse(http_head *, const char *bytes, size_t n, const http_limits *);
+ * *head holds is good only when its size is returned. memo: of requests before it, or NULL (http_memo.h). */
+int http_request_parse(http_head *, const char *bytes, size_t n, const http_limits *, struct http_memo *);
 /* The same of a response. bodiless: it answers HEAD. */
 int http_response_parse(http_head *, const char *bytes, size_t n, const http_limits *, bool bodiless);
 

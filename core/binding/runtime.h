@@ -42,6 +42,7 @@ typedef struct runtime {
     const char *own;               /* how the sources of Momo's own Lua modules begin; a string of the registry */
     const char *why;               /* why the executor is stopping */
     struct http_build *http_build; /* where heads are built, or NULL (http_build.c) */
+    struct http_memo *http_memos;  /* of servers' connections; NULL until there is a server (message.c) */
     struct sealed_shared *tls;     /* of the streams that speak TLS; NULL until the first (tls.c) */
     struct compiled *compiled;     /* code whose place is known, or NULL: nobody wants to know (holder.c) */
     struct trace *trace;           /* what its tasks do is recorded there; NULL: it is not (trace.c) */

@@ -2,7 +2,7 @@
  *
  * Heads, at every split of their bytes: a table of what is taken and what is refused, and random ones beside an oracle that
  * reads a head line by line, with copies. */
-#include "base/http_head.h"
+#include "base/http_memo.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -12,11 +12,37 @@
 
 static const http_limits LIMITS = {.head = 600, .target = 80, .fields = 6};
 
+static bool same_span(http_span a, http_span b) {
+    return a.at == b.at && a.length == b.length;
+}
+
+static bool same(const http_head *a, const http_head *b) {
+    return a->size == b->size && a->fields == b->fields && a->length == b->length && a->field_count == b->field_count &&
+           a->status == b->status && a->minor == b->minor && a->body == b->body && a->keep_alive == b->keep_alive &&
+           a->expects == b->expects && a->upgrade == b->upgrade && same_span(a->method, b->method) &&
+           same_span(a->target, b->target) && same_span(a->path, b->path) && same_span(a->query, b->query) &&
+           same_span(a->host, b->host);
+}
+
+/* Whatever was remembered, nothing else is said of a request. */
+static void check_memo(const http_head *h, int status, const char *bytes, size_t n) {
+    static http_memo memo;
+    for (int again = 0; again < 2; again++) {
+        http_head other;
+        CHECK(http_request_parse(&other, bytes, n, &LIMITS, &memo) == status);
+        CHECK(status <= 0 || same(h, &other));
+    }
+}
+
 /* A parse of exactly n bytes, in memory of their own, so that a sanitizer sees who reads behind them. */
 static int parse(http_head *h, const char *bytes, size_t n, bool response, bool bodiless) {
     char *own = malloc(n + 1);
     memcpy(own, bytes, n);
-    int status = response ? http_response_parse(h, own, n, &LIMITS, bodiless) : http_request_parse(h, own, n, &LIMITS);
+    int status =
+        response ? http_response_parse(h, own, n, &LIMITS, bodiless) : http_request_parse(h, own, n, &LIMITS, NULL);
+    if (!response) {
+        check_memo(h, status, own, n);
+    }
     if (status > 0) {
         CHECK_INVARIANTS(http_head_check(h, own, n, &LIMITS));
     }
@@ -436,8 +462,34 @@ static void check_limits(void) {
     CHECK(http_fields_parse(text + n, LIMITS.head, &LIMITS) < 0);
 }
 
+/* What is remembered is taken only where it means the same. */
+static void check_remembered(void) {
+    static const char NEW[] = "GET /a HTTP/1.1\r\n", OLD[] = "GET /b HTTP/1.0\r\n",
+                      URL[] = "GET http://x/ HTTP/1.1\r\n",
+                      FIELDS[] = "Connection: keep-alive\r\nHost: a\r\nExpect: 100-continue\r\n\r\n";
+    static const char *const LINES[] = {NEW, NEW, OLD, OLD, URL, NEW, URL};
+    static http_memo memo;
+    for (size_t i = 0; i < sizeof LINES / sizeof *LINES; i++) {
+        char text[200];
+        int n = sprintf(text, "%s%s", LINES[i], FIELDS);
+        http_head h;
+        CHECK(http_request_parse(&h, text, (size_t)n, &LIMITS, &memo) == n);
+        CHECK_INVARIANTS(http_head_check(&h, text, (size_t)n, &LIMITS));
+        CHECK(memo.size == strlen(FIELDS) && h.expects == (LINES[i] != OLD) && h.keep_alive);
+        CHECK(is(h.host, text, LINES[i] == URL ? "x" : "a") && (LINES[i] != URL || h.host.at < h.fields));
+    }
+    const http_limits few = {.head = 600, .target = 80, .fields = 2}, tight = {.head = 50, .target = 80, .fields = 3};
+    char text[200];
+    int n = sprintf(text, "%s%s", NEW, FIELDS);
+    http_head h;
+    CHECK(http_request_parse(&h, text, (size_t)n, &few, &memo) == -HTTP_FIELDS_MANY);
+    CHECK(http_request_parse(&h, text, (size_t)n, &tight, &memo) == -HTTP_HEAD_LARGE);
+    CHECK(http_request_parse(&h, text, (size_t)n - 1, &LIMITS, &memo) == 0);
+}
+
 int main(void) {
     check_begin();
+    check_remembered();
     check_requests();
     check_responses();
     check_meaning();

@@ -5,11 +5,11 @@
  *
  * A head becomes one string, in which its fields are looked for when they are asked for.
  */
-#include "base/http_head.h"
-
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/http_chunk.h"
+#include "base/http_memo.h"
 #include "binding/net/reading.h"
 
 /* What Lua is told of a head. */
@@ -78,6 +78,18 @@ static bool may_end(const char *bytes, size_t n, size_t seen, size_t max) {
     return seen < SHORT || n >= max || memchr(bytes + seen, '\n', n - seen);
 }
 
+enum { MEMOS = 16 };
+
+/* Connections share what is remembered of their requests; those of few clients that are busy at a time have each its own. */
+static http_memo *memo_of(lua_State *L, const io *o) {
+    return runtime_of_task(L)->http_memos + slab_id(&o->head) % MEMOS;
+}
+
+static void forget_memos(runtime *rt) {
+    free(rt->http_memos);
+    rt->http_memos = NULL;
+}
+
 /* What a server takes of a request, and how long it waits for it. */
 typedef struct request_limits {
     http_limits limits;
@@ -89,6 +101,10 @@ static const metatable request_limits_metatable = {.name = "momo.http_request_li
 
 /* http_request_limits(max_head, max_target, max_fields, idle, head, is_first) -> limits of http_request; nil: for ever */
 static int http_request_limits(lua_State *L) {
+    runtime *rt = runtime_of(L);
+    if (!rt->http_memos && !(rt->http_memos = calloc(MEMOS, sizeof *rt->http_memos))) {
+        return luaL_error(L, "not enough memory");
+    }
     request_limits *p = push_object(L, sizeof *p, &request_limits_metatable);
     p->limits = (http_limits){(uint32_t)luaL_checknumber(L, 1), (uint32_t)luaL_checknumber(L, 2),
                               (uint32_t)luaL_checknumber(L, 3)};
@@ -152,7 +168,7 @@ OP_HOT int attempt_request(lua_State *L, op *o) {
             continue;
         }
         http_head h;
-        int size = http_request_parse(&h, bytes, unread, &p->limits);
+        int size = http_request_parse(&h, bytes, unread, &p->limits, memo_of(L, o->io));
         if (size) {
             return size < 0 ? push_fault(L, size) : push_request(L, o->io, &h);
         }
@@ -368,4 +384,4 @@ static const function functions[] = {
 
 static const metatable *const metatables[] = {&chunk_metatable, &request_limits_metatable, NULL};
 
-const module http_module = {.functions = functions, .metatables = metatables};
+const module http_module = {.functions = functions, .metatables = metatables, .close = forget_memos};
