@@ -127,6 +127,12 @@ int momo_set_timeout(momo_executor *executor, const momo_token *token, double se
 /* Seconds in which the peer takes nothing, for each later write: in place of the timeout, which is for all of a write. A
  * negative number: none. */
 int momo_set_silence(momo_executor *executor, const momo_token *token, double seconds);
+/* A whole answer of HTTP without headers of its own; flags: 1 "keep-alive" is said, 2 "close" is. MOMO_DEFERRED: it waits for the
+ * answers to the requests that have come with its own; MOMO_LEFT: some of it does, as the system does not take more. Negative: it
+ * has failed. MOMO_NOT_SENT: nothing was done, as there is more to it. */
+enum { MOMO_NOT_SENT, MOMO_SENT, MOMO_DEFERRED, MOMO_LEFT };
+int momo_http_send(momo_executor *executor, const momo_token *token, int flags, double status, const char *body,
+                   size_t size);
 /* The code that an operation of a stream failed with last, or 0. */
 int momo_failure(const momo_executor *executor, const momo_token *token);
 /* Its descriptor, which stays its own. */

@@ -18,31 +18,40 @@ enum {
     LENGTH_DIGITS = 18,
 };
 
-http_build *http_build_begin(lua_State *L, const char *operation) {
-    op_check(L, operation);
-    runtime *rt = runtime_of_task(L);
+http_build *http_build_take(runtime *rt, const char *operation) {
     http_build *b = rt->http_build;
     if (!b) {
         b = rt->http_build = calloc(1, sizeof *b);
         if (!b) {
-            luaL_error(L, "not enough memory");
+            return NULL;
         }
+        b->request = 4;
     }
     b->size = 0;
     b->operation = operation;
-    b->has_date = b->closes = b->takes_coding = false;
+    b->has_date = b->closes = b->takes_coding = b->lent = false;
     b->length = -1;
     return b;
 }
 
-/* Whether a write can be tried here and now. */
-static bool is_writable(const io *o) {
-    return !o->broken && !o->writer && !o->executor->current->cancelled;
+http_build *http_build_begin(lua_State *L, const char *operation) {
+    op_check(L, operation);
+    http_build *b = http_build_take(runtime_of_task(L), operation);
+    if (!b) {
+        luaL_error(L, "not enough memory");
+    }
+    return b;
+}
+
+void http_build_push(lua_State *L, http_build *b) {
+    b->lent = true;
+    lua_pushlstring(L, b->bytes, b->size);
+    b->lent = false;
 }
 
 int http_build_send(lua_State *L, http_build *b, io *o) {
     size_t sent = 0;
-    if (o && is_writable(o)) {
+    if (o && http_is_writable(o)) {
         ssize_t n = stream_send(o, &(struct iovec){b->bytes, b->size}, 1);
         if (n < 0 && n != UV_EAGAIN) {
             return push_failure(L, (int)n);
@@ -57,7 +66,7 @@ int http_build_send(lua_State *L, http_build *b, io *o) {
     if (begun) { /* should the push raise, what was sent is cut short */
         o->cut = o->broken = true;
     }
-    lua_pushlstring(L, b->bytes, b->size);
+    http_build_push(L, b);
     if (begun) { /* the turn is ours, so that nothing comes between the two parts */
         o->cut = o->broken = false;
         stream_begin_write(o, o->executor->current);
@@ -66,33 +75,102 @@ int http_build_send(lua_State *L, http_build *b, io *o) {
     return 1;
 }
 
+static void shrink(char **bytes, size_t *capacity) {
+    if (*capacity > KEPT) {
+        free(*bytes);
+        *bytes = NULL;
+        *capacity = 0;
+    }
+}
+
 void http_build_end(http_build *b) {
-    if (b->capacity > KEPT) {
-        free(b->bytes);
-        b->bytes = NULL;
-        b->capacity = 0;
+    shrink(&b->bytes, &b->capacity);
+    if (!b->waiting.size) {
+        shrink(&b->waiting.bytes, &b->waiting.capacity);
     }
 }
 
 static void forget_build(runtime *rt) {
     if (rt->http_build) {
         free(rt->http_build->bytes);
+        free(rt->http_build->waiting.bytes);
         free(rt->http_build);
         rt->http_build = NULL;
     }
 }
 
-void http_build_grow(lua_State *L, http_build *b, size_t more) {
-    size_t capacity = b->capacity ? b->capacity : FIRST;
-    while (capacity - b->size < more) {
-        capacity *= 2;
+static bool reserve(char **bytes, size_t size, size_t *capacity, size_t more) {
+    if (*capacity - size >= more) {
+        return true;
     }
-    char *bytes = realloc(b->bytes, capacity);
-    if (!bytes) {
+    size_t wanted = *capacity ? *capacity : FIRST;
+    while (wanted - size < more) {
+        wanted *= 2;
+    }
+    char *grown = realloc(*bytes, wanted);
+    if (!grown) {
+        return false;
+    }
+    *bytes = grown;
+    *capacity = wanted;
+    return true;
+}
+
+bool http_build_reserve(http_build *b, size_t more) {
+    return reserve(&b->bytes, b->size, &b->capacity, more);
+}
+
+void http_build_grow(lua_State *L, http_build *b, size_t more) {
+    if (!http_build_reserve(b, more)) {
         luaL_error(L, "not enough memory");
     }
-    b->bytes = bytes;
-    b->capacity = capacity;
+}
+
+static bool is_owner(const http_build *b, const io *o) {
+    return b->waiting.size && b->waiting.owner == slab_id(&o->head);
+}
+
+/* What waits of a stream that is closed is nobody's. */
+bool http_build_is_taken(const http_build *b, const io *o) {
+    return b->waiting.size && !is_owner(b, o) && slab_get(&o->executor->ios, b->waiting.owner);
+}
+
+bool http_build_defer(http_build *b, const io *o) {
+    if (http_build_is_taken(b, o)) {
+        return false;
+    }
+    size_t size = is_owner(b, o) ? b->waiting.size : 0;
+    if (!reserve(&b->waiting.bytes, size, &b->waiting.capacity, b->size)) {
+        return false;
+    }
+    memcpy(b->waiting.bytes + size, b->bytes, b->size);
+    b->waiting.size = size + b->size;
+    b->waiting.owner = slab_id(&o->head);
+    return true;
+}
+
+void http_build_keep(http_build *b, const io *o) {
+    char *bytes = b->bytes;
+    const size_t size = b->size, capacity = b->capacity;
+    b->bytes = b->waiting.bytes;
+    b->size = b->waiting.size;
+    b->capacity = b->waiting.capacity;
+    b->waiting.bytes = bytes;
+    b->waiting.size = size;
+    b->waiting.capacity = capacity;
+    b->waiting.owner = slab_id(&o->head);
+}
+
+bool http_build_join(http_build *b, const io *o) {
+    if (!is_owner(b, o)) {
+        return true;
+    }
+    if (!http_build_defer(b, o)) {
+        return false;
+    }
+    b->size = 0;
+    http_build_keep(b, o);
+    return true;
 }
 
 /* Writes the digits of a number before `end`: where they begin. */
@@ -131,8 +209,7 @@ static void make_date(http_build *b, const executor *ex) {
 }
 
 /* It is made once a second, by the clock as the loop has read it last; each run may have one of its own. */
-void append_date(lua_State *L, http_build *b) {
-    const executor *ex = &runtime_of_task(L)->executor;
+void append_date(lua_State *L, http_build *b, const executor *ex) {
     if (ex->stamp - b->made_at >= b->made_for || b->made_on != ex->clock.wall) {
         make_date(b, ex);
     }

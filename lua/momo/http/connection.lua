@@ -11,17 +11,18 @@ local responses = require "momo.http.response"
 local new_request, new_response = requests.new, responses.new
 local RESPONDS_ON = responses.CONNECTION
 local NONE = require("momo.http.body").NONE
+local pieces = require "momo.internal.pieces"
 local task = require "momo.internal.task"
 local now = require("momo.time").now
 
 local C, executor, native = core.C, core.executor, core.native
 local http_request, http_send = native.http_request, native.http_send
+local http_waiting = native.http_waiting
 local rethrow, traceback_capture = native.rethrow, native.traceback_capture
 local Cancelled = task.Cancelled
 
-local CLOSE, DEFER = 2, 16 -- http_answer.c
+local CLOSE = 2 -- answer.c
 local DISCARD = 256 * 1024 -- bytes of a body that nobody has read
-local DEFERRED = 32 * 1024 -- bytes of answers that wait for each other at most
 local LINGER_SECONDS = 2
 local REFUSED = "the body of the request was refused"
 
@@ -33,8 +34,7 @@ local M = {}
 ---@field server momo.http.Server
 ---@field stream momo.Stream
 ---@field peer string
----@field waiting string[]|false answers that leave together with the next one
----@field waiting_size integer?
+---@field waiting boolean answers may wait in C, to leave together with the next one, and a task is about to see to it
 ---@field closing boolean no further request is read
 ---@field idle boolean it waits for a request, of which nothing has come
 ---@field upgraded boolean? the stream is not HTTP any more
@@ -68,21 +68,8 @@ function Connection:broken(err, code)
   return nil, err, code
 end
 
----Sends this behind what waits.
 ---@async
----@param data string|string[]
----@return true? ok
----@return string? err
----@return string? code
-function Connection:write(data)
-  local waiting = self.waiting
-  if waiting then
-    self.waiting = false
-    for _, piece in ipairs(type(data) == "table" and data or { data }) do
-      waiting[#waiting + 1] = piece
-    end
-    data = waiting
-  end
+local function write(self, data)
   local ok, err, code = self.stream:write(data)
   if not ok then
     return self:broken(err, code)
@@ -90,30 +77,40 @@ function Connection:write(data)
   return true
 end
 
+---Sends this behind what waits.
+---@async
+---@param data string|string[]
+---@return true? ok
+---@return string? err
+---@return string? code
+function Connection:write(data)
+  local before = self.waiting and http_waiting(self.stream)
+  return write(self, before and pieces.between(before, data) or data)
+end
+
 ---Sends what waits.
 ---@async
 function Connection:flush()
-  if self.waiting then
-    return self:write {}
+  local before = http_waiting(self.stream)
+  if before then
+    return write(self, before)
   end
   return true
 end
 
----Lets an answer wait for those to the requests that have come with its own. If the handler of one of these suspends, a
----task sees to it that what waits leaves.
 ---@async
----@param answer string
-function Connection:defer(answer)
+local function flush_later(self)
+  self.waiting = false
+  self:flush()
+end
+
+---An answer waits for those to the requests that have come with its own. If the handler of one of these suspends, a task
+---sees to it that what waits leaves.
+function Connection:defer()
   if not self.waiting then
-    self.waiting, self.waiting_size = {}, 0
-    task.spawn(self.flush, self)
+    self.waiting = true
+    task.spawn(flush_later, self)
   end
-  self.waiting[#self.waiting + 1] = answer
-  self.waiting_size = self.waiting_size + #answer
-  if self.waiting_size >= DEFERRED then
-    return self:flush()
-  end
-  return true
 end
 
 ---Nobody but the caller reads the stream from now on.
@@ -131,7 +128,7 @@ local function refuse(self, status, text, headers)
   self.closing, self.refused = true, true
   headers = headers or {}
   headers["Content-Type"] = "text/plain; charset=utf-8"
-  local left = http_send(self.stream, CLOSE + (self.waiting and DEFER or 0), status, headers, nil, text .. "\n")
+  local left = http_send(self.stream, CLOSE, status, headers, nil, text .. "\n")
   if type(left) == "string" then
     self:write(left)
   end

@@ -8,16 +8,18 @@ local check = require "momo.internal.check"
 local each = require "momo.internal.each"
 local copy = require("momo.io").copy
 local names = require "momo.internal.names"
-local native = require("momo.internal.core").native
+local core = require "momo.internal.core"
 local pieces = require "momo.internal.pieces"
 local METHOD = require("momo.http.request").METHOD
 
+local C, executor, native = core.C, core.executor, core.native
 local http_head, http_send, http_start = native.http_head, native.http_send, native.http_start
 
 local min = math.min
 
-local KEEP_ALIVE, CLOSE, HEAD_ONLY, UNTIL_CLOSE = 1, 2, 4, 8 -- http_answer.c
-local DEFER, DEFER_SOME, INTERIM = 16, 32, 64
+local KEEP_ALIVE, CLOSE, HEAD_ONLY, UNTIL_CLOSE = 1, 2, 4, 8 -- answer.c
+local INTERIM = 16
+local NOT_SENT, SENT, DEFERRED, LEFT = C.MOMO_NOT_SENT, C.MOMO_SENT, C.MOMO_DEFERRED, C.MOMO_LEFT
 local DISCARD = 256 * 1024 -- bytes of a request's body that are read for the sake of the next request
 
 ---The answer that a handler gives. Nothing is kept back: what is written leaves, and waits while the client does not
@@ -133,15 +135,28 @@ M.fresh = fresh
 
 -- What http_send has not sent.
 ---@async
-local function send_rest(connection, left, whole, deferred, body)
-  if deferred and whole then
-    return connection:defer(left)
+local function send_rest(connection, left, whole, body)
+  if left == false then
+    connection:defer()
+    return true
   elseif whole then
     return connection:write(left)
   elseif type(body) == "table" then
     return connection:write(pieces.between(left, body))
   end
   return connection:write({ left, body })
+end
+
+-- What momo_http_send has not sent.
+---@async
+local function send_later(connection, outcome)
+  if outcome == DEFERRED then
+    connection:defer()
+    return true
+  elseif outcome == LEFT then
+    return connection:flush()
+  end
+  return connection:broken(select(2, core.failure(outcome)))
 end
 
 ---The whole answer, in one write, with Content-Length and Date. For a HEAD, the body is only measured.
@@ -158,9 +173,15 @@ function Response:send(status, body, headers)
   if not connection then
     return nil, err, code
   end
-  local left, size, closes, whole, deferred = http_send(connection.stream,
-    flags_of(connection) + (connection.waiting and DEFER or DEFER_SOME), status, headers,
-    connection.headers or nil, body)
+  local flags, more = flags_of(connection), connection.headers
+  if headers == nil and not more and type(body) == "string" and type(status) == "number" then
+    local outcome = C.momo_http_send(executor, connection.stream, flags, status, body, #body)
+    if outcome ~= NOT_SENT then
+      connection.state, connection.status, connection.bytes = "done", status, #body
+      return outcome == SENT or send_later(connection, outcome)
+    end
+  end
+  local left, size, closes, whole = http_send(connection.stream, flags, status, headers, more or nil, body)
   connection.state, connection.status = "done", status
   if left == nil then
     return connection:broken(size, closes)
@@ -169,10 +190,7 @@ function Response:send(status, body, headers)
   if closes then
     connection.closing = true
   end
-  if left == true then
-    return true
-  end
-  return send_rest(connection, left, whole, deferred, body)
+  return left == true or send_rest(connection, left, whole, body)
 end
 
 ---Opens an answer whose body is written piece by piece: chunked, or of the Content-Length given; for HTTP/1.0, until
