@@ -104,8 +104,8 @@ local function flush_later(self)
   self:flush()
 end
 
----An answer waits for those to the requests that have come with its own. If the handler of one of these suspends, a task
----sees to it that what waits leaves.
+---An answer waits for those to the requests that have come with its own. If the handler of one of these suspends, a
+---task sees to it that what waits leaves.
 function Connection:defer()
   if not self.waiting then
     self.waiting = true

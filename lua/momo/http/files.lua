@@ -70,8 +70,12 @@ local function open_variant(request, root, path, plain)
   return plain
 end
 
+-- With places for all that file.send sets, which would be made one by one.
 local function headers_of(own)
-  local headers = { ["X-Content-Type-Options"] = "nosniff" }
+  local headers = {
+    ["X-Content-Type-Options"] = "nosniff", ["Content-Type"] = "", ["Vary"] = "Accept-Encoding",
+    ["Last-Modified"] = "", ["ETag"] = "", ["Accept-Ranges"] = "bytes",
+  }
   if own then
     for name, value in each(own) do
       headers[name] = value
@@ -123,11 +127,15 @@ function M.files(root, options)
       end
       return refuse(response, STATUSES[code])
     end
-    local headers = headers_of(options.headers)
-    headers["Content-Type"] = headers["Content-Type"] or media.type_of(path)
-    if media.is_text(headers["Content-Type"]) then
+    local own = options.headers
+    local media_type = own and own["Content-Type"] or media.type_of(path)
+    local headers = headers_of(own)
+    headers["Content-Type"] = media_type
+    if media.is_text(media_type) then
       headers["Vary"] = "Accept-Encoding"
       found, headers["Content-Encoding"] = open_variant(request, root, path, found)
+    elseif not (own and own["Vary"]) then
+      headers["Vary"] = nil
     end
     return file.send(request, response, found, headers)
   end
