@@ -135,11 +135,30 @@ static handle *push_handle(lua_State *L) {
     return push_object(L, sizeof(handle), &open_file_metatable);
 }
 
-/* Behind its file: how many values in all. */
+enum { FEW = 16 * 1024 }; /* bytes that are read by way of the stack */
+
+static char *write_hex(char *end, uint64_t number) {
+    do {
+        *--end = "0123456789abcdef"[number % 16];
+        number /= 16;
+    } while (number);
+    return end;
+}
+
+/* Behind its file: how many values in all. The validator is a weak one: the file may be written to within the clock's tick. */
 static int push_regular(lua_State *L, const struct stat *status) {
+    char etag[64], *end = etag + sizeof etag, *p = end;
+    *--p = '"';
+    p = write_hex(p, (uint64_t)status->st_mtim.tv_nsec);
+    *--p = '.';
+    p = write_hex(p, (uint64_t)status->st_mtim.tv_sec);
+    *--p = '-';
+    p = write_hex(p, (uint64_t)status->st_size);
+    p -= 3;
+    memcpy(p, "W/\"", 3);
     lua_pushnumber(L, (lua_Number)status->st_size);
     lua_pushnumber(L, (lua_Number)status->st_mtim.tv_sec);
-    lua_pushnumber(L, (lua_Number)status->st_mtim.tv_nsec);
+    lua_pushlstring(L, p, (size_t)(end - p));
     return 4;
 }
 
@@ -282,8 +301,8 @@ static int copy_descriptor(int fd, struct stat *status) {
     return copy == -1 ? io_last_error() : copy;
 }
 
-/* fs_regular(root or nil, path or fd, at once) -> file, size, seconds and nanoseconds when it was modified | nil, err, code |
- * false: it has to wait for a disk */
+/* fs_regular(root or nil, path or fd, at once) -> file, size, when it was modified, in seconds, its validator for HTTP |
+ * nil, err, code | false: it has to wait for a disk */
 static int fs_regular(lua_State *L) {
     handle *h = push_handle(L);
     struct stat status;
@@ -300,8 +319,9 @@ static int fs_regular(lua_State *L) {
 
 /* fs_read_now(file, offset, n) -> bytes, fewer where it ends | nil, err, code | false: it has to wait for a disk */
 static int fs_read_now(lua_State *L) {
+    char few[FEW];
     size_t n = (size_t)lua_tonumber(L, 3);
-    char *bytes = lua_newuserdata(L, n ? n : 1);
+    char *bytes = n <= sizeof few ? few : lua_newuserdata(L, n);
     const handle *h = lua_touserdata(L, 1);
     ssize_t got = h->file ? file_read_now(h->file->fd, bytes, n, (int64_t)lua_tonumber(L, 2)) : UV_EBADF;
     if (got == UV_EAGAIN) {

@@ -245,14 +245,14 @@ static bool see_header(lua_State *L, http_build *b, const char *name, size_t n, 
     return true;
 }
 
-static void append_header(lua_State *L, http_build *b, const char *name, size_t n, int index) {
+static void append_header(lua_State *L, http_build *b, const char *name, size_t n, int index, int type) {
     char digits[32];
     const char *value = digits;
     size_t length;
-    if (lua_type(L, index) == LUA_TNUMBER) { /* lua_tolstring would allocate */
-        length = (size_t)snprintf(digits, sizeof digits, "%.14g", lua_tonumber(L, index));
-    } else if (lua_type(L, index) == LUA_TSTRING) {
+    if (type == LUA_TSTRING) {
         value = lua_tolstring(L, index, &length);
+    } else if (type == LUA_TNUMBER) { /* lua_tolstring would allocate */
+        length = (size_t)snprintf(digits, sizeof digits, "%.14g", lua_tonumber(L, index));
     } else {
         throw(L, "%s: the header %s must be a string, a number or an array of these, got %s", b->operation, name,
               luaL_typename(L, index));
@@ -298,15 +298,15 @@ static void append_entry(lua_State *L, http_build *b, int over) {
     if (over && has_header(L, over, name, n)) {
         return;
     }
-    int value = lua_gettop(L);
-    if (lua_type(L, value) != LUA_TTABLE) {
-        append_header(L, b, name, n, value);
+    const int value = lua_gettop(L), type = lua_type(L, value);
+    if (type != LUA_TTABLE) {
+        append_header(L, b, name, n, value, type);
         return;
     }
     unsigned fields = (unsigned)lua_objlen(L, value), seen = 0;
     for (unsigned i = 1; i <= fields; i++) {
         lua_rawgeti(L, value, (int)i);
-        append_header(L, b, name, n, value + 1);
+        append_header(L, b, name, n, value + 1, lua_type(L, value + 1));
         lua_pop(L, 1);
     }
     if (pieces_look(L, value, fields, &seen, UINT_MAX) < 0) {

@@ -94,13 +94,13 @@ end
 ---@return userdata? raw
 ---@return integer|string size, or err
 ---@return integer|string seconds when it was modified, or code
----@return integer? nanoseconds
+---@return string? etag its validator for HTTP
 function M.regular(root, path)
   local job = begin("regular", nil, root, path)
-  local again, raw, size, seconds, nanoseconds
-  repeat again, raw, size, seconds, nanoseconds = fs_finish(job, path) until not again
+  local again, raw, size, seconds, etag
+  repeat again, raw, size, seconds, etag = fs_finish(job, path) until not again
   over = job
-  return raw, size, seconds, nanoseconds
+  return raw, size, seconds, etag
 end
 
 return M

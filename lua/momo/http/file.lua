@@ -20,16 +20,11 @@ local M = {}
 ---@field modified integer seconds since 1970
 ---@field etag string
 
-local function opened(raw, size, seconds, nanoseconds)
+local function opened(raw, size, seconds, etag)
   if not raw then
     return nil, size, seconds
   end
-  return {
-    raw = raw,
-    size = size,
-    modified = seconds,
-    etag = ('W/"%x-%x.%x"'):format(size, seconds, nanoseconds), -- weak: it may be written to within the clock's tick
-  }
+  return { raw = raw, size = size, modified = seconds, etag = etag }
 end
 
 ---@async
@@ -44,11 +39,11 @@ end
 ---@return string? err
 ---@return string? code EISDIR: it is a folder; ENOENT, EXDEV: it lies elsewhere
 function M.open(root, path)
-  local raw, size, seconds, nanoseconds = fs_regular(root, path, true)
+  local raw, size, seconds, etag = fs_regular(root, path, true)
   if raw == false then
     return open_on_pool(root, path)
   end
-  return opened(raw, size, seconds, nanoseconds)
+  return opened(raw, size, seconds, etag)
 end
 
 ---Whether it is a folder: waits for a disk where it is called.
