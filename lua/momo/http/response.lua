@@ -178,7 +178,10 @@ function Response:send(status, body, headers)
     local outcome = C.momo_http_send(executor, connection.stream, flags, status, body, #body)
     if outcome ~= NOT_SENT then
       connection.state, connection.status, connection.bytes = "done", status, #body
-      return outcome == SENT or send_later(connection, outcome)
+      if outcome == SENT then
+        return true
+      end
+      return send_later(connection, outcome)
     end
   end
   local left, size, closes, whole = http_send(connection.stream, flags, status, headers, more or nil, body)
@@ -190,7 +193,10 @@ function Response:send(status, body, headers)
   if closes then
     connection.closing = true
   end
-  return left == true or send_rest(connection, left, whole, body)
+  if left == true then
+    return true
+  end
+  return send_rest(connection, left, whole, body)
 end
 
 ---Opens an answer whose body is written piece by piece: chunked, or of the Content-Length given; for HTTP/1.0, until
