@@ -11,13 +11,11 @@ local responses = require "momo.http.response"
 local new_request, new_response = requests.new, responses.new
 local RESPONDS_ON = responses.CONNECTION
 local NONE = require("momo.http.body").NONE
-local pieces = require "momo.internal.pieces"
 local task = require "momo.internal.task"
 local now = require("momo.time").now
 
 local C, executor, native = core.C, core.executor, core.native
 local http_request, http_send = native.http_request, native.http_send
-local http_waiting = native.http_waiting
 local rethrow, traceback_capture = native.rethrow, native.traceback_capture
 local Cancelled = task.Cancelled
 
@@ -58,60 +56,8 @@ local M = {}
 ---@field left number? bytes that Content-Length has promised; nil: it is chunked, or lasts until the close
 ---@field silent boolean? it has no body
 ---@field chunked boolean?
-local Connection = {}
+local Connection = require "momo.http.sending"
 Connection.__index = Connection
-
----Nothing more can be sent.
----@return nil, string err, string code
-function Connection:broken(err, code)
-  self.closing, self.failed = true, true
-  return nil, err, code
-end
-
----@async
-local function write(self, data)
-  local ok, err, code = self.stream:write(data)
-  if not ok then
-    return self:broken(err, code)
-  end
-  return true
-end
-
----Sends this behind what waits.
----@async
----@param data string|string[]
----@return true? ok
----@return string? err
----@return string? code
-function Connection:write(data)
-  local before = self.waiting and http_waiting(self.stream)
-  return write(self, before and pieces.between(before, data) or data)
-end
-
----Sends what waits.
----@async
-function Connection:flush()
-  local before = http_waiting(self.stream)
-  if before then
-    return write(self, before)
-  end
-  return true
-end
-
----@async
-local function flush_later(self)
-  self.waiting = false
-  self:flush()
-end
-
----An answer waits for those to the requests that have come with its own. If the handler of one of these suspends, a
----task sees to it that what waits leaves.
-function Connection:defer()
-  if not self.waiting then
-    self.waiting = true
-    task.spawn(flush_later, self)
-  end
-end
 
 ---Nobody but the caller reads the stream from now on.
 ---@async

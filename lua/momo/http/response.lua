@@ -19,7 +19,7 @@ local min = math.min
 
 local KEEP_ALIVE, CLOSE, HEAD_ONLY, UNTIL_CLOSE = 1, 2, 4, 8 -- answer.c
 local INTERIM = 16
-local NOT_SENT, SENT, DEFERRED, LEFT = C.MOMO_NOT_SENT, C.MOMO_SENT, C.MOMO_DEFERRED, C.MOMO_LEFT
+local NOT_SENT, SENT = C.MOMO_NOT_SENT, C.MOMO_SENT
 local DISCARD = 256 * 1024 -- bytes of a request's body that are read for the sake of the next request
 
 ---The answer that a handler gives. Nothing is kept back: what is written leaves, and waits while the client does not
@@ -133,32 +133,6 @@ local function fresh(self, method)
 end
 M.fresh = fresh
 
--- What http_send has not sent.
----@async
-local function send_rest(connection, left, whole, body)
-  if left == false then
-    connection:defer()
-    return true
-  elseif whole then
-    return connection:write(left)
-  elseif type(body) == "table" then
-    return connection:write(pieces.between(left, body))
-  end
-  return connection:write({ left, body })
-end
-
--- What momo_http_send has not sent.
----@async
-local function send_later(connection, outcome)
-  if outcome == DEFERRED then
-    connection:defer()
-    return true
-  elseif outcome == LEFT then
-    return connection:flush()
-  end
-  return connection:broken(select(2, core.failure(outcome)))
-end
-
 ---The whole answer, in one write, with Content-Length and Date. For a HEAD, the body is only measured.
 ---Codes: EPIPE, ECONNRESET the client has gone; ETIMEDOUT it does not read; ECANCELED; EBADF the exchange is over.
 ---@async
@@ -181,7 +155,7 @@ function Response:send(status, body, headers)
       if outcome == SENT then
         return true
       end
-      return send_later(connection, outcome)
+      return connection:send_later(outcome)
     end
   end
   local left, size, closes, whole = http_send(connection.stream, flags, status, headers, more or nil, body)
@@ -196,7 +170,7 @@ function Response:send(status, body, headers)
   if left == true then
     return true
   end
-  return send_rest(connection, left, whole, body)
+  return connection:send_rest(left, whole, body)
 end
 
 ---Opens an answer whose body is written piece by piece: chunked, or of the Content-Length given; for HTTP/1.0, until
