@@ -50,6 +50,8 @@ local function plain(fn)
   return function() return fn end
 end
 
+add("from_fd", { good = { 2 ^ 31 - 1 }, bad = { -1, 2 ^ 31, unpack(NOT_WHOLE) } },
+  plain(function(fd) return net.TcpStream.from_fd(fd) end))
 add("stream:read", whole(1, 2 ^ 31 - 1), on_stream("read", "abc"))
 add("stream:read_exact", whole(1), on_stream("read_exact", "abc"))
 add("stream:peek", whole(1), on_stream("peek", "abc"))

@@ -101,13 +101,6 @@ describe("lookup_host", function()
     end)
   end)
 
-  it("takes the first and the last port", function()
-    run(function()
-      assert.same({ "127.0.0.1:0" }, lookup_host("127.0.0.1", 0))
-      assert.same({ "127.0.0.1:65535" }, lookup_host("127.0.0.1", 65535))
-    end)
-  end)
-
   it("throws for what is no host, or no port", function()
     run(function()
       for _, arguments in ipairs {

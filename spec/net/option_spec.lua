@@ -31,6 +31,8 @@ describe("set_option and get_option", function()
       end
       assert.is_true(stream:set_option("tcp_user_timeout", 0.0001)) -- rounded up: 0 would be no limit
       assert.equal(0.001, stream:get_option "tcp_user_timeout")
+      assert.is_true(stream:set_option("tcp_user_timeout", 0)) -- no limit
+      assert.equal(0, stream:get_option "tcp_user_timeout")
       stream:set_option("rcvbuf", 50000)
       assert.is_true(stream:get_option "rcvbuf" >= 50000)
     end)
@@ -219,6 +221,24 @@ describe("from_fd", function()
     it("are none without it, and none when it means another process", function()
       assert.equal("0\ttrue\n", program(show))
       assert.equal("0\ttrue\n", program(show, "", "LISTEN_FDS=2 LISTEN_PID=1"))
+    end)
+
+    it("may be the standard input, as inetd has it", function()
+      run(function()
+        local listener = tcp.listen()
+        listener:set_option("close_on_exec", false)
+        local out = program([[
+          local listener = assert(net.TcpListener.from_fd(0))
+          print(listener:fd(), (listener:local_addr()))
+        ]], ("0<&%d"):format(listener:fd()))
+        assert.equal("0\t" .. listener:local_addr() .. "\n", out)
+        local stream, other = tcp.pair()
+        stream:set_option("close_on_exec", false)
+        out = program("print(assert(net.TcpStream.from_fd(0)):into_fd())", ("0<&%d"):format(stream:fd()))
+        assert.equal("0\n", out)
+        stream:close()
+        other:close()
+      end)
     end)
 
     it("are taken over all or not at all", function()

@@ -196,7 +196,7 @@ local catchers = {} -- for each file: which specs have caught a change of it
 -- The names under which ctest knows the specs that are asked about a file, and the price of each: its seconds, divided
 -- by its worth.
 local function specs_about(path)
-  local base, folders = path:match "([%w_]+)%.%w+$", "|" .. folders_of(path) .. "|"
+  local base, folders = path:match "([%w_]+)%.%w+$", "|house|" .. folders_of(path) .. "|"
   local names, price = {}, {}
   local pipe = assert(io.popen(("cd %s/spec && ls */*_spec.lua */*_test.c"):format(tree)))
   for file in pipe:lines() do
