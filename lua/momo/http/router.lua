@@ -100,8 +100,9 @@ function Router:handle(text, handler, ...)
   insert(child(child(self.hosts, host, function() return {} end), method, node), route)
   self.has_hosts = self.has_hosts or host ~= ""
   local path = text:match "/.*$"
-  if host == "" and not path:find "[{%%]" and path:sub(-1) ~= "/" then
-    child(self.literal, method, function() return {} end)[path] = route
+  local only = path:match "^(.*/){%$}$" or (path:sub(-1) ~= "/" and path) -- that it matches
+  if host == "" and only and not only:find "[{%%]" then
+    child(self.literal, method, function() return {} end)[only] = route
   end
 end
 
