@@ -11,6 +11,7 @@ local core = require "momo.internal.core"
 local task = require "momo.internal.task"
 
 local C, executor, native = core.C, core.executor, core.native
+assert(C.momo_scope_leave) -- to look it up the first time allocates, and where a scope is left nothing may fail
 local traceback_capture, rethrow = native.traceback_capture, native.rethrow
 local scope_enter, scope_leave, scope_spawn = native.scope_enter, native.scope_leave, native.scope_spawn
 local is_cancelled, Cancelled = task.is_cancelled, task.Cancelled
