@@ -145,6 +145,15 @@ describe("momo.fs", function()
       assert.is_false(ok)
       assert.matches("lines: ENOBUFS: no end of a line within 65536 bytes", err, 1, true)
       file:close()
+      fs.write(path "a", "abc\nabc") -- as much as a line may have, with its end and without
+      for max, expected in pairs { [3] = { "abc", "abc" }, [2] = {} } do
+        file, lines = fs.open(path "a"), {}
+        ok = pcall(function()
+          for line in file:lines(max) do lines[#lines + 1] = line end
+        end)
+        assert.same({ max == 3, expected }, { ok, lines })
+        file:close()
+      end
     end)
 
     it("is copied to several at once, each from where it began", function()
