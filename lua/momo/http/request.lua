@@ -33,8 +33,9 @@ local missing = names.own_index(Request, "request", "params query failure max_bo
 
 -- What each request has lies in its array, which is one piece of memory with the table; a table with names is two, and
 -- takes twice as long to be made and collected.
-local HEAD, METHOD = 1, 3
-local finds = { head = HEAD, connection = 2, method = METHOD, path = 4 } -- and the methods, for one look at all
+local HEAD, METHOD, PARAMS = 1, 3, 5
+-- And the methods, for one look at all.
+local finds = { head = HEAD, connection = 2, method = METHOD, path = 4, params = PARAMS }
 
 -- Fields that are made when they are first asked for.
 local later = {}
@@ -70,17 +71,21 @@ end
 function Request.__index(self, key)
   local found = finds[key]
   if type(found) == "number" then
-    return rawget(self, found)
+    return rawget(self, found) or nil
   elseif found ~= nil then
     return found
   end
   local make = later[key]
   if make then
     local value = make(self)
-    self[key] = value
+    rawset(self, key, value)
     return value
   end
   return missing(key)
+end
+
+function Request.__newindex(self, key, value)
+  rawset(self, key == "params" and PARAMS or key, value)
 end
 
 ---The value of a field; several of its name are joined by ", ", those of Cookie by "; ".
@@ -233,9 +238,9 @@ end
 ---@param connection momo.http.Connection
 ---@return momo.http.Request
 function M.new(connection, head, framing, method, path, query, target, host)
-  local request = setmetatable({ head, connection, method or "GET", path or "/" }, Request)
+  local request = setmetatable({ head, connection, method or "GET", path or "/", false }, Request)
   if query then
-    request.query = query
+    rawset(request, "query", query)
   end
   if target then
     request.target, request.host = target, host
