@@ -23,7 +23,7 @@ assert(listener:listen(511, function()
     if not bytes then
       return socket:close()
     end
-    for path in bytes:gmatch "GET (%S+) HTTP/1" do
+    for path in bytes:gmatch "%u+ (%S+) HTTP/1" do
       socket:write(ANSWERS[path] or NONE)
     end
   end)
