@@ -6,6 +6,8 @@
 
 #include <assert.h>
 
+#include "base/invariant.h"
+
 enum { DIGITS_MAX = 15 }; /* so many are less than 2^63 */
 
 enum state { SIZE, EXTENSION, SIZE_END, DATA, DATA_END, DATA_END_LF, LAST };
@@ -89,19 +91,12 @@ void http_chunk_take(http_chunk *c, size_t n) {
     c->state = c->left ? DATA : DATA_END;
 }
 
-#define HOLDS(condition)     \
-    do {                     \
-        if (!(condition)) {  \
-            return __LINE__; \
-        }                    \
-    } while (0)
-
 int http_chunk_check(const http_chunk *c) {
-    HOLDS(c->state <= LAST && c->digits <= DIGITS_MAX);
-    HOLDS(c->left < UINT64_C(1) << 4 * DIGITS_MAX);
-    HOLDS((c->state == SIZE || c->state == EXTENSION || c->state == SIZE_END) ? c->left >> 4 * c->digits == 0
-                                                                              : c->digits == 0);
-    HOLDS(c->state != DATA || c->left > 0);
-    HOLDS((c->state != DATA_END && c->state != DATA_END_LF && c->state != LAST) || c->left == 0);
+    INVARIANT(c->state <= LAST && c->digits <= DIGITS_MAX);
+    INVARIANT(c->left < UINT64_C(1) << 4 * DIGITS_MAX);
+    INVARIANT((c->state == SIZE || c->state == EXTENSION || c->state == SIZE_END) ? c->left >> 4 * c->digits == 0
+                                                                                  : c->digits == 0);
+    INVARIANT(c->state != DATA || c->left > 0);
+    INVARIANT((c->state != DATA_END && c->state != DATA_END_LF && c->state != LAST) || c->left == 0);
     return 0;
 }

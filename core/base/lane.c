@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/invariant.h"
+
 enum {
     HEADER = 8,
     LINK = 1,      /* in place of a header: goes on in the next block */
@@ -127,11 +129,6 @@ void lane_pop(lane *l) {
     assert(h > LINK);
     c->at += HEADER + padded((uint32_t)h - SIZE_BIAS);
 }
-
-#define INVARIANT(cond)               \
-    do {                              \
-        if (!(cond)) return __LINE__; \
-    } while (false)
 
 int lane_check(lane *l, size_t records) {
     lane_block *block = l->consumer.block, *spare = atomic_load(&l->spare);

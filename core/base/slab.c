@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/invariant.h"
+
 /* An item whose size is a multiple of this has its first fields in one line. */
 enum { CACHE_LINE = 64 };
 
@@ -72,11 +74,6 @@ void slab_sort(slab *s) {
         }
     }
 }
-
-#define INVARIANT(cond)               \
-    do {                              \
-        if (!(cond)) return __LINE__; \
-    } while (false)
 
 int slab_check(const slab *s) {
     INVARIANT(s->used <= s->chunk_count * SLAB_CHUNK_SLOTS);

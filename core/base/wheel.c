@@ -6,6 +6,8 @@
 
 #include <assert.h>
 
+#include "base/invariant.h"
+
 /* The highest digit in which the two differ; 0 if they are equal. */
 static unsigned level_of(uint64_t deadline_ms, uint64_t now_ms) {
     return (63u - (unsigned)__builtin_clzll((deadline_ms ^ now_ms) | 1)) / 8;
@@ -96,11 +98,6 @@ bool wheel_advance(wheel *w, uint64_t now_ms, unsigned budget, list *expired) {
         w->level = slot / WHEEL_SLOTS;
     }
 }
-
-#define INVARIANT(cond)               \
-    do {                              \
-        if (!(cond)) return __LINE__; \
-    } while (false)
 
 static int check_slot(const wheel *w, unsigned slot, size_t *count) {
     unsigned level = slot / WHEEL_SLOTS;
