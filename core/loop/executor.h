@@ -94,11 +94,6 @@ struct momo_executor {
     unsigned daemons;   /* tasks that keep no run alive */
 
     struct {
-        struct task *first, **last; /* tasks whose cancellation reaches them next, while it is under way (scope.c) */
-        bool under_way;
-    } reach;
-
-    struct {
         bool begun;               /* until the run ends: a stop has begun, by its first phase or without one */
         unsigned serving;         /* those who serve */
         unsigned holds;           /* of those who serve, and threads that do: the second phase waits for them */

@@ -62,37 +62,6 @@ void scope_leave(scope *s) {
     }
 }
 
-/* Trees of tasks may be deep, so this does not recurse: a child is put on the executor's list, and whom its cancellation
- * reaches in turn follows it there. */
-static void cancel_children(scope *s, executor *ex) {
-    bool outermost = !ex->reach.under_way;
-    if (outermost) {
-        ex->reach.under_way = true;
-        ex->reach.last = &ex->reach.first;
-    }
-    for (list *node = s->children.next; node != &s->children; node = node->next) {
-        task *t = list_entry(node, task, sibling);
-        if (!t->cancel_requested) {
-            t->cancel_requested = true;
-            t->cancel_next = NULL;
-            *ex->reach.last = t;
-            ex->reach.last = &t->cancel_next;
-        }
-    }
-    if (!outermost) {
-        return;
-    }
-    while (ex->reach.first) {
-        task *t = ex->reach.first;
-        ex->reach.first = t->cancel_next;
-        if (!ex->reach.first) {
-            ex->reach.last = &ex->reach.first;
-        }
-        task_refresh(t);
-    }
-    ex->reach.under_way = false;
-}
-
 /* Whether it is cancelled itself, or from further out. */
 static bool is_cancelled(const scope *s, const task *t) {
     while (s && !s->cancelled && !s->shield) {
@@ -101,12 +70,45 @@ static bool is_cancelled(const scope *s, const task *t) {
     return s ? s->cancelled : t->cancel_requested;
 }
 
-void scope_reach_children(task *t) {
-    for (scope *s = t->scope; s; s = s->outer) {
-        if (!s->reached && !list_empty(&s->children) && is_cancelled(s, t)) {
-            s->reached = true;
-            cancel_children(s, t->executor);
+/* The first scope of the task, from this one outwards, whose children its cancellation reaches only now; or NULL. */
+static scope *reach_next(scope *s, const task *t) {
+    while (s && (s->reached || list_empty(&s->children) || !is_cancelled(s, t))) {
+        s = s->outer;
+    }
+    if (s) {
+        s->reached = true;
+    }
+    return s;
+}
+
+/* The children of a scope, and whom their cancellation reaches in turn. Trees of tasks may be deep, so this does not recurse:
+ * at the end of a scope's children it goes back to the task that is in it. */
+static void cancel_children(scope *root) {
+    scope *s = root;
+    list *node = s->children.next;
+    while (s != root || node != &root->children) {
+        scope *inner;
+        task *t;
+        if (node == &s->children) {
+            t = s->task;
+            inner = reach_next(s->outer, t);
+        } else {
+            t = list_entry(node, task, sibling);
+            inner = NULL;
+            if (!t->cancel_requested) {
+                t->cancel_requested = true;
+                task_apply_cancellation(t);
+                inner = reach_next(t->scope, t);
+            }
         }
+        s = inner ? inner : t->parent;
+        node = inner ? inner->children.next : t->sibling.next;
+    }
+}
+
+void scope_reach_children(task *t) {
+    for (scope *s = t->scope; (s = reach_next(s, t)); s = s->outer) {
+        cancel_children(s);
     }
 }
 
@@ -127,7 +129,7 @@ void scope_cancel(scope *s, const char *why) {
     s->cancelled = true;
     s->why = why;
     if (!list_empty(&s->children)) {
-        cancel_children(s, list_entry(list_first(&s->children), task, sibling)->executor);
+        cancel_children(s);
     }
     if (s->task) {
         task_refresh(s->task);

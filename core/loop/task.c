@@ -109,16 +109,20 @@ void task_wake_all(list *queue, enum wake wake) {
     }
 }
 
-void task_refresh(task *t) {
+void task_apply_cancellation(task *t) {
     const scope *s = t->scope;
     while (s && !s->cancelled && !s->shield) {
         s = s->outer;
     }
     t->cancelled = s ? s->cancelled : t->cancel_requested;
-    scope_reach_children(t);
     if (t->cancelled && t->state == TASK_WAITING) {
         task_wake(t, WAKE_CANCEL);
     }
+}
+
+void task_refresh(task *t) {
+    scope_reach_children(t);
+    task_apply_cancellation(t);
 }
 
 void task_cancel(task *t) {

@@ -88,9 +88,8 @@ typedef struct task {
     const char *name;      /* of those who set user, too: NULL, or as long as the task lives */
     void *kept;            /* of those who set user, with the slot as well: what it waits in is kept alive */
 
-    struct task *cancel_next; /* behind it in executor.cancel_first */
-    list sibling;             /* in parent->children */
-    list processes;           /* that it has spawned and that run, but for detached ones: process/child.h */
+    list sibling;   /* in parent->children */
+    list processes; /* that it has spawned and that run, but for detached ones: process/child.h */
 } task;
 
 /* Makes a task without putting it in the queue: user is what the slot's last task left. UV_ENOMEM: *task is NULL. */
@@ -127,6 +126,8 @@ void task_wake_all(list *queue, enum wake);
 void task_cancel(task *);
 /* Works out anew whether it is cancelled: when that was requested, or one of its scopes was, and no shield is between. */
 void task_refresh(task *);
+/* The same, but for its children. */
+void task_apply_cancellation(task *);
 /* Frees the slot and wakes the joiners. */
 void task_end(task *);
 /* When it was last resumed, or else spawned: of the executor's clock, as exact as that is read within a window. */
