@@ -103,6 +103,7 @@ int executor_init(executor *ex) {
     list_init(&ex->ends);
     ex->threads.grace = EXECUTOR_GRACE;
     list_init(&ex->threads.children);
+    list_init(&ex->processes.owned);
     wheel_timer_init(&ex->threads.drain_grace.wheel);
     wheel_timer_init(&ex->threads.stop_grace.wheel);
     list_init(&ex->threads.driver.link);

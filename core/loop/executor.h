@@ -152,7 +152,10 @@ struct momo_executor {
     list ends;          /* of channels between threads */
     cpu_set_t cpus;     /* that the process may use; a pinned thread's own set is smaller */
     struct pool *pools; /* threads for calls that block (pool.h) */
-    uint64_t processes; /* that its tasks have spawned: the last one's number */
+    struct {
+        uint64_t spawned; /* by its tasks: the last one's number */
+        list owned; /* those that run and whose end their tasks wait for, but for detached ones: process/child.h */
+    } processes;
 
     struct {
         double grace;       /* seconds that those it started have to hear of a stop */

@@ -22,7 +22,6 @@ int task_new(executor *ex, task **out) {
         t->executor = ex;
         t->place.task = t;
         list_init(&t->joiners);
-        list_init(&t->processes);
         wheel_timer_init(&t->timer.wheel);
         t->timer.expired = on_expired;
     }
@@ -33,7 +32,8 @@ int task_new(executor *ex, task **out) {
     t->started = t->cancelled = false;
     t->expiry = WAKE_NONE;
     t->raises = 0;
-    t->cancel_requested = t->keepalive = t->selecting = t->daemon = t->has_cancellation = t->has_traceback = false;
+    t->cancel_requested = t->keepalive = t->selecting = t->daemon = t->has_processes = false;
+    t->has_cancellation = t->has_traceback = false;
     return 0;
 }
 

@@ -78,6 +78,7 @@ typedef struct task {
     bool keepalive;        /* what it waits for comes from outside of the executor: see executor.keepalive */
     bool selecting;        /* it waits in several queues */
     bool daemon;           /* it keeps no run alive: see executor.daemons */
+    bool has_processes;    /* some in executor.processes may be its own */
     bool has_cancellation; /* of those who set user: what its operations raise is known */
     bool has_traceback;    /* of those who set user: of an error that is passed on */
     bool adopted;          /* of the same, with the slot: it has served a child */
@@ -88,8 +89,7 @@ typedef struct task {
     const char *name;      /* of those who set user, too: NULL, or as long as the task lives */
     void *kept;            /* of those who set user, with the slot as well: what it waits in is kept alive */
 
-    list sibling;   /* in parent->children */
-    list processes; /* that it has spawned and that run, but for detached ones: process/child.h */
+    list sibling; /* in parent->children */
 } task;
 
 /* Makes a task without putting it in the queue: user is what the slot's last task left. UV_ENOMEM: *task is NULL. */

@@ -88,8 +88,10 @@ int child_spawn(executor *ex, const process_plan *plan, child **out, enum proces
 }
 
 void child_belongs(child *c, task *t) {
-    c->number = ++t->executor->processes;
-    list_push(&t->processes, &c->owned);
+    c->number = ++t->executor->processes.spawned;
+    c->owner = t;
+    t->has_processes = true;
+    list_push(&t->executor->processes.owned, &c->owned);
     for (scope *s = t->scope; s && !s->processes; s = s->outer) {
         s->processes = c->number;
     }
@@ -121,10 +123,23 @@ void child_finish(child *c) {
     wheel_insert(&c->executor->wheel, &c->timer.wheel, executor_deadline_ms(c->executor, c->grace));
 }
 
+/* The next one that the task owns, or NULL. */
+static child *next_owned(const task *t, list **at) {
+    list *end = &t->executor->processes.owned;
+    while (t->has_processes && *at != end) {
+        child *c = list_entry(*at, child, owned);
+        *at = c->owned.next;
+        if (c->owner == t) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
 child *child_finish_from(const task *t, uint64_t number) {
     child *first = NULL;
-    for (list *node = t->processes.next; node != &t->processes; node = node->next) {
-        child *c = list_entry(node, child, owned);
+    list *at = t->executor->processes.owned.next;
+    for (child *c; (c = next_owned(t, &at));) {
         if (c->number >= number) {
             child_finish(c);
             first = first ? first : c;
@@ -134,6 +149,9 @@ child *child_finish_from(const task *t, uint64_t number) {
 }
 
 void child_leave_all(task *t) {
-    while (list_pop_front(&t->processes)) {
+    list *at = t->executor->processes.owned.next;
+    for (child *c; (c = next_owned(t, &at));) {
+        list_remove(&c->owned);
     }
+    t->has_processes = false;
 }

@@ -27,7 +27,8 @@ typedef struct child {
     process_end end;
     timer timer;                    /* pending while it has its grace */
     double grace;                   /* seconds from SIGTERM to SIGKILL */
-    list owned;                     /* in task.processes, or nobody's */
+    list owned;                     /* in executor.processes, or nobody's */
+    task *owner;                    /* while it is owned */
     uint64_t number;                /* counted by the executor from 1; 0: it never belonged to a task */
     list waiters;                   /* tasks, for child_is_ending to become false */
     bool group;                     /* kill reaches the group that it leads */

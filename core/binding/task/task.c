@@ -121,7 +121,7 @@ static __attribute__((noinline)) void end(runtime *rt, task *t, int status) {
         outcome_keep(rt->L, t, status);
         h->joined |= !list_empty(&t->joiners); /* before failures are reported, at the end of the window */
     }
-    if (list_empty(&t->processes) || !await_processes(t)) {
+    if (!t->has_processes || !await_processes(t)) {
         finish(rt, t);
     }
 }
