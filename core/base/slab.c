@@ -14,7 +14,7 @@ enum { CACHE_LINE = 64 };
 
 void slab_init(slab *s, size_t item_size) {
     assert(item_size >= sizeof(slab_head));
-    *s = (slab){.item_size = item_size};
+    *s = (slab){.item_size = item_size, .free = SLAB_NONE};
 }
 
 void slab_deinit(slab *s) {
@@ -40,7 +40,7 @@ static int grow(slab *s) {
 }
 
 int slab_reserve(slab *s) {
-    return s->free || s->used < s->chunk_count * SLAB_CHUNK_SLOTS ? 0 : grow(s);
+    return s->free != SLAB_NONE || s->used < s->chunk_count * SLAB_CHUNK_SLOTS ? 0 : grow(s);
 }
 
 /* The slots of a chunk are taken in turn the first time, not strung on the free list: memory is touched when used. */
@@ -50,7 +50,8 @@ int slab_take_new(slab *s, void **item) {
         if (err < 0) return err;
     }
     slab_head *head = slab_at(s, s->used);
-    *head = (slab_head){.index = s->used++, .generation = 1, .next = head};
+    *head = (slab_head){.index = s->used, .generation = 1, .next = s->used};
+    s->used++;
     s->live++;
     *item = head;
     return 0;
@@ -65,12 +66,12 @@ void *slab_next(const slab *s, uint32_t *cursor) {
 }
 
 void slab_sort(slab *s) {
-    s->free = NULL;
+    s->free = SLAB_NONE;
     for (uint32_t i = s->used; i-- > 0;) {
         slab_head *head = slab_at(s, i);
         if (!slab_occupied(head) && head->generation != 0) {
             head->next = s->free;
-            s->free = head;
+            s->free = i;
         }
     }
 }
@@ -85,7 +86,7 @@ int slab_check(const slab *s) {
         if (slab_occupied(head)) {
             live += odd;
         } else if (head->generation == 0) {
-            INVARIANT(head->next == NULL);
+            INVARIANT(head->next == SLAB_NONE);
         } else {
             INVARIANT(!odd);
             free_slots++;
@@ -94,8 +95,9 @@ int slab_check(const slab *s) {
     INVARIANT(live == s->live);
 
     /* The free list has as many slots as are free, and nothing else: so each of them, once. */
-    for (const slab_head *head = s->free; head != NULL; head = head->next) {
-        INVARIANT(head->index < s->used && slab_at(s, head->index) == head);
+    for (uint32_t i = s->free; i != SLAB_NONE; i = slab_at(s, i)->next) {
+        INVARIANT(i < s->used);
+        const slab_head *head = slab_at(s, i);
         INVARIANT(!slab_occupied(head) && head->generation != 0);
         INVARIANT(free_slots-- > 0);
     }

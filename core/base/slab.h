@@ -16,7 +16,7 @@
  * Expiry is for what is being closed: its id ends at once, while its memory belongs to an operation still under way.
  * A slot whose generation has wrapped to 0 is retired: it is not handed out again (2^31 uses of one slot).
  *
- * `next` strings the free slots together. In an occupied slot it points at the slot itself, which is what tells an
+ * `next` strings the free slots together, by index. In an occupied slot it is the slot's own, which is what tells an
  * expired slot from a free one. */
 #pragma once
 
@@ -26,19 +26,21 @@
 #include <stdint.h>
 
 #define SLAB_CHUNK_SLOTS 256u
+#define SLAB_NONE UINT32_MAX
 
 /* First member of every item; the item's owner only reads it. */
 typedef struct slab_head {
-    uint32_t index;         /* the slot's place, for ever */
-    uint32_t generation;    /* odd: live */
-    struct slab_head *next; /* itself while occupied; free: the slot released before it, or NULL; retired: NULL */
+    uint32_t index;      /* the slot's place, for ever */
+    uint32_t generation; /* odd: live */
+    uint32_t
+        next; /* its own index while occupied; free: the slot released before it, or SLAB_NONE; retired: SLAB_NONE */
 } slab_head;
 
 typedef struct slab {
     char **chunks; /* owned, as are the chunks; the table may move, a chunk does not */
     size_t item_size;
-    slab_head *free; /* the slot released last, or NULL */
-    uint32_t used;   /* slots below this have been taken at least once */
+    uint32_t free; /* the slot released last, or SLAB_NONE */
+    uint32_t used; /* slots below this have been taken at least once */
     uint32_t chunk_count;
     uint32_t live; /* ids that slab_get() finds */
 } slab;
@@ -74,7 +76,7 @@ static inline slab_head *slab_at(const slab *s, uint32_t index) {
 }
 
 static inline bool slab_occupied(const slab_head *head) {
-    return head->next == head;
+    return head->next == head->index;
 }
 
 /* The live item with this id, or NULL; any 64 bits may be asked for. */
@@ -91,10 +93,10 @@ int slab_reserve(slab *);
 /* Hands out the slot released last, or a new one, with a new id. Beyond the head a slot is all zeros the first time
  * and afterwards as its last owner left it. Returns 0, or -ENOMEM: then *item and the slab are as they were. */
 static inline int slab_take(slab *s, void **item) {
-    slab_head *head = s->free;
-    if (head == NULL) return slab_take_new(s, item);
+    if (s->free == SLAB_NONE) return slab_take_new(s, item);
+    slab_head *head = slab_at(s, s->free);
     s->free = head->next;
-    head->next = head;
+    head->next = head->index;
     head->generation++;
     s->live++;
     *item = head;
@@ -114,8 +116,8 @@ static inline void slab_release(slab *s, void *item) {
     slab_head *head = item;
     assert(slab_occupied(head));
     if (head->generation % 2 == 1) slab_expire(s, item);
-    head->next = NULL;
+    head->next = SLAB_NONE;
     if (head->generation == 0) return; /* wrapped: retired */
     head->next = s->free;
-    s->free = head;
+    s->free = head->index;
 }
