@@ -47,7 +47,7 @@ void wheel_init(wheel *w, uint64_t now_ms) {
 }
 
 void wheel_insert(wheel *w, wheel_timer *timer, uint64_t deadline_ms) {
-    assert(!wheel_pending(timer) && !list_linked(&timer->link));
+    assert(!list_linked(&timer->link));
     timer->deadline_ms = deadline_ms > w->now_ms ? deadline_ms : w->now_ms;
     unsigned level = level_of(timer->deadline_ms, w->now_ms);
     put(w, timer, level > w->level ? level : w->level);
@@ -58,7 +58,6 @@ void wheel_remove(wheel *w, wheel_timer *timer) {
     if (wheel_pending(timer)) {
         list *neighbour = timer->link.next; /* if there is no other, this is the slot itself */
         if (neighbour == timer->link.prev) mark_empty(w, (unsigned)(neighbour - w->slots));
-        timer->deadline_ms = 0;
         w->count--;
     }
     list_remove(&timer->link);

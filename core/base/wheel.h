@@ -37,7 +37,7 @@
 /* Embedded in what waits. Owned by its holder, who must keep it in place while it is linked. */
 typedef struct wheel_timer {
     list link;            /* on a slot while pending, on the caller's list once expired, else on itself */
-    uint64_t deadline_ms; /* while pending, the time it is due; 0 at all other times */
+    uint64_t deadline_ms; /* while pending, the time it is due; 0 once it has expired; while it is idle, its holder's */
 } wheel_timer;
 
 /* About 33 KB; owns no memory, so it needs no deinit. It must stay where it was initialised. */
@@ -50,7 +50,7 @@ typedef struct wheel {
     list slots[WHEEL_LEVELS * WHEEL_SLOTS];         /* level 0 first */
 } wheel;
 
-/* Makes an empty wheel. Time begins at 1, as a deadline of 0 marks an idle timer: a `now_ms` of 0 is taken as 1. */
+/* Makes an empty wheel. Time begins at 1, as a deadline of 0 marks an expired timer: a `now_ms` of 0 is taken as 1. */
 void wheel_init(wheel *, uint64_t now_ms);
 
 /* Makes a timer that is idle: not pending, on no list. */
@@ -61,15 +61,15 @@ static inline void wheel_timer_init(wheel_timer *timer) {
 
 /* Whether the timer is in the wheel. Expired timers are not, even while they sit on the caller's list. */
 static inline bool wheel_pending(const wheel_timer *timer) {
-    return timer->deadline_ms != 0;
+    return timer->deadline_ms != 0 && list_linked(&timer->link);
 }
 
 /* Adds an idle timer, which must be on no list. One that is due before the wheel's time is due at the wheel's time: it
  * expires on the next advance that is not in the wheel's past. Never fails. */
 void wheel_insert(wheel *, wheel_timer *, uint64_t deadline_ms);
 
-/* Makes the timer idle, whatever it was: takes a pending one out of the wheel, and an expired one off the list of the
- * caller that it is still on. Legal at any time between two calls of wheel_advance(). */
+/* Makes the timer idle, whatever it was: takes a pending one out of the wheel, whose deadline it keeps, and an expired one
+ * off the list of the caller that it is still on. Legal at any time between two calls of wheel_advance(). */
 void wheel_remove(wheel *, wheel_timer *);
 
 /* When the wheel next has work: never after the earliest deadline, and exactly that if it is on level 0 (within the 256

@@ -171,12 +171,12 @@ static inline __attribute__((always_inline)) int op_run_as(lua_State *L, const o
         return kind->silent ? op_fail_later(L, t) : op_fail(L, kind, t, o.io, UV_ETIMEDOUT);
     }
     if (o.woken) {
-        o.deadline_ms = t->deadline_ms;
+        o.deadline_ms = t->timer.deadline_ms;
     } else if (o.timeout > 0) {
         o.deadline_ms = executor_deadline_ms(t->executor, o.timeout);
     }
     if (n == OP_GIVE_WAY) {
-        t->deadline_ms = o.deadline_ms;
+        t->timer.deadline_ms = o.deadline_ms;
         return op_give_way(L, t, WAKE_READY);
     }
     n = kind->park ? kind->park(L, &o) : io_wait(o.io, t, kind->direction, name, o.deadline_ms, o.woken);

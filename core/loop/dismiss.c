@@ -22,7 +22,7 @@ void dismiss_signalled(executor *ex) {
 
 /* Whether a deadline will end its wait. */
 static bool has_limit(const task *t) {
-    bool limited = list_linked(&t->timer.wheel.link);
+    bool limited = list_linked(&t->timer.link);
     for (const scope *s = t->scope; s && !limited; s = s->outer) {
         limited = list_linked(&s->timer.wheel.link);
     }

@@ -17,7 +17,6 @@
 #include "loop/io.h"
 #include "loop/pool.h"
 #include "loop/scope.h"
-#include "loop/task.h"
 #include "loop/inside/turn.h"
 
 enum {
@@ -147,6 +146,7 @@ void executor_deinit(executor *ex) {
     close_loop(&ex->loop);
     inbox_deinit(&ex->inbox);
     slab_deinit(&ex->tasks);
+    free(ex->names.of);
     slab_deinit(&ex->ios);
     free(ex->scratch.bytes);
     if (ex->spare_pipe.there) {
@@ -258,9 +258,8 @@ static bool expire_timers(executor *ex, bool late) {
         list_init(&expired);
         uint64_t now_ms = late ? ex->wheel.now_ms : executor_now_ms(ex);
         bool done = wheel_advance(&ex->wheel, now_ms, EXECUTOR_TIMER_BUDGET, &expired);
-        while (!list_empty(&expired)) {
-            timer *t = list_entry(list_pop_front(&expired), timer, wheel.link);
-            t->expired(t);
+        for (list *node; (node = list_pop_front(&expired));) {
+            timer_expire(ex, list_entry(node, timer, wheel.link));
         }
         if (!late) {
             return done;

@@ -50,10 +50,13 @@ struct task;
 struct io;
 struct thread;
 
-/* A pending deadline, and what is to happen then. */
+/* A pending deadline, and what is to happen then. A task's timer has its executor in place of a function. */
 typedef struct timer {
     wheel_timer wheel;
-    void (*expired)(struct timer *);
+    union {
+        void (*expired)(struct timer *);
+        executor *wakes;
+    };
 } timer;
 
 /* What takes part in an executor's turns. Each function may be NULL. */
@@ -78,6 +81,10 @@ struct momo_executor {
     struct meter *meter; /* while what each task runs is measured (meter.h); else NULL */
 
     slab tasks;
+    struct {
+        const char **of; /* by the task's index: task_name_of */
+        uint32_t count;
+    } names;
     slab ios;
     wheel wheel;
     list io_open;   /* every io that is not closed */

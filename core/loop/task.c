@@ -4,12 +4,13 @@
  */
 #include "loop/task.h"
 
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "loop/scope.h"
 
-static void on_expired(timer *timer) {
-    task *t = list_entry(timer, task, timer);
-    task_wake(t, (enum wake)t->expiry);
-}
+_Static_assert(offsetof(task, executor) - offsetof(task, timer) == offsetof(timer, wakes), "a task's timer is a timer");
 
 int task_new(executor *ex, task **out) {
     void *slot = NULL;
@@ -22,8 +23,7 @@ int task_new(executor *ex, task **out) {
         t->executor = ex;
         t->place.task = t;
         list_init(&t->joiners);
-        wheel_timer_init(&t->timer.wheel);
-        t->timer.expired = on_expired;
+        wheel_timer_init(&t->timer);
     }
     t->state = TASK_ENDED; /* until task_start */
     t->wake = WAKE_NONE;
@@ -32,7 +32,7 @@ int task_new(executor *ex, task **out) {
     t->started = t->cancelled = false;
     t->expiry = WAKE_NONE;
     t->raises = 0;
-    t->cancel_requested = t->keepalive = t->selecting = t->daemon = t->has_processes = false;
+    t->cancel_requested = t->keepalive = t->selecting = t->daemon = t->has_processes = t->has_name = false;
     t->has_cancellation = t->has_traceback = false;
     return 0;
 }
@@ -59,10 +59,11 @@ void task_park(task *t, const char *waits_for, uint64_t deadline_ms, enum wake e
     list_init(&t->place.link);
     t->state = TASK_WAITING;
     t->waits_for = waits_for;
-    t->deadline_ms = deadline_ms;
     t->expiry = (int8_t)expiry;
     if (deadline_ms != DEADLINE_NEVER) {
-        wheel_insert(&t->executor->wheel, &t->timer.wheel, deadline_ms);
+        wheel_insert(&t->executor->wheel, &t->timer, deadline_ms);
+    } else {
+        t->timer.deadline_ms = DEADLINE_NEVER;
     }
 }
 
@@ -81,8 +82,8 @@ void task_wake(task *t, enum wake wake) {
         }
         t->selecting = false;
     }
-    if (list_linked(&t->timer.wheel.link)) {
-        wheel_remove(&ex->wheel, &t->timer.wheel);
+    if (list_linked(&t->timer.link)) {
+        wheel_remove(&ex->wheel, &t->timer);
     }
     list_remove(&t->place.link);
     t->state = TASK_READY;
@@ -130,6 +131,33 @@ void task_cancel(task *t) {
         t->cancel_requested = true;
         task_refresh(t);
     }
+}
+
+/* The table that was is freed only when the new one is there, for the sake of signal handlers. */
+static int make_room_for_names(executor *ex) {
+    uint32_t count = ex->tasks.chunk_count * SLAB_CHUNK_SLOTS;
+    const char **old = ex->names.of, **of = malloc(count * sizeof *of);
+    if (!of) {
+        return UV_ENOMEM;
+    }
+    if (old) {
+        memcpy(of, old, ex->names.count * sizeof *of);
+    }
+    ex->names.count = count;
+    ex->names.of = of;
+    atomic_signal_fence(memory_order_seq_cst);
+    free(old);
+    return 0;
+}
+
+int task_give_name(task *t, const char *name) {
+    executor *ex = t->executor;
+    if (t->head.index >= ex->names.count && make_room_for_names(ex) < 0) {
+        return UV_ENOMEM;
+    }
+    ex->names.of[t->head.index] = name;
+    t->has_name = true;
+    return 0;
 }
 
 void task_end(task *t) {

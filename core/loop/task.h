@@ -41,17 +41,16 @@ typedef struct wait_set {
     waiter places[];
 } wait_set;
 
-/* In this order: what a switch touches, what a spawn and an end touch besides, what a wait does, the rest. At its
- * end a task leaves what it waited in, what waited for it, and its scopes, so those fields are clean for the next one. */
+/* A line of the cache each: what a switch touches; what a wait and an end do besides; the rest. At its end a task leaves what
+ * it waited in, what waited for it, and its scopes, so those fields are clean for the next one. */
 typedef struct task {
     slab_head head;
-    void *user;    /* kept with the slot from one task to the next */
-    void *top;     /* what runs now: user, or a coroutine inside of it; of those who set user, who keep it alive */
     uint8_t state; /* enum task_state */
     int8_t wake;   /* enum wake: what to tell the task when it runs next */
     bool started;
-    bool cancelled;   /* its operations raise: see task_refresh */
-    uint32_t resumes; /* how often it was resumed; it begins anew at 2^32 */
+    bool cancelled; /* its operations raise: see task_refresh */
+    void *user;     /* kept with the slot from one task to the next */
+    void *top;      /* what runs now: user, or a coroutine inside of it; of those who set user, who keep it alive */
     union {
         struct {                  /* its coop budget, since it was last resumed */
             uint8_t spent;        /* operations that it has begun */
@@ -62,34 +61,34 @@ typedef struct task {
     } coop;
     waiter place; /* READY: in the executor's queue; WAITING: in what it waits for, or alone */
 
-    executor *executor;
+    /* Pending while it waits with a deadline, which is the operation's under way: it is kept over spurious wake-ups. */
+    wheel_timer timer;
+    executor *executor;    /* behind timer, as in struct timer */
+    const char *waits_for; /* the operation's name, while WAITING */
     void *handle;
+    uint32_t resumes;      /* how often it was resumed; it begins anew at 2^32 */
+    int8_t expiry;         /* enum wake: what an expired deadline tells it */
+    bool keepalive;        /* what it waits for comes from outside of the executor: see executor.keepalive */
+    bool selecting;        /* it waits in several queues */
+    bool cancel_requested; /* the whole task was cancelled, by task_cancel */
+    bool daemon;           /* it keeps no run alive: see executor.daemons */
+    bool has_processes;    /* some in executor.processes may be its own */
+    bool has_name;         /* see task_name_of */
+    uint8_t raises;        /* how often a cancellation of the whole task was raised */
+    bool has_cancellation; /* of those who set user: what its operations raise is known */
+    bool has_traceback;    /* of those who set user: of an error that is passed on */
+    bool adopted;          /* of the same, with the slot: it has served a child */
+
     list joiners;              /* waiters for its end */
     struct momo_scope *scope;  /* the innermost that it is in, or NULL */
     struct momo_scope *parent; /* that it is a child of, or NULL */
+    list sibling;              /* in parent->children */
     union {
         int arguments;    /* not started: how many values stand on its coroutine's stack */
         uint64_t signals; /* that it waits for */
         wait_set *set;    /* selecting: what it waits in; owned by the operation */
     };
-    int8_t expiry;         /* enum wake: what an expired deadline tells it */
-    uint8_t raises;        /* how often a cancellation of the whole task was raised */
-    bool cancel_requested; /* the whole task was cancelled, by task_cancel */
-    bool keepalive;        /* what it waits for comes from outside of the executor: see executor.keepalive */
-    bool selecting;        /* it waits in several queues */
-    bool daemon;           /* it keeps no run alive: see executor.daemons */
-    bool has_processes;    /* some in executor.processes may be its own */
-    bool has_cancellation; /* of those who set user: what its operations raise is known */
-    bool has_traceback;    /* of those who set user: of an error that is passed on */
-    bool adopted;          /* of the same, with the slot: it has served a child */
-
-    timer timer;           /* pending while it waits with a deadline */
-    uint64_t deadline_ms;  /* of the operation under way; kept over spurious wake-ups */
-    const char *waits_for; /* the operation's name, while WAITING */
-    const char *name;      /* of those who set user, too: NULL, or as long as the task lives */
-    void *kept;            /* of those who set user, with the slot as well: what it waits in is kept alive */
-
-    list sibling; /* in parent->children */
+    void *kept; /* of those who set user, with the slot as well: what it waits in is kept alive */
 } task;
 
 /* Makes a task without putting it in the queue: user is what the slot's last task left. UV_ENOMEM: *task is NULL. */
@@ -130,6 +129,21 @@ void task_refresh(task *);
 void task_apply_cancellation(task *);
 /* Frees the slot and wakes the joiners. */
 void task_end(task *);
+/* A timer of the executor's has expired. */
+static inline void timer_expire(const executor *ex, timer *expired) {
+    if (expired->wakes == ex) {
+        task *t = list_entry(expired, task, timer);
+        task_wake(t, (enum wake)t->expiry);
+    } else {
+        expired->expired(expired);
+    }
+}
+/* It has this name, which must live as long as it: 0, or UV_ENOMEM. Few tasks have one, so it stands beside the slots. */
+int task_give_name(task *, const char *name);
+/* Its name, or NULL. A signal handler on its thread may ask. */
+static inline const char *task_name_of(const task *t) {
+    return t->has_name ? t->executor->names.of[t->head.index] : NULL;
+}
 /* When it was last resumed, or else spawned: of the executor's clock, as exact as that is read within a window. */
 static inline uint64_t task_since_ms(const task *t) {
     return t->coop.stamp >> EXECUTOR_STAMP_SHIFT;

@@ -152,7 +152,7 @@ OP_HOT void check_request(lua_State *L, op *o) {
 static void begin_head(op *o, const request_limits *p) {
     if (!p->is_first) {
         o->timeout = p->head;
-        o->task->deadline_ms = op_deadline(o->task, p->head);
+        o->task->timer.deadline_ms = op_deadline(o->task, p->head);
     }
 }
 

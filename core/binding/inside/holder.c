@@ -39,8 +39,8 @@ static void copy_text(char to[HOLDER_TEXT], const char *text) {
 static void name(const executor *ex, holder_answer *answer) {
     const task *t = ex->current;
     answer->id = ((const handle *)t->handle)->id;
-    if (t->name) {
-        copy_text(answer->name, t->name);
+    if (t->has_name) {
+        copy_text(answer->name, task_name_of(t));
     }
 }
 

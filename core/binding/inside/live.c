@@ -26,8 +26,8 @@ static int scopes_around(const scope *s) {
 
 /* Seconds until the deadline of what it waits for; negative: there is none. */
 static double seconds_left(const task *t) {
-    uint64_t deadline_ms = t->timer.wheel.deadline_ms, now_ms = executor_now_ms(t->executor);
-    if (!wheel_pending(&t->timer.wheel)) {
+    uint64_t deadline_ms = t->timer.deadline_ms, now_ms = executor_now_ms(t->executor);
+    if (!wheel_pending(&t->timer)) {
         return -1;
     }
     return deadline_ms > now_ms ? (double)(deadline_ms - now_ms) / 1e3 : 0;

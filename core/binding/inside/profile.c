@@ -39,8 +39,8 @@ static void on_signal(int number) {
     const task *t = ex ? ex->current : NULL;
     profiler.id = t ? ((const handle *)t->handle)->id : 0;
     profiler.name[0] = '\0';
-    if (t && t->name) {
-        strncpy(profiler.name, t->name, NAME_MAX_BYTES - 1);
+    if (t && t->has_name) {
+        strncpy(profiler.name, task_name_of(t), NAME_MAX_BYTES - 1);
     }
     profiler.tell(number);
     errno = error;

@@ -52,7 +52,7 @@ static inline bool is_noted(const struct trace *trace, const task *t) {
         return false;
     }
     const noted *n = &trace->noted[t->head.index];
-    return n->generation == t->head.generation && n->name == t->name;
+    return n->generation == t->head.generation && n->name == task_name_of(t);
 }
 
 /* Remembers that it is noted; where there is no memory, it is noted again and again. */
@@ -67,15 +67,15 @@ static void remember(struct trace *trace, const task *t) {
         trace->noted = table;
         trace->noted_count = count;
     }
-    trace->noted[t->head.index] = (noted){t->name, t->head.generation};
+    trace->noted[t->head.index] = (noted){task_name_of(t), t->head.generation};
 }
 
 static __attribute__((noinline)) void note_who(struct trace *trace, const task *t) {
     identity who = {.id = ((const handle *)t->handle)->id};
-    if (t->name) {
-        strncpy(who.name, t->name, NAME_BYTES - 1);
+    if (t->has_name) {
+        strncpy(who.name, task_name_of(t), NAME_BYTES - 1);
     }
-    uint32_t events = t->name ? IDENTITY_EVENTS : ID_EVENTS;
+    uint32_t events = t->has_name ? IDENTITY_EVENTS : ID_EVENTS;
     add(trace, event_who, t->head.index, events);
     memcpy(trace->next, &who, events * sizeof *trace->next);
     trace->next += events;

@@ -149,7 +149,7 @@ static int park(lua_State *L, op *o) {
     if (seconds == 0) {
         return UV_ETIMEDOUT;
     }
-    uint64_t deadline_ms = c->waits == c->side ? o->task->deadline_ms : op_deadline(o->task, seconds);
+    uint64_t deadline_ms = c->waits == c->side ? o->task->timer.deadline_ms : op_deadline(o->task, seconds);
     c->waits = c->side;
     if (c->side == UV_WRITABLE && !writes(o, side)) {
         stream_wait_turn(side, o->task, deadline_ms);

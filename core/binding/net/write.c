@@ -227,7 +227,7 @@ static int park_writer(lua_State *L, op *o) {
     }
     if (o->io->driven && o->io->transfer.block) { /* the poller's next wait sends it: before that no time is over */
         int status = io_wait(o->io, o->task, UV_WRITABLE, o->name, DEADLINE_NEVER, true);
-        o->task->deadline_ms = o->deadline_ms;
+        o->task->timer.deadline_ms = o->deadline_ms;
         return status;
     }
     uint64_t deadline_ms = o->woken && o->io->silence >= 0 ? op_deadline(o->task, o->io->silence) : o->deadline_ms;

@@ -133,8 +133,8 @@ static int task_set_name(lua_State *L) {
     push_fields(L, 1, 0);
     lua_pushvalue(L, 2);
     lua_setfield(L, -2, "name");
-    if (h->task) {
-        h->task->name = lua_tostring(L, 2);
+    if (h->task && task_give_name(h->task, lua_tostring(L, 2)) < 0) {
+        return luaL_error(L, "not enough memory");
     }
     return 0;
 }

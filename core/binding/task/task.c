@@ -74,7 +74,7 @@ static void end_coroutine(lua_State *L, runtime *rt, task *t, bool ended_well) {
     }
     if (!keep ||
         ((const handle *)t->handle)->fields) { /* one without fields is small: it may stay until the next task */
-        t->name = NULL;
+        t->has_name = false;
         task_clear(L, UP_HANDLES, t);
     }
 }
