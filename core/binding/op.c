@@ -63,8 +63,8 @@ bool op_ends_unseen(const task *t) {
         if (!lua_getstack(co, level, &where)) {
             return true;
         }
-        lua_getinfo(co, "S", &where);
-        if (*where.what == 'C') { /* it may be pcall */
+        lua_getinfo(co, "l", &where);
+        if (where.currentline < 0) { /* a C function: it may be pcall */
             return false;
         }
     }

@@ -102,10 +102,15 @@ int push_failure(lua_State *L, int code) {
 }
 
 void *check_self(lua_State *L, const metatable *m, const char *object, const char *method) {
+    int top = lua_gettop(L);
     if (lua_type(L, 1) == LUA_TUSERDATA && lua_getmetatable(L, 1)) {
-        push_metatable(L, m);
-        bool same = lua_rawequal(L, -1, -2);
-        lua_pop(L, 2);
+        int expected = lua_upvalueindex((int)m->up);
+        if (!m->up) {
+            luaL_getmetatable(L, m->name);
+            expected = -1;
+        }
+        bool same = lua_rawequal(L, top + 1, expected);
+        lua_settop(L, top);
         if (same) {
             return lua_touserdata(L, 1);
         }

@@ -33,7 +33,7 @@ int task_new(executor *ex, task **out) {
     t->expiry = WAKE_NONE;
     t->raises = 0;
     t->cancel_requested = t->keepalive = t->selecting = t->daemon = t->has_processes = t->has_name = false;
-    t->has_cancellation = t->has_traceback = false;
+    t->has_cancellation = t->without_reason = t->has_traceback = false;
     return 0;
 }
 

@@ -76,6 +76,7 @@ typedef struct task {
     bool has_name;         /* see task_name_of */
     uint8_t raises;        /* how often a cancellation of the whole task was raised */
     bool has_cancellation; /* of those who set user: what its operations raise is known */
+    bool without_reason;   /* of the same: it was cancelled, and no reason was given */
     bool has_traceback;    /* of those who set user: of an error that is passed on */
     bool adopted;          /* of the same, with the slot: it has served a child */
 

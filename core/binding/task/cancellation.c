@@ -30,11 +30,26 @@ static task *cancelled_by(const task *t) {
     return s && s->task && !s->cancelled && s->reached ? s->task : NULL;
 }
 
+void make_cancellation(lua_State *L, int reason) {
+    lua_createtable(L, 0, reason != 0);
+    if (reason) {
+        lua_pushvalue(L, reason);
+        lua_setfield(L, -2, "reason");
+    }
+    lua_pushvalue(L, UP(CANCELLED));
+    lua_setmetatable(L, -2);
+}
+
 static bool push_known_cancellation(lua_State *L, const task *t) {
     if (t->has_cancellation) {
         lua_rawgeti(L, UP(CANCELLATIONS), slot_of(t));
+        return true;
     }
-    return t->has_cancellation;
+    if (t->without_reason) {
+        make_cancellation(L, 0);
+        return true;
+    }
+    return false;
 }
 
 void push_cancellation(lua_State *L, task *t) {
@@ -45,11 +60,9 @@ void push_cancellation(lua_State *L, task *t) {
         known = push_known_cancellation(L, from);
     }
     if (!known) {
-        lua_createtable(L, 0, 1);
         lua_pushstring(L, why_cancelled(from));
-        lua_setfield(L, -2, "reason");
-        lua_pushvalue(L, UP(CANCELLED));
-        lua_setmetatable(L, -2);
+        make_cancellation(L, lua_gettop(L));
+        lua_remove(L, -2);
     }
     /* All between share it, so that none has to look for it as far again. */
     for (task *each = t; each; each = each == from ? NULL : cancelled_by(each)) {

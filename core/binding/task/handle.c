@@ -4,6 +4,9 @@
  */
 #include "binding/task/handle.h"
 
+#include "binding/task/cancellation.h"
+#include "binding/task/stack_text.h"
+
 void push_fields(lua_State *L, int index, int array) {
     handle *h = lua_touserdata(L, index);
     if (!h->fields) {
@@ -56,12 +59,16 @@ static int task_cancel_with(lua_State *L) {
     if (!t || t->cancel_requested) {
         return 0;
     }
-    lua_settop(L, 2);
-    lua_createtable(L, 0, 1);
-    lua_pushvalue(L, 2);
-    lua_setfield(L, -2, "reason");
-    lua_pushvalue(L, UP(CANCELLED));
-    lua_setmetatable(L, -2);
+    if (lua_isnoneornil(L, 2)) {
+        if (t->has_cancellation) {
+            forget(L, UP_CANCELLATIONS, t);
+            t->has_cancellation = false;
+        }
+        t->without_reason = true;
+        task_cancel(t);
+        return 0;
+    }
+    make_cancellation(L, 2);
     if (h->task) { /* an allocation runs finalizers, which may end tasks */
         lua_rawseti(L, UP(CANCELLATIONS), slot_of(t));
         t->has_cancellation = true;
@@ -95,7 +102,7 @@ static int task_id(lua_State *L) {
 static int task_traceback(lua_State *L) {
     const handle *h = self(L, "traceback");
     if (h->task) {
-        luaL_traceback(L, h->task->top, NULL, 0);
+        push_stack_text(L, h->task->top, 0);
     } else if (h->outcome == OUTCOME_DONE || !h->fields) {
         lua_pushliteral(L, "");
     } else {

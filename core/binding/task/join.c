@@ -3,6 +3,7 @@
  * Waiting for a task's end. Lua has checked that it is a task, which compiled code does in a tenth of the time.
  */
 #include "binding/op.h"
+#include "binding/task/cancellation.h"
 #include "binding/task/traceback.h"
 
 static void check(lua_State *L, op *o) {
@@ -65,6 +66,12 @@ static int task_outcome(lua_State *L) {
     luaL_checkstack(L, n, "too many results");
     for (int i = 1; i <= n; i++) {
         lua_rawgeti(L, 3, i);
+    }
+    if (h->outcome == OUTCOME_CANCELLED && lua_isnil(L, 4)) { /* from now on it is this one */
+        make_cancellation(L, 0);
+        lua_replace(L, 4);
+        lua_pushvalue(L, 4);
+        lua_rawseti(L, 3, 1);
     }
     task *current = runtime_of_task(L)->executor.current;
     if (h->outcome == OUTCOME_FAILED && current) {

@@ -8,6 +8,7 @@
 
 #include "binding/task/cancellation.h"
 #include "binding/task/scope.h"
+#include "binding/task/stack_text.h"
 #include "binding/task/traceback.h"
 #include "loop/drain.h"
 
@@ -43,7 +44,11 @@ static void push_why_ended(lua_State *L, task *t, int status) {
         if (h->stubborn) {
             report_given_up(L, t);
         }
-        push_cancellation(L, t);
+        if (t->without_reason && !t->has_cancellation) { /* nobody has seen one: it is made for who asks */
+            lua_pushnil(L);
+        } else {
+            push_cancellation(L, t);
+        }
     } else {
         lua_pushliteral(L, "the task's coroutine was resumed by somebody else than the runtime");
     }
@@ -80,7 +85,7 @@ static int store_outcome(lua_State *L) {
         h->outcome = OUTCOME_CANCELLED;
     }
     if (!push_traceback(L, t, co, 0, 5)) {
-        luaL_traceback(L, co, NULL, 0); /* at once: a stack that is kept for later would keep open what stands on it */
+        push_stack_text(L, co, 0); /* at once: a stack that is kept for later would keep open what stands on it */
     }
     lua_rawseti(L, 4, 2);
     lua_rawseti(L, 4, 1);

@@ -4,6 +4,8 @@
  */
 #include "binding/task/traceback.h"
 
+#include "binding/task/stack_text.h"
+
 static int rethrow(lua_State *L);
 
 /* Whether co is at this level in rethrow. */
@@ -61,7 +63,7 @@ static int capture(lua_State *L) {
     task *t = running_task(L);
     lua_settop(L, 1);
     if (t && !push_traceback(L, t, L, 1, 1)) {
-        luaL_traceback(L, L, NULL, 1);
+        push_stack_text(L, L, 1);
         keep(L, t, 1, false);
     }
     lua_settop(L, 1);
