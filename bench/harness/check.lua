@@ -21,6 +21,7 @@ local PATHS = {
   { "yield, 1000 tasks", "yield 1000", 50000 },
   { "sleep", "sleep 1", 20000 },
   { "timeout", "timeout 1", 10000 },
+  { "arm and cancel", "cancel 10", 5000 },
   { "channel, unbounded", "channel 0", 100000 },
   { "channel of 128", "channel 128", 100000 },
   { "ping-pong", "ping_pong 1", 10000 },

@@ -16,6 +16,16 @@ local HOUR, WARM_UP = 3600, 3000
 
 local function noop() end
 
+-- A task goes to sleep, is cancelled and joined.
+local function cancel(n)
+  for _ = 1, n do
+    local task = spawn(sleep, HOUR)
+    yield_now()
+    task:cancel()
+    task:join()
+  end
+end
+
 local function resident_bytes()
   local file = assert(io.open "/proc/self/statm")
   local pages = file:read("*a"):match "^%d+ (%d+)"
@@ -155,6 +165,15 @@ if not floor then
     end
   end
 
+  -- While `size` others sleep.
+  function workloads.cancel(size)
+    for _ = 1, size do
+      spawn(sleep, HOUR)
+    end
+    yield_now()
+    return cancel
+  end
+
   -- A time limit that is not reached.
   function workloads.timeout()
     return function(count)
@@ -244,16 +263,6 @@ local function measure(body)
   local begin = os.clock()
   body(count)
   return (os.clock() - begin) / count * 1e9
-end
-
--- A task goes to sleep, is cancelled and joined.
-local function cancel(n)
-  for _ = 1, n do
-    local task = spawn(sleep, HOUR)
-    yield_now()
-    task:cancel()
-    task:join()
-  end
 end
 
 if name == "asleep" then

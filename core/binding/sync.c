@@ -35,7 +35,7 @@ static void keep(lua_State *L, task *t, void *waits_in) {
 }
 
 static void check_park(lua_State *L, op *o) {
-    o->timeout = lua_isnil(L, 2) ? -1 : lua_tonumber(L, 2); /* which Lua has checked */
+    o->timeout = lua_toboolean(L, 2) ? lua_tonumber(L, 2) : -1; /* a number or nil: Lua has checked it */
 }
 
 OP_HOT int park_in_queue(lua_State *L, op *o) {

@@ -179,9 +179,9 @@ static unsigned resume_some(executor *ex, unsigned n) {
         t->resumes++;
         ex->current = t;
         if (!list_empty(&ex->ready)) { /* of many tasks, none is in the cache when its turn comes: fetch the next one */
-            uintptr_t user = (uintptr_t)list_entry(ex->ready.next, task, place.link)->user;
-            for (uintptr_t i = 0; i < FETCHED; i += CACHE_LINE) {
-                __builtin_prefetch((const void *)(user + i));
+#pragma GCC unroll 8
+            for (unsigned i = 0; i < FETCHED; i += CACHE_LINE) {
+                __builtin_prefetch((const char *)list_entry(ex->ready.next, task, place.link)->user + i);
             }
         }
         ex->resume(t);

@@ -82,12 +82,11 @@ task *spawn(lua_State *L, runtime *rt, int first, scope *parent) {
     }
     rt->idle -= !fresh;
     lua_State *co = t->user;
-    lua_insert(L, first); /* the handle, beneath what goes to the coroutine */
+    lua_rawseti(L, UP(HANDLES), slot_of(t));
     lua_xmove(L, co, n);
+    lua_rawgeti(L, UP(HANDLES), slot_of(t));
     t->top = co;
     t->arguments = n;
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, UP(HANDLES), slot_of(t));
     if (parent) {
         lua_pushvalue(L, 1);
         lua_rawseti(L, UP(PARENTS), slot_of(t));

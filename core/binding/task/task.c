@@ -175,11 +175,7 @@ static int start(task *t, lua_State *co) {
     return lua_resume(co, t->arguments - 1);
 }
 
-/* Whether its coroutine has ended, or somebody else has resumed it. */
-static bool is_hijacked(const task *t, lua_State *co) {
-    return t->started ? lua_status(co) != LUA_YIELD : lua_status(co) != 0 || lua_gettop(co) != t->arguments;
-}
-
+/* Its coroutine has ended, or somebody else has resumed it. */
 static void end_unresumed(task *t) {
     if (is_leaving(t)) {
         end(t->executor->user, t, LEAVING);
@@ -191,17 +187,20 @@ static void end_unresumed(task *t) {
 /* Short, and without what is rare, as every switch comes through here. */
 void resume_task(task *t) {
     lua_State *co = t->user;
-    int status;
-    if (is_hijacked(t, co)) {
-        end_unresumed(t);
-        return;
-    }
+    int status = lua_status(co);
     if (!t->started) {
+        if (status != 0 || lua_gettop(co) != t->arguments) {
+            end_unresumed(t);
+            return;
+        }
         if (t->cancelled) {
             end_as(t, OUTCOME_CANCELLED);
             return;
         }
         status = start(t, co);
+    } else if (status != LUA_YIELD) {
+        end_unresumed(t);
+        return;
     } else if (t->wake != WAKE_NONE) {
         if (t->wake == WAKE_CANCEL && op_ends_unseen(t)) {
             end_as(t, OUTCOME_CANCELLED);
@@ -217,17 +216,24 @@ void resume_task(task *t) {
     }
 }
 
-/* yield_now(): it is not called again when its turn has come; so where a cancelled task calls it twice in a row, the
- * second call only waits for the turn in which the third will raise. */
+/* Of a task that was cancelled, or can't yield. It is not called again when its turn has come; so where a cancelled task calls
+ * yield_now twice in a row, the second call only waits for the turn in which the third will raise. */
+static __attribute__((noinline)) int yield_with_care(lua_State *L) {
+    task *t = op_check(L, "yield_now");
+    if (!t->coop.raised_by_yield) {
+        t->coop.raised_by_yield = true;
+        return op_raise(L, t);
+    }
+    return op_give_way(L, t, WAKE_NONE);
+}
+
+/* yield_now() */
 static int task_yield_now(lua_State *L) {
+    bool yieldable = lua_isyieldable(L); /* asked first, as a call forgets what was loaded */
     executor *ex = executor_running;
     task *t = ex ? ex->current : NULL;
-    if (!t || t->top != L || t->cancelled || !lua_isyieldable(L)) {
-        t = op_check(L, "yield_now");
-        if (!t->coop.raised_by_yield) {
-            t->coop.raised_by_yield = true;
-            return op_raise(L, t);
-        }
+    if (!t || t->top != L || t->cancelled || !yieldable) {
+        return yield_with_care(L);
     }
     task_yield(t, WAKE_NONE);
     return lua_yield(L, 0);

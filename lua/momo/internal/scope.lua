@@ -11,16 +11,20 @@ local core = require "momo.internal.core"
 local task = require "momo.internal.task"
 
 local C, executor, native = core.C, core.executor, core.native
+local type = type
 assert(C.momo_scope_leave) -- to look it up the first time allocates, and where a scope is left nothing may fail
 local traceback_capture, rethrow = native.traceback_capture, native.rethrow
 local scope_enter, scope_leave, scope_spawn = native.scope_enter, native.scope_leave, native.scope_spawn
 local is_cancelled, Cancelled = task.is_cancelled, task.Cancelled
 
+-- A scope's raw scope is its `spawns_in`, until it has a limit or has ended. So one look-up tells it from all else,
+-- where getmetatable would be several; what finds nothing there is checked in full. Its `spawn` is a field of its own:
+-- there it is found at once.
+
 ---A scope, as `momo.scope` gives it to its function: it ends when every task that was spawned in it has ended.
 ---@class momo.Scope
 local Scope = {
   __name = "momo.Scope", cancelled = false, ended = false, left = false, deferred = false,
-  guarded = false, -- it has a limit, or has ended: a spawn looks before
 }
 Scope.__index = Scope
 
@@ -69,8 +73,9 @@ local function leave(raw)
   return mine, expired, interrupted
 end
 
--- Until a guarded scope may have one more child; its raw scope may serve another one once it has ended.
+-- Until the scope may have one more child; its raw scope may serve another one once it has ended.
 local function await_place(scope, fn)
+  check.self(scope, Scope, "scope", "spawn")
   if not scope.ended then
     check.argument(type(fn) == "function", "spawn: argument 1 must be a function", fn)
     while native.scope_place(scope.raw) do end
@@ -87,13 +92,12 @@ end
 ---@param ... any its arguments
 ---@return momo.Task task
 function Scope:spawn(fn, ...)
-  if getmetatable(self) ~= Scope then
-    check.self(self, Scope, "scope", "spawn")
-  end
-  if self.guarded then
+  local raw = type(self) == "table" and self.spawns_in
+  if not raw then
     await_place(self, fn)
+    raw = self.raw
   end
-  return scope_spawn(self.raw, fn, ...)
+  return scope_spawn(raw, fn, ...)
 end
 
 ---Cancels the children, and what the scope's function is doing. The scope then returns nil, "ECANCELED: reason",
@@ -122,6 +126,11 @@ function Scope:defer(fn, ...)
 end
 
 names.objects(Scope, "scope")
+
+local function new(kind)
+  local raw = enter(kind)
+  return setmetatable({ raw = raw, spawns_in = raw, spawn = Scope.spawn }, Scope)
+end
 
 local function unshield(raw, ok, ...)
   leave(raw)
@@ -166,7 +175,7 @@ local function conclude(scope, ok, ...)
     native.scope_cancel(raw, is_cancelled(err) and err or setmetatable({ reason = "the scope failed" }, Cancelled))
   end
   while native.scope_wait(raw) do end
-  scope.ended, scope.guarded = true, true
+  scope.ended, scope.spawns_in = true, false
   local defer_failed, defer_err = run_deferred(scope)
   local child, failure = native.scope_failure(raw)
   scope.left = true
@@ -196,8 +205,9 @@ local function scope_with(options, fn, ...)
   check.argument(limit == nil or (check.is_whole(limit) and limit >= 1 and limit < 2 ^ 31),
     "scope: option limit must be a whole number from 1", limit)
   native.check_cancelled()
-  local scope = setmetatable({ raw = enter(nil), guarded = limit ~= nil }, Scope)
+  local scope = new(nil)
   if limit then
+    scope.spawns_in = false
     native.scope_limit(scope.raw, limit)
   end
   return conclude(scope, xpcall(fn, traceback_capture, scope, ...))
@@ -220,7 +230,7 @@ function M.scope(fn, ...)
   end
   check.argument(type(fn) == "function", "scope: argument 1 must be a function", fn)
   native.check_cancelled()
-  local scope = setmetatable({ raw = enter(nil) }, Scope)
+  local scope = new(nil)
   return conclude(scope, xpcall(fn, traceback_capture, scope, ...))
 end
 
@@ -228,7 +238,7 @@ end
 ---@async
 ---@param fn fun(scope: momo.Scope, ...: any): ...
 function M.supervise(fn, ...)
-  local scope = setmetatable({ raw = enter(true) }, Scope)
+  local scope = new(true)
   return conclude(scope, xpcall(fn, traceback_capture, scope, ...))
 end
 

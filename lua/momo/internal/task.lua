@@ -10,7 +10,7 @@ local show = require "momo.internal.show"
 local core = require "momo.internal.core"
 local C, native = core.C, core.native
 
-local join = native.join
+local join, getmetatable = native.join, getmetatable
 
 ---A task: a coroutine that the executor resumes. One that fails hurts no other; if nobody is joining it, it is shown on
 ---stderr with its traceback, and the momo command ends with status 1 if it is still unjoined at the end.
