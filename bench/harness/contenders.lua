@@ -6,6 +6,7 @@ local shell = require "harness.shell"
 local SOURCE, BUILD = os.getenv "MOMO_SOURCE_DIR", os.getenv "MOMO_BUILD_DIR"
 local BENCH, PROGRAMS = SOURCE .. "/bench", BUILD .. "/bench"
 local OPENRESTY = SOURCE .. "/build/openresty"
+local HAS_RING = "MOMO_POLLER=ring " .. os.getenv "MOMO_BIN" .. " --version -v | grep -qx 'poller: ring'"
 local COMPILED = { [".c"] = true, [".go"] = true, [".rs"] = true }
 
 ---@class bench.Contender
@@ -33,10 +34,13 @@ local contenders = {
     kinds = { echo = true, unix = true, proxy = true, http = true },
     command = "env MOMO_POLLER=ring " .. os.getenv "MOMO_BIN" .. " %s",
     needs = "Linux 6.1 or later, and no seccomp against it",
-    probe = "MOMO_POLLER=ring " .. os.getenv "MOMO_BIN" .. " --version -v | grep -qx 'poller: ring'" },
+    probe = HAS_RING },
   { name = "floor", title = "floor", program = "momo", source = ".lua", kinds = { tasks = true },
     command = PROGRAMS .. "/floor_bench %s", floor = true },
   { name = "epoll", title = "epoll in C", source = ".c", command = PROGRAMS .. "/%s_epoll", floor = true },
+  { name = "ring", title = "ring in C", source = ".c", command = PROGRAMS .. "/%s_ring", floor = true,
+    package = "liburing-dev", version = "pkg-config --modversion liburing",
+    probe = ("test -x %s/echo_ring && %s"):format(PROGRAMS, HAS_RING) },
   { name = "uv", title = "libuv in C", source = ".c", command = PROGRAMS .. "/%s_uv", floor = true,
     version = "pkg-config --modversion libuv" },
   { name = "recvmmsg", title = "libuv, recvmmsg", program = "uv", source = ".c", kinds = { udp = true },
