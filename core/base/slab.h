@@ -79,6 +79,11 @@ static inline bool slab_occupied(const slab_head *head) {
     return head->next == head->index;
 }
 
+/* Whether the id of an occupied slot is. */
+static inline bool slab_live(const slab_head *head) {
+    return head->generation % 2 == 1;
+}
+
 /* The live item with this id, or NULL; any 64 bits may be asked for. */
 static inline void *slab_get(const slab *s, uint64_t id) {
     uint32_t index = (uint32_t)id, generation = (uint32_t)(id >> 32);

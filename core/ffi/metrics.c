@@ -55,8 +55,9 @@ void momo_get_metrics(const momo_executor *ex, momo_metrics *m) {
         .delays = ex->counters.delays,
     };
     memcpy(m->responses, ex->counters.responses, sizeof m->responses);
-    for (const list *node = ex->io_open.next; node != &ex->io_open; node = node->next) {
-        m->kinds[kind_of(list_entry(node, io, open))]++;
+    uint32_t cursor = 0;
+    for (const io *o; (o = io_next_open(ex, &cursor));) {
+        m->kinds[kind_of(o)]++;
     }
     channel_count(ex, &m->channels, &m->messages);
 }

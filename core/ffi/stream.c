@@ -31,7 +31,7 @@ int momo_set_silence(executor *ex, const momo_token *token, double seconds) {
     if (!o) {
         return UV_EBADF;
     }
-    o->silence = seconds;
+    io_set_silence(o, seconds);
     return 0;
 }
 

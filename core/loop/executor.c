@@ -137,10 +137,7 @@ void executor_deinit(executor *ex) {
     }
     snapshot_deinit(ex);
     end_tasks(ex);
-    while (!list_empty(&ex->io_open)) {
-        io_close(list_entry(list_first(&ex->io_open), io, open));
-    }
-    io_release_closed(ex);
+    io_close_all(ex);
     poller_deinit(&ex->poller);
     pools_leave(ex);
     close_loop(&ex->loop);
@@ -337,7 +334,7 @@ bool executor_run(executor *ex) {
         heavy_turn(ex);
         bool took_long = run_window(ex);
         after_window(ex);
-        if (!list_empty(&ex->io_closed)) {
+        if (ex->io_closed) {
             io_release_closed(ex);
         }
         if (ex->daemons) {

@@ -87,9 +87,8 @@ struct momo_executor {
     } names;
     slab ios;
     wheel wheel;
-    list io_open;   /* every io that is not closed */
-    list io_closed; /* those that were closed while a task ran */
-    list io_idle;   /* those that nobody uses for now (io.h) */
+    struct io *io_closed; /* those that were closed while a task ran */
+    list io_idle;         /* those that nobody uses for now (io.h) */
 
     bool running;
     bool stopping;      /* until the run ends: tasks are cancelled from birth */

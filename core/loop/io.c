@@ -26,8 +26,7 @@ static transfer *transfer_of(poller *p, uint64_t id) {
 }
 
 int io_poll_init(executor *ex) {
-    list_init(&ex->io_open);
-    list_init(&ex->io_closed);
+    ex->io_closed = NULL;
     list_init(&ex->io_idle);
     uv_run(&ex->loop, UV_RUN_NOWAIT); /* from here on its descriptor knows what wakes it: see executor.loop */
     int status = poller_init(&ex->poller, tell, transfer_of);
@@ -45,11 +44,29 @@ int io_poll_init(executor *ex) {
 }
 
 void io_release_closed(executor *ex) {
-    while (!list_empty(&ex->io_closed)) {
-        io *o = list_entry(list_pop_front(&ex->io_closed), io, open);
+    for (io *o; (o = ex->io_closed);) {
+        ex->io_closed = o->closed;
         io_drop_data(o);
         slab_release(&ex->ios, o);
     }
+}
+
+io *io_next_open(const executor *ex, uint32_t *cursor) {
+    io *o;
+    do {
+        o = slab_next(&ex->ios, cursor);
+    } while (o && !slab_live(&o->head));
+    return o;
+}
+
+void io_close_all(executor *ex) {
+    while (ex->ios.live) { /* what is told of a close may open others */
+        uint32_t cursor = 0;
+        for (io *o; (o = io_next_open(ex, &cursor));) {
+            io_close(o);
+        }
+    }
+    io_release_closed(ex);
 }
 
 static void do_nothing(int signal_number) {
@@ -97,14 +114,14 @@ int io_open(executor *ex, int fd, io **out) {
     list_init(&o->writers);
     o->reader = o->writer = 0;
     o->lent = false;
-    o->timeout = o->silence = -1;
+    o->timeout = -1;
+    o->silence_ms = IO_NO_SILENCE;
     o->data = NULL;
     o->start = o->end = o->capacity = 0;
     o->hooks = &none;
     o->layer = NULL;
     o->idle = NULL;
     o->transfer = (transfer){.state = RECEIVED_NEVER};
-    list_push(&ex->io_open, &o->open);
     *out = o;
     return 0;
 }
@@ -235,8 +252,8 @@ int io_give_away(io *o) {
     uint64_t id = slab_id(&o->head);
     slab_expire(&ex->ios, o);
     forget_received(o, id);
-    list_remove(&o->open);
-    list_push(&ex->io_closed, &o->open);
+    o->closed = ex->io_closed;
+    ex->io_closed = o;
     task_wake_all(&o->readers, WAKE_CLOSED);
     task_wake_all(&o->writers, WAKE_CLOSED);
     return fd;
@@ -244,6 +261,11 @@ int io_give_away(io *o) {
 
 void io_close(io *o) {
     close(io_give_away(o));
+}
+
+void io_set_silence(io *o, double seconds) {
+    double ms = seconds * 1e3 + 0.9999; /* 0.067 s is a little more than 67 ms; nobody means that */
+    o->silence_ms = seconds >= 0 && ms < IO_NO_SILENCE ? (uint32_t)ms : IO_NO_SILENCE;
 }
 
 static list *waiters_of(io *o, int direction) {

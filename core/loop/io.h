@@ -35,7 +35,9 @@ typedef struct io_idle {
 } io_idle;
 
 /* A direction is UV_READABLE or UV_WRITABLE. Tasks that read wait in `readers`, those that write in `writers`: for which events,
- * is nearly always the direction itself (net/transport.h says when it is not). */
+ * is nearly always the direction itself (net/transport.h says when it is not).
+ *
+ * A line of the cache each: what a read and an event touch; what a read that takes bytes and a write do besides; the rest. */
 struct io {
     slab_head head; /* the token; ended at close, while the slot is held a little longer */
     int fd;
@@ -56,40 +58,44 @@ struct io {
     bool driven : 1;    /* the poller may receive and send for it */
     bool lent : 1;      /* its unread bytes are being copied, and must stay */
     int16_t failed;     /* the code that an operation of its own failed with last, or 0 */
-    int end_code; /* what is told in place of an end; UV_ENOMEM: unread bytes were lost, and each read says so; or 0 */
-    list open;    /* in executor.io_open; once closed, in executor.io_closed until no task runs */
-    list readers; /* tasks that wait, first come first */
-    list writers; /* the task whose write is under way, then those whose turn comes after it */
-    /* Id of the task whose read is parked or about to go on, or 0. If in_turn: of the one that was woken to read next. */
-    uint64_t reader;
+    int16_t end_code;   /* told in place of an end, or 0; UV_ENOMEM: unread bytes were lost, and each read says so */
+    uint32_t searched;  /* by the read under way: unread bytes in which nothing begins that is looked for */
+    list readers;       /* tasks that wait, first come first */
     uint64_t
-        writer; /* id of the task whose write is under way, or 0. If in_turn: of the one that was woken to write next */
-    /* Of the read and the write under way, for those who make them: */
-    uint32_t searched; /* unread bytes in which nothing begins that is looked for */
-    uint32_t pieces;   /* of an array: how many there are, once each was looked at; */
-    uint32_t piece;    /* how many of them were written, or looked at; */
-    uint32_t offset;   /* and bytes of the next one that were */
-    union {
-        size_t written; /* bytes in all */
-        uint64_t told;  /* a datagram socket's: id of the task that heard of a failure which is kept for others, or 0 */
-    };
-    double timeout; /* seconds for each read and write, or negative */
-    double silence; /* seconds for each wait of a write, in place of the timeout of all of it; or negative */
-    char *data;     /* unread bytes: data[start..end) of capacity bytes; data is NULL when there are none */
-    size_t start, end, capacity;
-    const io_hooks *hooks;
+        reader; /* id of the task whose read is parked or about to go on, or 0. If in_turn: that was woken to be next */
+    executor *executor;
+
+    char *data; /* unread bytes: data[start..end) of capacity bytes; data is NULL when there are none */
+    uint32_t start, end, capacity; /* as a string of Lua's has no 4 GiB */
+    uint32_t silence_ms; /* for each wait of a write, in place of the timeout of all of it; or IO_NO_SILENCE */
+    double timeout;      /* seconds for each read and write, or negative */
     union {
         const struct layer *layer; /* what a stream stands on */
         uint64_t accepted;         /* a listener's: id of a connection that it has taken and nobody has got yet, or 0 */
-        int send_code;             /* a datagram socket's: the failure that is kept for who sends, or 0 */
+        int16_t send_code;         /* a datagram socket's: the failure that is kept for who sends, or 0 */
     };
+    list writers;    /* the task whose write is under way, then those whose turn comes after it */
+    uint64_t writer; /* id of the task whose write is under way, or 0. If in_turn: that was woken to be next */
+
+    union {             /* of the write under way, for who makes it: */
+        size_t written; /* bytes in all */
+        uint64_t told;  /* a datagram socket's: id of the task that heard of a failure which is kept for others, or 0 */
+    };
+    uint32_t pieces;   /* of an array: how many there are, once each was looked at; */
+    uint32_t piece;    /* how many of them were written, or looked at; */
+    uint32_t offset;   /* and bytes of the next one that were */
     transfer transfer; /* what the poller reads ahead, and sends */
-    io_idle *idle;     /* owned; or NULL */
-    executor *executor;
+    const io_hooks *hooks;
+    io_idle *idle; /* owned; or NULL */
+    io *closed;    /* closed: behind it in executor.io_closed until no task runs */
 };
+
+#define IO_NO_SILENCE UINT32_MAX
 
 /* The executor's poller, in which libuv's descriptor and the inbox's are two among the others. */
 int io_poll_init(executor *);
+/* The first at *cursor or after that is not closed; moves the cursor past it. NULL at the end. Begin with a cursor of 0. */
+io *io_next_open(const executor *, uint32_t *cursor);
 /* Gives back the slots and bytes of what was closed. No task may run: it may be about to push those bytes. */
 void io_release_closed(executor *);
 
@@ -134,8 +140,15 @@ int io_open_idle(executor *, int fd, const io_hooks *, void (*came)(io *), io **
 void io_close_idle(executor *);
 /* Every waiter is woken with WAKE_CLOSED; the token ends at once. */
 void io_close(io *);
+void io_close_all(executor *);
 /* The same, but its descriptor, which is returned, stays open: it is the caller's from now on. */
 int io_give_away(io *);
+
+/* Seconds, or a negative number. */
+void io_set_silence(io *, double seconds);
+static inline double io_silence(const io *o) {
+    return o->silence_ms == IO_NO_SILENCE ? -1 : o->silence_ms / 1e3;
+}
 
 static inline uint64_t io_id(momo_token token) {
     return (uint64_t)token.generation << 32 | token.index;

@@ -126,7 +126,7 @@ void sealed_commit(sealed *s, io *o) {
     if (unread) {
         char *bytes = o->data + o->start;
         tls_status status = s->shared->library->unseal(s->engine, bytes, unread, bytes, unread, &got);
-        o->end = o->start + got;
+        o->end = o->start + (uint32_t)got;
         if (got == 0) {
             io_drop_data(o);
         }

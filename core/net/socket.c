@@ -194,8 +194,9 @@ const char *socket_kind(int fd) {
 
 int socket_adopt(executor *ex, int fd, io **out) {
     *out = NULL;
-    for (const list *node = ex->io_open.next; node != &ex->io_open; node = node->next) {
-        if (list_entry(node, io, open)->fd == fd) {
+    uint32_t cursor = 0;
+    for (const io *o; (o = io_next_open(ex, &cursor));) {
+        if (o->fd == fd) {
             return UV_EBUSY;
         }
     }

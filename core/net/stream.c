@@ -30,12 +30,12 @@ int stream_spill(io *o) {
         return UV_ENOMEM;
     }
     o->data = data;
-    o->end = o->capacity = unread;
+    o->end = o->capacity = (uint32_t)unread;
     return 0;
 }
 
 void stream_consume(io *o, size_t n) {
-    o->start += n;
+    o->start += (uint32_t)n;
     if (o->start == o->end) {
         io_drop_data(o);
     }
@@ -67,20 +67,20 @@ static __attribute__((noinline)) int reserve(io *o) {
     if (o->start > o->capacity / 2) { /* more than half was taken: room enough in front */
         memmove(o->data, stream_bytes(o), unread);
         o->start = 0;
-        o->end = unread;
+        o->end = (uint32_t)unread;
         return 0;
     }
     /* Grow with what has come, not with what was asked for: a peer that sends nothing costs nothing. */
-    size_t capacity = o->capacity < 2048 ? 4096 : 2 * o->capacity;
+    size_t capacity = o->capacity < 2048 ? 4096 : 2 * (size_t)o->capacity;
     if (unread == 0 && capacity < EXECUTOR_SCRATCH) {
         capacity = EXECUTOR_SCRATCH;
     }
-    char *data = realloc(o->data, capacity);
+    char *data = capacity > UINT32_MAX ? NULL : realloc(o->data, capacity);
     if (!data) {
         return UV_ENOMEM;
     }
     o->data = data;
-    o->capacity = capacity;
+    o->capacity = (uint32_t)capacity;
     return 0;
 }
 
@@ -95,7 +95,7 @@ int stream_end_receiving(io *o) {
         if (status < 0) {
             return status;
         }
-        o->end += driver->take(&o->executor->poller, &o->transfer, o->data + o->end, o->capacity - o->end);
+        o->end += (uint32_t)driver->take(&o->executor->poller, &o->transfer, o->data + o->end, o->capacity - o->end);
     }
     o->transfer.state = RECEIVED_NEVER;
     transport_keep_failure(o, o->transfer.code);
@@ -117,7 +117,7 @@ ssize_t stream_fill_now(io *o, size_t want) {
     ssize_t n = layer_read(o->layer, o, o->data + o->end, o->capacity - o->end);
     o->read_waits = n == UV_EAGAIN ? o->waits : UV_READABLE;
     if (n > 0) {
-        o->end += (size_t)n;
+        o->end += (uint32_t)n;
     } else if (stream_unread(o) == 0) {
         io_drop_data(o);
     }
@@ -139,7 +139,7 @@ int stream_give_away(io *o) {
 
 int stream_put_back(io *o, int pipe, size_t n) {
     size_t unread = stream_unread(o), done = 0;
-    char *data = o->end_code ? NULL : malloc(n + unread);
+    char *data = o->end_code || n + unread > UINT32_MAX ? NULL : malloc(n + unread);
     for (ssize_t got = 1; data && done < n && got > 0; done += got > 0 ? (size_t)got : 0) {
         got = system_read(pipe, data + done, n - done);
     }
@@ -154,7 +154,7 @@ int stream_put_back(io *o, int pipe, size_t n) {
     }
     io_drop_data(o);
     o->data = data;
-    o->end = o->capacity = n + unread;
+    o->end = o->capacity = (uint32_t)(n + unread);
     return 0;
 }
 

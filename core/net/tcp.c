@@ -54,8 +54,8 @@ static bool listens_on(int fd, in_port_t port) {
 }
 
 enum listens tcp_listens(const executor *ex, const address *a) {
-    for (const list *node = ex->io_open.next; node != &ex->io_open; node = node->next) {
-        const io *o = list_entry(node, io, open);
+    uint32_t cursor = 0;
+    for (const io *o; (o = io_next_open(ex, &cursor));) {
         if (o->listening && listens_on(o->fd, port_of(a))) {
             return LISTENS_HERE;
         }

@@ -28,7 +28,7 @@ ssize_t transport_keep_failure(io *o, ssize_t n) {
     case UV_EHOSTUNREACH:
     case UV_ENETUNREACH:
     case UV_ENETDOWN:
-    case UV_EPROTO: o->end_code = (int)n; break;
+    case UV_EPROTO: o->end_code = (int16_t)n; break;
     default: break;
     }
     return n;

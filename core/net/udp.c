@@ -49,7 +49,7 @@ static void spill(io *o) {
         o->told = 0;
     }
     o->data = data;
-    o->end = o->capacity = end;
+    o->end = o->capacity = (uint32_t)end;
 }
 
 static const io_hooks hooks = {.spill = spill};
@@ -109,7 +109,7 @@ static uint64_t who_runs(const io *o) {
 }
 
 /* The failure that is kept, unless it was this task that heard of it; it is told once. */
-static int take_code(const io *o, int *code) {
+static int take_code(const io *o, int16_t *code) {
     int kept = o->told && o->told == who_runs(o) ? 0 : *code;
     *code = 0;
     return kept;
@@ -143,7 +143,7 @@ static int receive_some(io *o) {
     if (n < 0) {
         io_drop_data(o);
         if (n != UV_EAGAIN && n != UV_ENOMEM) {
-            o->send_code = n;
+            o->send_code = (int16_t)n;
             o->told = who_runs(o);
         }
         return n;
@@ -159,7 +159,7 @@ static int receive_some(io *o) {
         d->cut = messages[i].msg_hdr.msg_flags & MSG_TRUNC;
         d->from.length = messages[i].msg_hdr.msg_namelen;
     }
-    o->end = (size_t)n * EXECUTOR_DATAGRAM;
+    o->end = (uint32_t)n * EXECUTOR_DATAGRAM;
     return 0;
 }
 
@@ -178,7 +178,7 @@ int udp_receive(io *o, const datagram **out) {
 }
 
 void udp_consume(io *o) {
-    o->start = at(o, o->start)->next;
+    o->start = (uint32_t)at(o, o->start)->next;
     if (!udp_has_more(o)) {
         io_drop_data(o);
     }
@@ -196,7 +196,7 @@ int udp_send(io *o, const void *bytes, size_t size, const address *to) {
         return 0;
     }
     if (is_earlier((int)n, to)) {
-        o->end_code = (int)n;
+        o->end_code = (int16_t)n;
         o->told = who_runs(o);
         io_wake_first(o, UV_READABLE);
     }

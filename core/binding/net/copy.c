@@ -138,7 +138,7 @@ static int attempt(lua_State *L, op *o) {
 }
 
 static double limit_of(const io *side, uint8_t direction) {
-    return direction == UV_WRITABLE && side->silence >= 0 ? side->silence : side->timeout;
+    return direction == UV_WRITABLE && side->silence_ms != IO_NO_SILENCE ? io_silence(side) : side->timeout;
 }
 
 /* Each side has its own limit, unless the call has one for both; it begins anew with each byte. */

@@ -38,7 +38,9 @@ static void check_is_no_piece(lua_State *L) {
 }
 
 static void check_write(lua_State *L, op *o) {
-    o->timeout = o->io && o->io->silence >= 0 ? o->io->silence : o->timeout;
+    if (o->io && o->io->silence_ms != IO_NO_SILENCE) {
+        o->timeout = io_silence(o->io);
+    }
     if (!lua_isnoneornil(L, 3)) {
         check_is_no_piece(L);
         op_check_timeout(L, o, 3);
@@ -230,7 +232,8 @@ static int park_writer(lua_State *L, op *o) {
         o->task->timer.deadline_ms = o->deadline_ms;
         return status;
     }
-    uint64_t deadline_ms = o->woken && o->io->silence >= 0 ? op_deadline(o->task, o->io->silence) : o->deadline_ms;
+    bool silence = o->woken && o->io->silence_ms != IO_NO_SILENCE;
+    uint64_t deadline_ms = silence ? op_deadline(o->task, io_silence(o->io)) : o->deadline_ms;
     return io_wait(o->io, o->task, UV_WRITABLE, o->name, deadline_ms, true);
 }
 
