@@ -34,12 +34,16 @@ socket.extend(Stream, "stream")
 ---@return string? code
 function Stream:read(max, timeout)
   check_self(self, Stream, "stream", "read")
-  local again, bytes, err, code
-  repeat again, bytes, err, code = read(self, max, timeout) until not again
-  if bytes then
-    return bytes
+  -- What the call returns takes the slots that it was made from: a coroutine that waits here, or in write, is still on
+  -- the stack that it began with, which is 40 slots.
+  while true do
+    local again, bytes, err, code = read(self, max, timeout)
+    if bytes then
+      return bytes
+    elseif not again then
+      return nil, err, code
+    end
   end
-  return nil, err, code
 end
 
 ---Exactly n bytes. When it fails, those that came stay for later reads.
@@ -178,12 +182,14 @@ end
 ---@return string? code
 function Stream:write(data, timeout)
   check_self(self, Stream, "stream", "write")
-  local again, bytes, err, code
-  repeat again, bytes, err, code = write(self, data, timeout) until not again
-  if bytes then
-    return bytes
+  while true do
+    local again, bytes, err, code = write(self, data, timeout)
+    if bytes then
+      return bytes
+    elseif not again then
+      return nil, err, code
+    end
   end
-  return nil, err, code
 end
 
 ---Sends as much as the system takes at once, and waits only while it takes nothing: so one that is cut short, by a
