@@ -10,11 +10,14 @@
 void push_fields(lua_State *L, int index, int array) {
     handle *h = lua_touserdata(L, index);
     if (!h->fields) {
-        lua_pushvalue(L, index);
-        lua_createtable(L, array, 0);
-        lua_setfenv(L, -2);
+        lua_createtable(L, array, 0); /* may run a finalizer, which makes them */
+        if (!h->fields) {
+            lua_pushvalue(L, -1);
+            lua_setfenv(L, index);
+            h->fields = true;
+            return;
+        }
         lua_pop(L, 1);
-        h->fields = true;
     }
     lua_getfenv(L, index);
 }
@@ -43,18 +46,22 @@ void note_place(lua_State *L) {
     }
 }
 
-static handle *self(lua_State *L, const char *method) {
-    handle *h = check_self(L, &task_metatable, "task", method);
+/* The slots of a state that is closing are gone. */
+static handle *look(lua_State *L, handle *h) {
     if (h->task && !executor_running && runtime_of(L)->executor.closed) {
-        h->task = NULL; /* its slot is gone */
+        h->task = NULL;
         h->outcome = OUTCOME_CANCELLED;
     }
     return h;
 }
 
-/* cancel(task, reason) */
+static handle *self(lua_State *L, const char *method) {
+    return look(L, check_self(L, &task_metatable, "task", method));
+}
+
+/* cancel(task, reason): Lua has checked that it is a task. */
 static int task_cancel_with(lua_State *L) {
-    handle *h = self(L, "cancel");
+    handle *h = look(L, lua_touserdata(L, 1));
     task *t = h->task;
     if (!t || t->cancel_requested) {
         return 0;

@@ -6,6 +6,8 @@
 #include "binding/task/cancellation.h"
 #include "binding/task/traceback.h"
 
+enum { RESULTS_SURE = 10 }; /* values for which every stack has room */
+
 static void check(lua_State *L, op *o) {
     const handle *h = o->subject;
     o->timeout = check_seconds(L, 2, "join");
@@ -60,24 +62,25 @@ static int task_outcome(lua_State *L) {
         return 2;
     }
     lua_settop(L, 1);
-    lua_pushboolean(L, h->outcome == OUTCOME_DONE);
     lua_getfenv(L, 1);
+    lua_pushboolean(L, h->outcome == OUTCOME_DONE);
     int n = h->outcome == OUTCOME_DONE ? h->results : 1;
-    luaL_checkstack(L, n, "too many results");
+    if (n > RESULTS_SURE) {
+        luaL_checkstack(L, n, "too many results");
+    }
     for (int i = 1; i <= n; i++) {
-        lua_rawgeti(L, 3, i);
+        lua_rawgeti(L, 2, i);
     }
     if (h->outcome == OUTCOME_CANCELLED && lua_isnil(L, 4)) { /* from now on it is this one */
         make_cancellation(L, 0);
         lua_replace(L, 4);
         lua_pushvalue(L, 4);
-        lua_rawseti(L, 3, 1);
+        lua_rawseti(L, 2, 1);
     }
     task *current = runtime_of_task(L)->executor.current;
     if (h->outcome == OUTCOME_FAILED && current) {
         traceback_of_failure(L, current, 1, 4); /* if it is raised again, it keeps its place */
     }
-    lua_remove(L, 3);
     return n + 1;
 }
 

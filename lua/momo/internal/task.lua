@@ -10,7 +10,7 @@ local show = require "momo.internal.show"
 local core = require "momo.internal.core"
 local C, native = core.C, core.native
 
-local join, getmetatable = native.join, getmetatable
+local join, cancel, getmetatable = native.join, native.cancel, getmetatable
 
 ---A task: a coroutine that the executor resumes. One that fails hurts no other; if nobody is joining it, it is shown on
 ---stderr with its traceback, and the momo command ends with status 1 if it is still unjoined at the end.
@@ -143,8 +143,13 @@ methods.traceback = native.traceback
 ---Its pending operation raises `momo.Cancelled`, and so does each later suspending call. A task that has not begun
 ---never does. An operation that had completed keeps its result: the next one raises. Cancelling twice, or what has
 ---ended, does nothing. A task that goes on catching its cancellation is given up after 100 times.
----@type fun(self: momo.Task, reason: any)
-methods.cancel = native.cancel
+---@param reason any
+function methods:cancel(reason)
+  if getmetatable(self) ~= Task then
+    check.self(self, Task, "task", "cancel")
+  end
+  cancel(self, reason)
+end
 
 ---Whether an error is a cancellation.
 ---@param err any
