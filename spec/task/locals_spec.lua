@@ -16,6 +16,19 @@ describe("task-local values", function()
     assert.equal(locals(), momo.current().locals)
   end))
 
+  it("that a finalizer sets while the task is named stay", on(function()
+    local task = momo.spawn(momo.time.sleep, 1)
+    collectgarbage()
+    collectgarbage "stop"
+    getmetatable(newproxy(true)).__gc = function() task.locals.seen = true end
+    collectgarbage("setstepmul", 1e7) -- whatever allocates next collects all
+    collectgarbage "restart"
+    task:set_name "named"
+    collectgarbage("setstepmul", 200)
+    assert.is_true(task.locals.seen)
+    assert.matches("'named'", tostring(task), 1, true)
+  end))
+
   it("are seen by the functions that the task calls, in its coroutines and scopes too", on(function()
     locals().request = 7
     local seen = {}
