@@ -65,7 +65,24 @@ static void push_source(lua_State *L, const char *name) {
     lua_pushfstring(L, "%s%s.lua", lua_tostring(L, lua_upvalueindex(1)), lua_tostring(L, -1));
 }
 
-/* One of package.loaders (name) -> the module's chunk, or nothing. Upvalue: see push_source. */
+/* (name) -> what the chunk returns, which is the upvalue. One that fails, for want of memory, may be asked for again: require
+ * has marked it as being loaded, and would say for good that there is a loop. */
+static int run_embedded(lua_State *L) {
+    lua_settop(L, 1);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushvalue(L, 1);
+    if (lua_pcall(L, 1, 1, 0) == 0) {
+        return 1;
+    }
+    lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+    lua_pushvalue(L, 1);
+    lua_pushnil(L);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+    return lua_error(L);
+}
+
+/* One of package.loaders (name) -> what runs the module's chunk, or nothing. Upvalue: see push_source. */
 static int load_embedded(lua_State *L) {
     const char *asked = lua_tostring(L, 1), *entry = asked ? find(asked) : NULL;
     if (!entry) {
@@ -77,8 +94,11 @@ static int load_embedded(lua_State *L) {
     char number[sizeof(size_t) * 2];
     pieces p = {.at = {code, number, name, code + BYTECODE_HEAD},
                 .size = {BYTECODE_HEAD, put_number(number, length), length, size_of(entry)}};
-    return lua_load(L, read_piece, &p, name) ==
-           0; /* else it is of another LuaJIT, and the next loader finds the source */
+    if (lua_load(L, read_piece, &p, name) != 0) { /* it is of another LuaJIT: the next loader finds the source */
+        return 0;
+    }
+    lua_pushcclosure(L, run_embedded, 1);
+    return 1;
 }
 
 /* Pushes it: "@" and the path up to "momo.lua". */

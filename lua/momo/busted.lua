@@ -35,9 +35,13 @@ local function limit()
   return settings.timeout or settings.clock == "virtual" and 1e6 or 10
 end
 
-local env = getfenv(3) -- of the spec file: 1 is this one, 2 is require. What is set there, busted drops at its end
+local level = 2 -- of the spec file: between this one and that are require and what it calls
+while debug.getinfo(level, "S").what == "C" do
+  level = level + 1
+end
+local env = getfenv(level) -- what is set there, busted drops at its end
 if not env.it or env == _G then
-  error("momo.busted: require it at the top of a spec file that busted runs", 3)
+  error("momo.busted: require it at the top of a spec file that busted runs", level)
 end
 local own_files = debug.getinfo(1, "S").source:match "^@(.*)busted%.lua$"
 

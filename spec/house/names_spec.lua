@@ -11,17 +11,6 @@ local function told(fn)
 end
 
 describe("a module", function()
-  it("is loaded by the next one who asks for it, where the first could not", function()
-    local module = require("momo.internal.names").module({}, "planted", {
-      thing = function() return require "momo.planted" end,
-    })
-    finally(function() package.preload["momo.planted"], package.loaded["momo.planted"] = nil, nil end)
-    package.preload["momo.planted"] = function() error("once", 0) end
-    assert.same({ false, "once" }, { pcall(function() return module.thing end) })
-    package.preload["momo.planted"] = function() return { 7 } end
-    assert.same({ 7 }, module.thing)
-  end)
-
   it("tells the name that was meant", function()
     assert.equal("momo has no tme; did you mean time?", told(function() return momo.tme end))
     assert.equal("momo has no spwan; did you mean spawn?", told(function() return momo.spwan end))

@@ -268,6 +268,9 @@ local function elsewhere(key)
   for _, name in ipairs { "coroutine", "io", "net", "signal", "sync", "thread" } do
     assert(momo[name]) -- which may not have been loaded yet
   end
+  for name in each(getmetatable(momo.net).later) do
+    assert(momo.net[name])
+  end
   if rawget(momo, key) ~= nil then
     return "momo." .. key
   end

@@ -1,8 +1,6 @@
 ---What a module or a class answers for a name that it does not have. A name that it has costs nothing: the metatable is
 ---asked only where nothing is found.
 
-local each = require "momo.internal.each"
-
 local M = {}
 
 ---A __tostring, as that of Lua 5.3 by itself.
@@ -22,34 +20,18 @@ function M.missing(names, shown, key, more)
   end
 end
 
--- One that could not be loaded, for want of memory, may be asked for again: require has marked it as being loaded, for
--- good, by a light userdata whose type is "number" in Debian's LuaJIT. No module of Momo's is either.
-local function load_now(load)
-  local ok, value = pcall(load)
-  if ok then
-    return value
-  end
-  for name, loaded in each(package.loaded) do
-    local kind = type(loaded)
-    if (kind == "userdata" or kind == "number") and tostring(name):find "^momo%." then
-      package.loaded[name] = nil
-    end
-  end
-  error(value, 0)
-end
-
 ---@generic T: table
 ---@param module T
 ---@param name string such as "momo.net"
 ---@param later table<string, fun(): any>? what is loaded when it is first asked for
 ---@return T module
 function M.module(module, name, later)
-  return setmetatable(module, { __index = function(_, key)
+  return setmetatable(module, { later = later, __index = function(_, key)
     local load = later and later[key]
     if not load then
       return M.missing(module, name, key, later)
     end
-    module[key] = load_now(load)
+    module[key] = load()
     return module[key]
   end })
 end

@@ -4,6 +4,7 @@ local check = require "momo.internal.check"
 local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
 local socket = require "momo.net.socket"
+require "momo.net.stream" -- what is accepted
 
 local accept = native.accept
 

@@ -1,5 +1,6 @@
 ---Listeners that the process was started with: the protocol of systemd's socket activation, sd_listen_fds(3).
 
+require "momo.net.listener" -- what is taken over
 local socket = require "momo.net.socket"
 local thread = require "momo.thread"
 

@@ -3,7 +3,6 @@
 local Listener = require "momo.net.listener"
 local Stream = require "momo.net.stream"
 local check = require "momo.internal.check"
-local connect_to_any = require("momo.net.happy_eyeballs").connect
 local dns = require "momo.net.dns"
 local names = require "momo.internal.names"
 local native = require("momo.internal.core").native
@@ -102,7 +101,7 @@ local function connect(address, timeout, from)
     return nil, err, code
   end
   addresses = from and of_family(addresses, from) or addresses
-  return connect_to_any(addresses, function(one, left) return attempt(one, left, from) end,
+  return require("momo.net.happy_eyeballs").connect(addresses, function(one, left) return attempt(one, left, from) end,
     deadline and math.max(0, deadline - now()))
 end
 
