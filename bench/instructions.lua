@@ -3,15 +3,15 @@
 
 return {
   tolerance = 0.03,
-  ["spawn"] = 1262.6,
+  ["spawn"] = 1260.4,
   ["join"] = 1836.1,
   ["join, with a result"] = 1954.0,
-  ["child of a scope"] = 1617.6,
+  ["child of a scope"] = 1613.1,
   ["yield, 1 task"] = 327.8,
   ["yield, 1000 tasks"] = 324.7,
   ["sleep"] = 1078.0,
   ["timeout"] = 238.0,
-  ["arm and cancel"] = 8446.4,
+  ["arm and cancel"] = 8101.2,
   ["channel, unbounded"] = 76.9,
   ["channel of 128"] = 90.1,
   ["ping-pong"] = 1516.6,

@@ -13,7 +13,7 @@
 /* What is hot: all else that a function needs it gets from the registry. */
 enum upvalue {
     UP_RUNTIME = 1,   /* userdata: runtime */
-    UP_COROUTINES,    /* [slot + 1] = the slot's coroutine, from one task to the next */
+    UP_COROUTINES,    /* [slot + 1] = the slot's coroutine, from one task to the next, or false */
     UP_HANDLES,       /* [slot + 1] = the handle of the slot's task, or of its last one, or false */
     UP_PARENTS,       /* [slot + 1] = the userdata of the scope that the slot's task is a child of, or false */
     UP_CANCELLATIONS, /* [slot + 1] = what a cancelled task's operations raise, or nil: from here on sparse */
@@ -27,7 +27,7 @@ enum upvalue {
     UP_SENDER, /* of channels between threads */
     UP_RECEIVER,
     UP_WATCH,
-    UP_MAKE_COROUTINE, /* functions that are called protected (task.c) */
+    UP_MAKE_ROOM, /* functions that are called protected (task.c) */
     UP_STORE_OUTCOME,
     UP_COUNT = UP_STORE_OUTCOME,
 };
@@ -47,6 +47,7 @@ typedef struct runtime {
     struct compiled *compiled;     /* code whose place is known, or NULL: nobody wants to know (holder.c) */
     struct trace *trace;           /* what its tasks do is recorded there; NULL: it is not (trace.c) */
     unsigned idle;                 /* coroutines that wait for a task */
+    int room;                      /* slots that have a place in UP_COROUTINES and UP_HANDLES */
     unsigned failed;               /* entries of UP_FAILURES */
     struct lua_thread *failed_threads; /* that are to be told of, as is done with UP_FAILURES */
     unsigned unjoined;                 /* tasks and threads that failed and that nobody has joined */

@@ -5,30 +5,74 @@
 #include "binding/task/scope.h"
 #include "binding/task/task.h"
 
-enum { ARGUMENTS_SURE = 10 }; /* values for which every stack has room */
+enum {
+    ARGUMENTS_SURE = 10, /* values for which every stack has room */
+    ROOM_STEP = 64,      /* slots that tables get room for at a time */
+};
 
-static lua_State *new_coroutine(lua_State *L, task *t) {
-    lua_State *co = lua_newthread(L);
-    t->kept = NULL;
-    lua_rawseti(L, UP(COROUTINES), slot_of(t));
-    task_clear(L, UP_HANDLES, t);
-    return co;
-}
-
-/* (task as light userdata, n, whether it is a child): gives it a coroutine of its own, with room for n values, and a place
- * for its parent. Called protected. */
-static int make_coroutine(lua_State *L) {
+/* (task as light userdata, n, whether it is a child): so that nothing that is stored for the task allocates, its slot has a
+ * place in the tables, its coroutine has room for n values, and there is a place for its parent. Called protected. */
+static int make_room(lua_State *L) {
     task *t = lua_touserdata(L, 1);
-    lua_State *co = t->user ? t->user : new_coroutine(L, t);
-    if (!lua_checkstack(co, (int)lua_tointeger(L, 2))) {
+    runtime *rt = runtime_of(L);
+    while (rt->room < slot_of(t)) {
+        int first = rt->room + 1, end = first + ROOM_STEP;
+        for (int i = first; i < end; i++) {
+            lua_pushboolean(L, 0);
+            lua_rawseti(L, UP(COROUTINES), i);
+            lua_pushboolean(L, 0);
+            lua_rawseti(L, UP(HANDLES), i);
+        }
+        rt->room = end - 1;
+    }
+    if (t->user && !lua_checkstack(t->user, (int)lua_tointeger(L, 2))) {
         return luaL_error(L, "too many arguments");
     }
     if (lua_toboolean(L, 3)) {
         task_clear(L, UP_PARENTS, t);
         t->adopted = true;
     }
-    t->user = co;
     return 0;
+}
+
+/* Raises if there is none; then there is no task. */
+static void ensure_room(lua_State *L, task *t, int n, bool child) {
+    lua_pushvalue(L, UP(MAKE_ROOM));
+    lua_pushlightuserdata(L, t);
+    lua_pushinteger(L, n);
+    lua_pushboolean(L, child);
+    if (lua_pcall(L, 3, 0, 0) != 0) {
+        task_drop(t);
+        throw(L, "spawn: %s", error_text(L));
+    }
+}
+
+static task *new_task(lua_State *L, runtime *rt) {
+    task *t;
+    if (task_new(&rt->executor, &t) < 0) {
+        luaL_error(L, "not enough memory");
+    }
+    return t;
+}
+
+/* In place of a task whose slot has no coroutine, one that has. To make it may raise, and runs finalizers, which may spawn: the
+ * slot is free meanwhile. */
+static __attribute__((noinline)) task *with_coroutine(lua_State *L, runtime *rt, task *t) {
+    task_drop(t);
+    lua_State *co = lua_newthread(L);
+    t = new_task(L, rt);
+    if (t->user) {
+        lua_pop(L, 1);
+        return t;
+    }
+    if (slot_of(t) > rt->room) {
+        ensure_room(L, t, 0, false);
+    }
+    t->user = co;
+    t->kept = NULL;
+    lua_rawseti(L, UP(COROUTINES), slot_of(t));
+    rt->idle++;
+    return t;
 }
 
 /* The new handle is on top: what it spawns sees a copy of its spawner's locals. */
@@ -65,22 +109,14 @@ task *spawn(lua_State *L, runtime *rt, int first, scope *parent) {
         note_place(L);
     }
 
-    task *t;
-    if (task_new(&rt->executor, &t) < 0) {
-        luaL_error(L, "not enough memory");
+    task *t = new_task(L, rt);
+    if (!t->user) {
+        t = with_coroutine(L, rt, t);
     }
-    bool fresh = !t->user;
-    if (fresh || n > ARGUMENTS_SURE || (parent && !t->adopted)) {
-        lua_pushvalue(L, UP(MAKE_COROUTINE));
-        lua_pushlightuserdata(L, t);
-        lua_pushinteger(L, n);
-        lua_pushboolean(L, parent != NULL);
-        if (lua_pcall(L, 3, 0, 0) != 0) {
-            task_drop(t);
-            throw(L, "spawn: %s", error_text(L));
-        }
+    if (n > ARGUMENTS_SURE || (parent && !t->adopted)) {
+        ensure_room(L, t, n, parent != NULL);
     }
-    rt->idle -= !fresh;
+    rt->idle--;
     lua_State *co = t->user;
     lua_rawseti(L, UP(HANDLES), slot_of(t));
     lua_xmove(L, co, n);
@@ -138,7 +174,7 @@ static int task_spawn_child(lua_State *L) {
     return 1;
 }
 
-static const protected_call protected_calls[] = {{UP_MAKE_COROUTINE, make_coroutine}, {0, NULL}};
+static const protected_call protected_calls[] = {{UP_MAKE_ROOM, make_room}, {0, NULL}};
 static const function functions[] = {
     {"spawn", task_spawn},
     {"spawn_daemon", task_spawn_daemon},
