@@ -34,8 +34,8 @@ socket.extend(Stream, "stream")
 ---@return string? code
 function Stream:read(max, timeout)
   check_self(self, Stream, "stream", "read")
-  -- What the call returns takes the slots that it was made from: a coroutine that waits here, or in write, is still on
-  -- the stack that it began with, which is 40 slots.
+  -- What the call returns takes the slots that it was made from: a coroutine that waits here, in read_exact or in
+  -- write, may still be on the stack that it began with, which is 40 slots.
   while true do
     local again, bytes, err, code = read(self, max, timeout)
     if bytes then
@@ -58,12 +58,14 @@ end
 ---@return string? code
 function Stream:read_exact(n, timeout)
   check_self(self, Stream, "stream", "read_exact")
-  local again, bytes, err, code
-  repeat again, bytes, err, code = read_exact(self, n, timeout) until not again
-  if bytes then
-    return bytes
+  while true do
+    local again, bytes, err, code = read_exact(self, n, timeout)
+    if bytes then
+      return bytes
+    elseif not again then
+      return nil, err, code
+    end
   end
-  return nil, err, code
 end
 
 ---Up to the first delimiter, which is included. When it fails, the bytes that came stay for later reads.
