@@ -84,7 +84,7 @@ static int store_outcome(lua_State *L) {
     if ((t->cancelled || t->cancel_requested) && is_cancellation(L, 5)) {
         h->outcome = OUTCOME_CANCELLED;
     }
-    if (!push_traceback(L, t, co, 0, 5)) {
+    if (status == LUA_YIELD || !push_traceback(L, t, co, 0, 5)) { /* one that is given up has raised nothing */
         push_stack_text(L, co, 0); /* at once: a stack that is kept for later would keep open what stands on it */
     }
     lua_rawseti(L, 4, 2);
