@@ -34,7 +34,6 @@ static int grow(slab *s) {
     }
     s->chunks[n] = aligned_alloc(CACHE_LINE, SLAB_CHUNK_SLOTS * s->item_size); /* a multiple, as the slots are many */
     if (s->chunks[n] == NULL) return -ENOMEM;
-    memset(s->chunks[n], 0, SLAB_CHUNK_SLOTS * s->item_size);
     s->chunk_count++;
     return 0;
 }
@@ -50,6 +49,7 @@ int slab_take_new(slab *s, void **item) {
         if (err < 0) return err;
     }
     slab_head *head = slab_at(s, s->used);
+    memset(head, 0, s->item_size);
     *head = (slab_head){.index = s->used, .generation = 1, .next = s->used};
     s->used++;
     s->live++;

@@ -5,6 +5,7 @@
 #include "base/wheel.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/invariant.h"
 
@@ -42,7 +43,8 @@ static void mark_empty(wheel *w, unsigned slot) {
 }
 
 void wheel_init(wheel *w, uint64_t now_ms) {
-    *w = (wheel){.now_ms = now_ms > 0 ? now_ms : 1};
+    memset(w, 0, offsetof(wheel, slots));
+    w->now_ms = now_ms > 0 ? now_ms : 1;
     for (unsigned i = 0; i < WHEEL_LEVELS * WHEEL_SLOTS; i++) list_init(&w->slots[i]);
 }
 
