@@ -28,12 +28,12 @@ static int append(lua_State *L, const void *bytes, size_t size, void *user) {
     return 0;
 }
 
-static void write_name(FILE *out, const char *path) {
-    size_t length = strlen(path) - strlen(".lua");
-    for (size_t i = 0; i < length; i++) {
-        putc(path[i] == '/' ? '.' : path[i], out);
+/* "momo/net/stream.lua" -> "momo.net.stream" */
+static void make_name(char *path) {
+    path[strlen(path) - strlen(".lua")] = '\0';
+    for (char *slash; (slash = strchr(path, '/'));) {
+        *slash = '.';
     }
-    putc('\0', out);
 }
 
 /* Where the chunk's name ends, which stands behind the head as its length, seven bits a byte, and its bytes; or 0. */
@@ -51,25 +51,25 @@ static size_t find_rest(const code *c) {
 }
 
 /* Without the chunk's name, which depends on where the module is found. */
-static int compile(lua_State *L, FILE *out, const char *folder, const char *path) {
+static int compile(lua_State *L, code *index, code *entries, const char *folder, char *path) {
     code c = {NULL, 0};
     lua_pushfstring(L, "%s/%s", folder, path);
     size_t rest = 0;
     if (luaL_loadfile(L, lua_tostring(L, -1)) == 0 && lua_dump(L, append, &c) == 0) {
         rest = find_rest(&c);
     }
+    int status = 1;
     if (rest) {
-        uint32_t size = (uint32_t)(c.size - rest);
-        write_name(out, path);
-        fwrite(&size, sizeof size, 1, out);
-        fwrite(c.bytes, 1, BYTECODE_HEAD, out);
-        fwrite(c.bytes + rest, 1, size, out);
+        make_name(path);
+        embedded_entry e = {embedded_hash(path), (uint32_t)entries->size, (uint32_t)(c.size - rest)};
+        status = append(L, &e, sizeof e, index) || append(L, path, strlen(path) + 1, entries) ||
+                 append(L, c.bytes, BYTECODE_HEAD, entries) || append(L, c.bytes + rest, e.size, entries);
     } else {
         fprintf(stderr, "embed: %s is no bytecode that is known: %s\n", path, lua_tostring(L, -1));
     }
     free(c.bytes);
     lua_settop(L, 0);
-    return !rest;
+    return status;
 }
 
 int main(int argc, char **argv) {
@@ -79,10 +79,17 @@ int main(int argc, char **argv) {
         perror("embed");
         return 1;
     }
+    code index = {NULL, 0}, entries = {NULL, 0};
     int status = 0;
     for (int i = 3; i < argc && status == 0; i++) {
-        status = compile(L, out, argv[2], argv[i]);
+        status = compile(L, &index, &entries, argv[2], argv[i]);
     }
+    uint32_t count = (uint32_t)(index.size / sizeof(embedded_entry));
+    fwrite(&count, sizeof count, 1, out);
+    fwrite(index.bytes, 1, index.size, out);
+    fwrite(entries.bytes, 1, entries.size, out);
+    free(index.bytes);
+    free(entries.bytes);
     lua_close(L);
     return fclose(out) == 0 ? status : 1;
 }

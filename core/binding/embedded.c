@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Momo's Lua modules as bytecode: see embedded.h. embed.c writes them: each is its name, the size of what follows its head, its
- * head, and that. Behind the last is a name of no bytes.
+ * Momo's Lua modules as bytecode, which embed.c writes: see embedded.h.
  */
 #include "binding/embedded.h"
 
@@ -9,11 +8,15 @@
 #include <string.h>
 
 __asm__(".section .rodata\n"
+        ".balign 4\n"
         "momo_bytecode:\n"
         ".incbin \"" MOMO_BYTECODE_PATH "\"\n"
-        ".byte 0\n"
+        ".long 0\n" /* the count, where nothing is embedded */
         ".previous\n");
-extern const char momo_bytecode[] __attribute__((visibility("hidden")));
+extern const struct {
+    uint32_t count;
+    embedded_entry index[];
+} momo_bytecode __attribute__((visibility("hidden")));
 
 /* What the reader of a chunk is given: its head, the length of its name, its name, the rest. */
 enum { PIECES = 4 };
@@ -41,22 +44,22 @@ static size_t put_number(char *into, size_t number) {
     return n;
 }
 
-static uint32_t size_of(const char *entry) {
-    uint32_t size;
-    memcpy(&size, entry + strlen(entry) + 1, sizeof size);
-    return size;
+/* The entry's name, and where its code begins. */
+static const char *name_of(const embedded_entry *e) {
+    return (const char *)&momo_bytecode.index[momo_bytecode.count] + e->at;
 }
 
-static const char *code_of(const char *entry) {
-    return entry + strlen(entry) + 1 + sizeof(uint32_t);
+static const char *code_of(const embedded_entry *e) {
+    return name_of(e) + strlen(name_of(e)) + 1;
 }
 
-static const char *find(const char *name) {
-    const char *entry = momo_bytecode;
-    while (*entry && strcmp(entry, name) != 0) {
-        entry = code_of(entry) + BYTECODE_HEAD + size_of(entry);
+static const embedded_entry *find(const char *name) {
+    uint32_t hash = embedded_hash(name);
+    const embedded_entry *e = momo_bytecode.index, *end = e + momo_bytecode.count;
+    while (e != end && (e->hash != hash || strcmp(name_of(e), name) != 0)) {
+        e++;
     }
-    return *entry ? entry : NULL;
+    return e != end ? e : NULL;
 }
 
 /* Pushes it: the upvalue is what precedes "momo.lua" in the source of momo. */
@@ -84,16 +87,17 @@ static int run_embedded(lua_State *L) {
 
 /* One of package.loaders (name) -> what runs the module's chunk, or nothing. Upvalue: see push_source. */
 static int load_embedded(lua_State *L) {
-    const char *asked = lua_tostring(L, 1), *entry = asked ? find(asked) : NULL;
-    if (!entry) {
+    const char *asked = lua_tostring(L, 1);
+    const embedded_entry *e = asked ? find(asked) : NULL;
+    if (!e) {
         return 0;
     }
-    push_source(L, entry);
+    push_source(L, asked);
     size_t length;
-    const char *name = lua_tolstring(L, -1, &length), *code = code_of(entry);
+    const char *name = lua_tolstring(L, -1, &length), *code = code_of(e);
     char number[sizeof(size_t) * 2];
     pieces p = {.at = {code, number, name, code + BYTECODE_HEAD},
-                .size = {BYTECODE_HEAD, put_number(number, length), length, size_of(entry)}};
+                .size = {BYTECODE_HEAD, put_number(number, length), length, e->size}};
     if (lua_load(L, read_piece, &p, name) != 0) { /* it is of another LuaJIT: the next loader finds the source */
         return 0;
     }
