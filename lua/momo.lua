@@ -4,7 +4,6 @@
 local core = require "momo.internal.core"
 local drain = require "momo.internal.drain"
 local names = require "momo.internal.names"
-local scope = require "momo.internal.scope"
 local task = require "momo.internal.task"
 
 local M = {
@@ -21,17 +20,32 @@ local M = {
   pcall = task.pcall,
   is_cancelled = task.is_cancelled,
   Cancelled = task.Cancelled,
-  scope = scope.scope,
-  shield = scope.shield,
-  race = scope.race,
-  any = scope.any,
-  all = scope.all,
   time = require "momo.time",
-  _VERSION = "momo " .. core.string(core.C.momo_version()),
+  _VERSION = "momo " .. core.string(core.first.momo_version()),
 }
 
 -- Assigned where they are loaded, for those who read types off the source.
 return names.module(M, "momo", {
+  scope = function()
+    M.scope = require("momo.internal.scope").scope
+    return M.scope
+  end,
+  shield = function()
+    M.shield = require("momo.internal.scope").shield
+    return M.shield
+  end,
+  race = function()
+    M.race = require("momo.internal.scope").race
+    return M.race
+  end,
+  any = function()
+    M.any = require("momo.internal.scope").any
+    return M.any
+  end,
+  all = function()
+    M.all = require("momo.internal.scope").all
+    return M.all
+  end,
   spawn_blocking = function()
     M.spawn_blocking = require("momo.internal.blocking").spawn_blocking
     return M.spawn_blocking

@@ -4,8 +4,11 @@
  *
  * The roof of the binding: no other file of it knows all modules.
  */
+#include <dlfcn.h>
+#include <link.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "binding/embedded.h"
@@ -16,57 +19,63 @@
 #include "ffi/header.h"
 #include "loop/signals.h"
 
-#define MODULES(_)    \
-    _(runtime)        \
-    _(task)           \
-    _(spawn)          \
-    _(run)            \
-    _(live)           \
-    _(inside)         \
-    _(log)            \
-    _(profile)        \
-    _(trace)          \
-    _(snapshot)       \
-    _(inspect)        \
-    _(handle)         \
-    _(join)           \
-    _(traceback)      \
-    _(scope)          \
-    _(drain)          \
-    _(outcome)        \
-    _(sync)           \
-    _(coroutine)      \
-    _(time)           \
-    _(stream)         \
-    _(write)          \
-    _(net)            \
-    _(open)           \
-    _(http)           \
-    _(http_build)     \
-    _(websocket)      \
-    _(http_answer)    \
-    _(tls)            \
-    _(copy)           \
-    _(udp)            \
-    _(signal)         \
-    _(process)        \
-    _(child)          \
-    _(succession)     \
-    _(fs)             \
-    _(notify)         \
-    _(watch)          \
-    _(channel_end)    \
-    _(thread_channel) \
-    _(thread)         \
-    _(holder)         \
-    _(offload)        \
-    _(blocking)
+/* Early are those that most programs use: the functions of one are made when it is asked for one of them. Those of all others
+ * are made at once, so that a program that does more has them before its memory may be used up. */
+#define MODULES(EARLY, LATER) \
+    EARLY(runtime)            \
+    EARLY(task)               \
+    EARLY(spawn)              \
+    EARLY(run)                \
+    LATER(live)               \
+    EARLY(inside)             \
+    LATER(log)                \
+    LATER(profile)            \
+    LATER(trace)              \
+    LATER(snapshot)           \
+    LATER(inspect)            \
+    EARLY(handle)             \
+    EARLY(join)               \
+    EARLY(traceback)          \
+    EARLY(scope)              \
+    EARLY(drain)              \
+    EARLY(outcome)            \
+    EARLY(sync)               \
+    LATER(coroutine)          \
+    EARLY(time)               \
+    LATER(stream)             \
+    LATER(write)              \
+    LATER(net)                \
+    LATER(open)               \
+    LATER(http)               \
+    LATER(http_build)         \
+    LATER(websocket)          \
+    LATER(http_answer)        \
+    LATER(tls)                \
+    LATER(copy)               \
+    LATER(udp)                \
+    LATER(signal)             \
+    LATER(process)            \
+    LATER(child)              \
+    EARLY(succession)         \
+    LATER(fs)                 \
+    LATER(notify)             \
+    LATER(watch)              \
+    EARLY(channel_end)        \
+    EARLY(thread_channel)     \
+    EARLY(thread)             \
+    EARLY(holder)             \
+    LATER(offload)            \
+    LATER(blocking)
 
 #define DECLARED(name) extern const module name##_module;
-MODULES(DECLARED)
+MODULES(DECLARED, DECLARED)
 
-#define LISTED(name) &name##_module,
-static const module *const modules[] = {MODULES(LISTED)};
+#define IS_EARLY(name) {&name##_module, true},
+#define IS_LATER(name) {&name##_module, false},
+static const struct {
+    const module *module;
+    bool early;
+} modules[] = {MODULES(IS_EARLY, IS_LATER)};
 enum { MODULE_COUNT = sizeof modules / sizeof *modules };
 
 /* __gc of the runtime: the state is closing. */
@@ -75,8 +84,8 @@ static int close_runtime(lua_State *L) {
     executor *ex = &rt->executor;
     if (!ex->closed) {
         for (int i = MODULE_COUNT; i--;) {
-            if (modules[i]->close) {
-                modules[i]->close(rt);
+            if (modules[i].module->close) {
+                modules[i].module->close(rt);
             }
         }
         executor_deinit(ex);
@@ -88,10 +97,10 @@ static int close_runtime(lua_State *L) {
     return 0;
 }
 
-/* Pushes a closure over the upvalues, which stand in the first UP_COUNT places of the stack. */
-static void push_closure(lua_State *L, lua_CFunction call) {
+/* Pushes a closure over the upvalues, which stand in the first UP_COUNT places of the stack, or are the caller's own. */
+static void push_closure(lua_State *L, lua_CFunction call, bool own) {
     for (int up = 1; up <= UP_COUNT; up++) {
-        lua_pushvalue(L, up);
+        lua_pushvalue(L, own ? lua_upvalueindex(up) : up);
     }
     lua_pushcclosure(L, call, UP_COUNT);
 }
@@ -107,7 +116,7 @@ static void make_metatables(lua_State *L, const module *m) {
 
 static void make_protected_calls(lua_State *L, const module *m) {
     for (const protected_call *each = m->protected_calls; each && each->call; each++) {
-        push_closure(L, each->call);
+        push_closure(L, each->call, false);
         lua_replace(L, each->up);
     }
 }
@@ -117,24 +126,52 @@ static void add_metatables(lua_State *L, const module *m) {
     for (const metatable *const *each = m->metatables; each && *each; each++) {
         luaL_getmetatable(L, (*each)->name);
         if ((*each)->collect) {
-            push_closure(L, (*each)->collect);
+            push_closure(L, (*each)->collect, false);
             lua_setfield(L, -2, "__gc");
         }
         lua_setfield(L, -2, (*each)->name + strlen("momo."));
     }
 }
 
-/* To the table on top. */
+static bool has_function(const module *m, const char *name) {
+    const function *each = m->functions;
+    while (each->name && (*each->name != *name || strcmp(each->name, name) != 0)) {
+        each++;
+    }
+    return each->name;
+}
+
+/* To the table at 1. */
 static void add_functions(lua_State *L, const module *m) {
     for (const function *each = m->functions; each->name; each++) {
-        push_closure(L, each->call);
-        lua_setfield(L, -2, each->name);
+        push_closure(L, each->call, true);
+        lua_setfield(L, 1, each->name);
     }
+}
+
+/* __index (table, name) */
+static int make_functions(lua_State *L) {
+    const char *name = lua_tostring(L, 2);
+    int i = 0;
+    while (i < MODULE_COUNT && !(name && has_function(modules[i].module, name))) {
+        i++;
+    }
+    if (i == MODULE_COUNT) {
+        return 0;
+    }
+    luaL_checkstack(L, UP_COUNT + 1, "functions");
+    for (int j = 0; j < MODULE_COUNT; j++) {
+        if (modules[i].early ? j == i : !modules[j].early) {
+            add_functions(L, modules[j].module);
+        }
+    }
+    lua_rawget(L, 1);
+    return 1;
 }
 
 static void for_each(lua_State *L, void (*use)(lua_State *, const module *)) {
     for (int i = 0; i < MODULE_COUNT; i++) {
-        use(L, modules[i]);
+        use(L, modules[i].module);
     }
 }
 
@@ -143,6 +180,16 @@ static void tell_of_refusal(const poller *p) {
     if (p->refused && gettid() == getpid()) {
         fprintf(stderr, "momo: the system refuses the poller %s, so it is %s: %s: %s\n", poller_asked_for(),
                 p->driver->name, momo_error_name(p->refused), momo_error_text(p->refused));
+    }
+}
+
+/* To the table on top: the shared object that has the FFI API, if the program itself does not. */
+static void add_library(lua_State *L) {
+    extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden"))); /* where this object begins */
+    Dl_info own;
+    if ((uintptr_t)&__ehdr_start + __ehdr_start.e_phoff != getauxval(AT_PHDR) && dladdr(&__ehdr_start, &own)) {
+        lua_pushstring(L, own.dli_fname);
+        lua_setfield(L, -2, "library");
     }
 }
 
@@ -158,7 +205,7 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     embedded_add_loader(L);
     lua_settop(L, 0);
     runtime *rt = lua_newuserdata(L, sizeof *rt);
-    memset(rt, 0, sizeof *rt);
+    memset(&rt->executor + 1, 0, sizeof *rt - sizeof rt->executor); /* executor_init clears that */
     rt->executor.closed = true;
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, close_runtime);
@@ -184,12 +231,18 @@ __attribute__((visibility("default"))) int luaopen_momo_native(lua_State *L) {
     lua_newtable(L);
     lua_pushlightuserdata(L, ex);
     lua_setfield(L, -2, "executor");
-    lua_pushstring(L, momo_header);
-    lua_setfield(L, -2, "header");
+    add_library(L);
+    lua_pushstring(L, momo_header_first);
+    lua_setfield(L, -2, "header_first");
+    lua_pushstring(L, momo_header_later);
+    lua_setfield(L, -2, "header_later");
     lua_newtable(L);
     for_each(L, add_metatables);
     lua_setfield(L, -2, "metatables");
-    for_each(L, add_functions);
+    lua_createtable(L, 0, 1);
+    push_closure(L, make_functions, false);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
     lua_pushlightuserdata(L, rt);
     lua_setfield(L, LUA_REGISTRYINDEX, "momo.runtime");
     lua_pushvalue(L, -1);

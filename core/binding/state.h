@@ -21,8 +21,14 @@ static void *state_allocate(void *unused, void *block, size_t old_size, size_t s
 }
 #endif
 
+int luaopen_momo_native(lua_State *);
+
+/* Momo's own is this one, wherever modules are looked for. */
 static int state_open_libraries(lua_State *L) {
     luaL_openlibs(L);
+    lua_getfield(L, LUA_REGISTRYINDEX, "_PRELOAD");
+    lua_pushcfunction(L, luaopen_momo_native);
+    lua_setfield(L, -2, "momo.native");
     return 0;
 }
 

@@ -4,10 +4,13 @@
  */
 #include "ffi/header.h"
 
-__asm__(".section .rodata\n"
-        ".global momo_header\n"
-        ".hidden momo_header\n"
-        "momo_header:\n"
-        ".incbin \"" MOMO_HEADER_PATH "\"\n"
-        ".byte 0\n"
-        ".previous\n");
+#define EMBEDDED(name, part)                          \
+    __asm__(".section .rodata\n"                      \
+            ".global " #name "\n"                     \
+            ".hidden " #name "\n" #name ":\n"         \
+            ".incbin \"" MOMO_HEADER_PATH part "\"\n" \
+            ".byte 0\n"                               \
+            ".previous\n")
+
+EMBEDDED(momo_header_first, "/first");
+EMBEDDED(momo_header_later, "/later");

@@ -27,65 +27,30 @@ typedef struct momo_queue momo_queue;
 /* A stretch of a task's work that can be cancelled by itself. */
 typedef struct momo_scope momo_scope;
 
-/* Durations: how many there were up to MOMO_BUCKET_NS, to twice that, and so on; the last bucket has the rest. */
 enum { MOMO_BUCKETS = 25, MOMO_BUCKET_NS = 1024 };
-typedef struct momo_histogram {
-    uint64_t sum_ns;
-    uint64_t buckets[MOMO_BUCKETS];
-} momo_histogram;
-
 enum { MOMO_STATUS_CLASSES = 5 };
 enum momo_handle_kind { MOMO_TCP, MOMO_UNIX, MOMO_DATAGRAM, MOMO_LISTENER, MOMO_OTHER_HANDLE, MOMO_HANDLE_KINDS };
-
-typedef struct momo_metrics {
-    uint64_t tasks;                    /* that have not ended */
-    uint64_t ready;                    /* of these, waiting for their turn */
-    uint64_t spawned;                  /* tasks since the executor began */
-    uint64_t timers;                   /* pending deadlines */
-    uint64_t handles;                  /* open streams and listeners */
-    uint64_t threads;                  /* started by this executor, that have not ended */
-    uint64_t polls;                    /* times the operating system was asked for events */
-    uint64_t resumes;                  /* times a task was run */
-    uint64_t stale_events;             /* events that came after their socket's close, and were dropped */
-    uint64_t collected;                /* streams and listeners that nobody closed, closed by the garbage collector */
-    uint64_t kinds[MOMO_HANDLE_KINDS]; /* of the handles */
-    uint64_t bytes_in, bytes_out;      /* of descriptors, but for files on a disk */
-    uint64_t accepts, accept_failures;
-    uint64_t handshakes, handshake_failures; /* of TLS */
-    uint64_t requests;                       /* heads of HTTP requests that servers have got, */
-    uint64_t responses[MOMO_STATUS_CLASSES]; /* and their answers, by the first digit of the status */
-    uint64_t channels, messages; /* receivers of channels between threads; what they have not received yet */
-    momo_histogram turns;        /* how long tasks ran between two looks at the system */
-    momo_histogram delays;       /* how long a task that was ready waited until it had run */
-} momo_metrics;
-
-/* Threads for calls that block. */
-typedef struct momo_pool_metrics {
-    const char *name;
-    uint32_t threads, idle; /* in all; those without a job */
-    uint32_t queued;        /* jobs that wait for a thread */
-} momo_pool_metrics;
+enum { MOMO_OTHER, MOMO_NUMBER, MOMO_STRING, MOMO_NOTHING };
+enum { MOMO_NOT_SENT, MOMO_SENT, MOMO_DEFERRED, MOMO_LEFT };
+enum momo_option_kind {
+    MOMO_FLAG,           /* 0 or 1 */
+    MOMO_COUNT,          /* a whole number */
+    MOMO_SECONDS,        /* rounded up to what the system counts in */
+    MOMO_SECONDS_OR_OFF, /* off: a negative number */
+    MOMO_TEXT
+};
 
 const char *momo_version(void);
-/* "epoll" or "ring". */
-const char *momo_poller(const momo_executor *);
 const char *momo_error_name(int code);
 const char *momo_error_text(int code);
 
 /* Monotonic seconds of this executor; seconds since 1970. A virtual clock moves both. */
 double momo_now(const momo_executor *executor);
 double momo_wall(const momo_executor *executor);
-void momo_get_metrics(const momo_executor *executor, momo_metrics *metrics);
-/* Of the executor's i-th pool, from 0: 1; 0: it has no more. */
-int momo_get_pool_metrics(const momo_executor *executor, int i, momo_pool_metrics *metrics);
-
 /* Cancels every task, those yet to be spawned too, and stops the threads that this executor started. */
 void momo_stop(momo_executor *executor);
 /* Whether a stop has begun: 1 or 0. */
 int momo_draining(const momo_executor *executor);
-/* Lets nobody in any more who asks the listener, which is to be closed once those who have asked were let in. Negative: others
- * may have it too, so it is theirs to let them in. */
-int momo_refuse(momo_executor *executor, const momo_token *listener);
 /* The first SIGINT or SIGTERM stops the executor; the second one kills the process, and so does the first one if some thread does
  * not hear of it for so long: it is said who holds that. */
 int momo_stop_on_signals(momo_executor *executor, double grace_seconds);
@@ -110,7 +75,6 @@ int momo_task_result(void *task, double *number);
  * it (the channel is full, empty or closed, it is another task's turn) nothing is done: 0, or MOMO_OTHER. */
 int momo_send_number(void *tx, double number);
 int momo_send_string(void *tx, const char *bytes, size_t size);
-enum { MOMO_OTHER, MOMO_NUMBER, MOMO_STRING, MOMO_NOTHING };
 typedef struct momo_message {
     double number;
     const char *bytes;
@@ -119,6 +83,60 @@ typedef struct momo_message {
 int momo_receive(void *rx, momo_message *message);
 /* A string's bytes were copied, and the message can go. */
 void momo_received(void *rx);
+
+/* CPUs that this process may use; the i-th of them (from 0), or UV_EINVAL. */
+int momo_parallelism(const momo_executor *executor);
+int momo_usable_cpu(const momo_executor *executor, int i);
+/* The calling thread runs on this CPU only. */
+int momo_pin(int cpu);
+
+/* ---- What many programs do without is declared where it is first asked for. Constants stand above, and structs have no
+ * names of their own, so that it can be declared again after it failed for want of memory. ---- */
+
+/* Durations: how many there were up to MOMO_BUCKET_NS, to twice that, and so on; the last bucket has the rest. */
+typedef struct {
+    uint64_t sum_ns;
+    uint64_t buckets[MOMO_BUCKETS];
+} momo_histogram;
+
+typedef struct {
+    uint64_t tasks;                    /* that have not ended */
+    uint64_t ready;                    /* of these, waiting for their turn */
+    uint64_t spawned;                  /* tasks since the executor began */
+    uint64_t timers;                   /* pending deadlines */
+    uint64_t handles;                  /* open streams and listeners */
+    uint64_t threads;                  /* started by this executor, that have not ended */
+    uint64_t polls;                    /* times the operating system was asked for events */
+    uint64_t resumes;                  /* times a task was run */
+    uint64_t stale_events;             /* events that came after their socket's close, and were dropped */
+    uint64_t collected;                /* streams and listeners that nobody closed, closed by the garbage collector */
+    uint64_t kinds[MOMO_HANDLE_KINDS]; /* of the handles */
+    uint64_t bytes_in, bytes_out;      /* of descriptors, but for files on a disk */
+    uint64_t accepts, accept_failures;
+    uint64_t handshakes, handshake_failures; /* of TLS */
+    uint64_t requests;                       /* heads of HTTP requests that servers have got, */
+    uint64_t responses[MOMO_STATUS_CLASSES]; /* and their answers, by the first digit of the status */
+    uint64_t channels, messages; /* receivers of channels between threads; what they have not received yet */
+    momo_histogram turns;        /* how long tasks ran between two looks at the system */
+    momo_histogram delays;       /* how long a task that was ready waited until it had run */
+} momo_metrics;
+
+/* Threads for calls that block. */
+typedef struct {
+    const char *name;
+    uint32_t threads, idle; /* in all; those without a job */
+    uint32_t queued;        /* jobs that wait for a thread */
+} momo_pool_metrics;
+
+/* "epoll" or "ring". */
+const char *momo_poller(const momo_executor *);
+void momo_get_metrics(const momo_executor *executor, momo_metrics *metrics);
+/* Of the executor's i-th pool, from 0: 1; 0: it has no more. */
+int momo_get_pool_metrics(const momo_executor *executor, int i, momo_pool_metrics *metrics);
+
+/* Lets nobody in any more who asks the listener, which is to be closed once those who have asked were let in. Negative: others
+ * may have it too, so it is theirs to let them in. */
+int momo_refuse(momo_executor *executor, const momo_token *listener);
 
 int momo_close(momo_executor *executor, const momo_token *token);
 int momo_shutdown(momo_executor *executor, const momo_token *token);
@@ -130,7 +148,6 @@ int momo_set_silence(momo_executor *executor, const momo_token *token, double se
 /* A whole answer of HTTP without headers of its own; flags: 1 "keep-alive" is said, 2 "close" is. MOMO_DEFERRED: it waits for the
  * answers to the requests that have come with its own; MOMO_LEFT: some of it does, as the system does not take more. Negative: it
  * has failed. MOMO_NOT_SENT: nothing was done, as there is more to it. */
-enum { MOMO_NOT_SENT, MOMO_SENT, MOMO_DEFERRED, MOMO_LEFT };
 int momo_http_send(momo_executor *executor, const momo_token *token, int flags, double status, const char *body,
                    size_t size);
 /* The code that an operation of a stream failed with last, or 0. */
@@ -158,13 +175,6 @@ void momo_expire_read(momo_executor *executor, const momo_token *token);
  * if that is 0: 0, 1, or 2 if there are several; span: the first and the last byte of its value, as string.sub counts. */
 int momo_http_field(const char *head, size_t size, size_t fields, const char *name, size_t length, int span[2]);
 
-enum momo_option_kind {
-    MOMO_FLAG,           /* 0 or 1 */
-    MOMO_COUNT,          /* a whole number */
-    MOMO_SECONDS,        /* rounded up to what the system counts in */
-    MOMO_SECONDS_OR_OFF, /* off: a negative number */
-    MOMO_TEXT
-};
 /* The i-th option of sockets, from 0: its name as in the manual pages, such as "tcp_nodelay"; NULL: there are no more. */
 const char *momo_option(int i, int *kind);
 int momo_set_option(momo_executor *executor, const momo_token *token, int option, double value, const char *text);
@@ -183,11 +193,5 @@ int momo_peer_address(momo_executor *executor, const momo_token *token, char *te
 /* Seconds since bytes came or went on a TCP connection, of others since the task that reads began to wait; negative: none does, or
  * it is closed. */
 double momo_quiet(momo_executor *executor, const momo_token *token);
-
-/* CPUs that this process may use; the i-th of them (from 0), or UV_EINVAL. */
-int momo_parallelism(const momo_executor *executor);
-int momo_usable_cpu(const momo_executor *executor, int i);
-/* The calling thread runs on this CPU only. */
-int momo_pin(int cpu);
 
 #pragma GCC visibility pop

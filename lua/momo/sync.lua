@@ -9,7 +9,7 @@ local core = require "momo.internal.core"
 local names = require "momo.internal.names"
 local waitable = require "momo.internal.waitable"
 
-local C, native = core.C, core.native
+local C, native = core.first, core.native
 local park, queue = native.park, native.queue
 
 local M = { channel = channel.channel, oneshot = channel.oneshot }

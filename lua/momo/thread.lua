@@ -6,7 +6,7 @@ local names = require "momo.internal.names"
 local portable = require "momo.internal.portable"
 local task = require "momo.internal.task"
 
-local C, native = core.C, core.native
+local C, native = core.first, core.native
 
 ---@class momo.thread.Options
 ---@field name string? shown in errors, and by the system

@@ -4,12 +4,10 @@ local check = require "momo.internal.check"
 local core = require "momo.internal.core"
 local names = require "momo.internal.names"
 local waitable = require "momo.internal.waitable"
-local C, executor = core.C, core.executor
+local C, executor = core.first, core.executor
 local sleep, sleep_until = core.native.sleep, core.native.sleep_until
 
 local M = {}
-
-M.timeout = require("momo.internal.scope").timeout
 
 ---Monotonic seconds, from an arbitrary beginning; with the virtual clock, from 0.
 ---@return number seconds
@@ -103,4 +101,9 @@ waitable[After] = {
 names.objects(Interval, "interval", "while interval:tick() do")
 names.objects(After, "waitable")
 
-return names.module(M, "momo.time")
+return names.module(M, "momo.time", {
+  timeout = function()
+    M.timeout = require("momo.internal.scope").timeout
+    return M.timeout
+  end,
+})

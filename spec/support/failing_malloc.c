@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
@@ -82,11 +83,10 @@ static void *allocate(void *may_fail, void *block, size_t old_size, size_t size)
                : __real_realloc(block, size); /* Lua relies on shrinking */
 }
 
-#ifdef MOMO_COMMAND /* the command's own state: where a spec wants it */
-#define MAY_FAIL getenv("MOMO_SPEC_INTERPRETED")
-#else
-#define MAY_FAIL true
-#endif
+/* The command's own state: where a spec wants it. */
+static bool state_may_fail(void) {
+    return gettid() != getpid() || getenv("MOMO_SPEC_INTERPRETED");
+}
 
 lua_State *__real_lua_newstate(lua_Alloc f, void *data);
 lua_State *__wrap_lua_newstate(lua_Alloc f, void *data) {
@@ -94,7 +94,7 @@ lua_State *__wrap_lua_newstate(lua_Alloc f, void *data) {
     static int yes;
     (void)f; /* which would fail as the core's allocations do */
     (void)data;
-    lua_State *L = __real_lua_newstate(allocate, MAY_FAIL ? &yes : NULL);
+    lua_State *L = __real_lua_newstate(allocate, state_may_fail() ? &yes : NULL);
     opening = 0;
     return L;
 }

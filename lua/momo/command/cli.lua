@@ -175,12 +175,12 @@ local function run(options, words)
   local core = require "momo.internal.core"
   local task = require "momo.internal.task"
   local run_program = require "momo.command.program"
-  local threads = options.threads == "auto" and core.C.momo_parallelism(core.executor) or options.threads
+  local threads = options.threads == "auto" and core.first.momo_parallelism(core.executor) or options.threads
   local cpus = {}
   for i = 1, options.pin and threads or 0 do
-    cpus[i] = core.C.momo_usable_cpu(core.executor, i - 1)
+    cpus[i] = core.first.momo_usable_cpu(core.executor, i - 1)
     if cpus[i] < 0 then
-      complain(("--pin: the process may use %d CPUs, not %d"):format(core.C.momo_parallelism(core.executor), threads))
+      complain(("--pin: the process may use %d CPUs, not %d"):format(core.first.momo_parallelism(core.executor), threads))
       return FAILED
     end
   end
@@ -190,7 +190,7 @@ local function run(options, words)
   if options.file ~= "-" then
     require("momo.command.succession").prepare(words)
   end
-  core.C.momo_stop_on_signals(core.executor, options.grace)
+  core.first.momo_stop_on_signals(core.executor, options.grace)
   require "momo.internal.compiled"()
   core.native.dump_on_quit()
   core.native.set_usual_stall((options.stall or stall_of_environment()) / 1e3)

@@ -13,7 +13,7 @@ local http_head = core.native.http_head
 
 local M = {}
 
-local USER_AGENT = "momo/" .. core.string(core.C.momo_version())
+local USER_AGENT = "momo/" .. core.string(core.first.momo_version())
 local HAS_BODY = { POST = true, PUT = true, PATCH = true } -- a body is expected, even an empty one
 local REPEATABLE = { GET = true, HEAD = true, OPTIONS = true, TRACE = true, PUT = true, DELETE = true }
 local REDIRECTS = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }

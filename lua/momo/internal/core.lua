@@ -7,15 +7,18 @@ end
 
 local ffi = require "ffi"
 
-local path, problem = package.searchpath("momo.native", package.cpath)
-if not path then
-  error("momo: its library is not on package.cpath:" .. problem, 0)
+if not package.preload["momo.native"] then
+  local path, problem = package.searchpath("momo.native", package.cpath)
+  if not path then
+    error("momo: its library is not on package.cpath:" .. problem, 0)
+  end
 end
 local native = require "momo.native" -- from here on, Momo's other modules are embedded ones
 local each = require "momo.internal.each"
 local names = require "momo.internal.names"
-if not pcall(ffi.typeof, "momo_token") then -- declared once, however often this is required
-  ffi.cdef(native.header)
+if not native.is_declared then -- once, however often this is required
+  ffi.cdef(native.header_first)
+  native.is_declared = true
 end
 local int64, uint64 = ffi.typeof "int64_t", ffi.typeof "uint64_t"
 native.set_integers(function(value)
@@ -38,8 +41,17 @@ local M = {}
 ---Functions that use Lua's stack: what suspends, and what makes strings.
 M.native = native
 
----The functions of core/include/momo.h.
-M.C = ffi.load(path)
+---The functions of core/include/momo.h that every program needs.
+M.first = native.library and ffi.load(native.library) or ffi.C
+
+---All of its functions, and `C` from then on. What comes later in the header is declared when it is asked for.
+setmetatable(M, { __index = function(_, key)
+  if key == "C" then
+    ffi.cdef(native.header_later)
+    M.C = M.first
+    return M.C
+  end
+end })
 
 ---This state's executor, the first argument of most of them.
 M.executor = ffi.cast("momo_executor *", native.executor)
@@ -52,8 +64,8 @@ M.new = ffi.new
 ---@param subject string? what it failed with
 ---@return nil, string err "CODE: text", string code
 function M.failure(code, subject)
-  local name = ffi.string(M.C.momo_error_name(code))
-  return nil, name .. ": " .. ffi.string(M.C.momo_error_text(code)) .. (subject and ": " .. subject or ""), name
+  local name = ffi.string(M.first.momo_error_name(code))
+  return nil, name .. ": " .. ffi.string(M.first.momo_error_text(code)) .. (subject and ": " .. subject or ""), name
 end
 
 ---@param code integer 0, or a negative UV_E*

@@ -5,7 +5,7 @@ local core = require "momo.internal.core"
 local names = require "momo.internal.names"
 local waitable = require "momo.internal.waitable"
 
-local C, executor, native = core.C, core.executor, core.native
+local C, executor, native = core.first, core.executor, core.native
 local traceback_capture, rethrow = native.traceback_capture, native.rethrow
 
 local M = {}

@@ -265,11 +265,13 @@ end
 ---Where else in Momo's modules there is something of this name.
 local function elsewhere(key)
   local momo, wanted = require "momo", plain(key)
-  for _, name in ipairs { "coroutine", "io", "net", "signal", "sync", "thread" } do
+  for name in ("all any coroutine io net race scope shield signal sync thread"):gmatch "%S+" do
     assert(momo[name]) -- which may not have been loaded yet
   end
-  for name in each(getmetatable(momo.net).later) do
-    assert(momo.net[name])
+  for _, module in ipairs { momo.net, momo.time } do
+    for name in each(getmetatable(module).later) do
+      assert(module[name])
+    end
   end
   if rawget(momo, key) ~= nil then
     return "momo." .. key

@@ -10,7 +10,7 @@ local show = require "momo.internal.show"
 local core = require "momo.internal.core"
 local task = require "momo.internal.task"
 
-local C, executor, native = core.C, core.executor, core.native
+local C, executor, native = core.first, core.executor, core.native
 local type = type
 assert(C.momo_scope_leave) -- to look it up the first time allocates, and where a scope is left nothing may fail
 local traceback_capture, rethrow = native.traceback_capture, native.rethrow

@@ -8,7 +8,7 @@ local names = require "momo.internal.names"
 local report = require "momo.internal.report"
 local show = require "momo.internal.show"
 local core = require "momo.internal.core"
-local C, native = core.C, core.native
+local C, native = core.first, core.native
 
 local join, cancel, getmetatable = native.join, native.cancel, getmetatable
 

@@ -10,7 +10,7 @@ local core = require "momo.internal.core"
 local names = require "momo.internal.names"
 local waitable = require "momo.internal.waitable"
 
-local C, native = core.C, core.native
+local C, native = core.first, core.native
 local channel = require "momo.internal.channel"
 local channel_recv, channel_send = native.channel_recv, native.channel_send
 local message = core.new "momo_message"

@@ -128,7 +128,7 @@ end
 local function introduction(self, options)
   local server, info = self.server, self.info
   local words = {
-    verbose = false, pedantic = false, lang = "lua", version = core.string(core.C.momo_version()), protocol = 1,
+    verbose = false, pedantic = false, lang = "lua", version = core.string(core.first.momo_version()), protocol = 1,
     headers = info.headers == true, no_responders = info.headers == true, echo = not options.no_echo,
     name = options.name, jwt = options.jwt,
     tls_required = options.tls ~= nil or server.secure or info.tls_required == true,
