@@ -11,7 +11,8 @@ local SOURCE, BUILD = os.getenv "MOMO_SOURCE_DIR", os.getenv "MOMO_BUILD_DIR"
 local TABLE = SOURCE .. "/bench/instructions.lua"
 local SEEDS, FEWER = { 1, 2, 3 }, 1000
 
--- Workloads of bench/tasks/momo.lua: name, workload and size, how many more.
+-- Workloads of bench/tasks/momo.lua: name, workload and size, how many more, how many fewer if not FEWER. Or a program that
+-- is counted from start to exit.
 local PATHS = {
   { "spawn", "spawn 1000", 20000 },
   { "join", "join 1", 10000 },
@@ -33,11 +34,13 @@ local PATHS = {
   { "http, 16 pipelined", "http 16", 8000 },
   { "http, a file", "http_file 1", 2000 },
   { "http, the client's get", "http_get 1", 2000 },
+  { "thread", "thread 0", 20, 3 },
+  { "start to exit", program = "hello" },
 }
 
 local COMMAND = "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX2,-AVX,-ERMS,-FSRM,-BMI1,-BMI2,-LZCNT,-MOVBE "
   .. "LD_PRELOAD=%s MOMO_BENCH_SEED=%d valgrind --tool=callgrind --callgrind-out-file=/dev/null %s --virtual "
-  .. "%s/bench/tasks/momo.lua %s %d >%s 2>&1"
+  .. "%s/bench/%s/momo.lua %s >%s 2>&1"
 
 local function instructions(text)
   return tonumber(text:match "Collected : (%d+)") or error("callgrind counted nothing:\n" .. text, 0)
@@ -46,10 +49,11 @@ end
 -- The two runs of one path and seed go side by side.
 local function measure(path, seed)
   local files, commands = {}, {}
-  for i, count in ipairs { FEWER, FEWER + path[3] } do
+  local fewer = path[4] or FEWER
+  for i, count in ipairs { fewer, fewer + (path[3] or 0) } do
     files[i] = os.tmpname()
     commands[i] = COMMAND:format(shell.quote(BUILD .. "/bench/seed.so"), seed, shell.quote(os.getenv "MOMO_BIN"),
-      shell.quote(SOURCE), path[2], count, files[i])
+      shell.quote(SOURCE), path.program or "tasks", path.program and "" or path[2] .. " " .. count, files[i])
   end
   shell.run(commands[1] .. " & " .. commands[2] .. "; wait", 300)
   local counts = {}
@@ -59,7 +63,7 @@ local function measure(path, seed)
     file:close()
     os.remove(name)
   end
-  return (counts[2] - counts[1]) / path[3]
+  return path.program and counts[1] or (counts[2] - counts[1]) / path[3]
 end
 
 local function least(path)

@@ -140,6 +140,15 @@ if not floor then
     return through(("x"):rep(size))
   end
 
+  -- The start of a thread, with its Lua state, and its end.
+  function workloads.thread()
+    return function(count)
+      for _ = 1, count do
+        runtime.thread.spawn(function() end):join()
+      end
+    end, 2
+  end
+
   function workloads.ping_pong()
     return function(count)
       local to, at_echo = channel()
@@ -257,8 +266,8 @@ if mode == "off" then
 end
 
 -- The CPU time of body(count) in nanoseconds an operation.
-local function measure(body)
-  body(WARM_UP)
+local function measure(body, warm_up)
+  body(warm_up or WARM_UP)
   collectgarbage()
   local begin = os.clock()
   body(count)
