@@ -11,8 +11,8 @@ local SOURCE, BUILD = os.getenv "MOMO_SOURCE_DIR", os.getenv "MOMO_BUILD_DIR"
 local TABLE = SOURCE .. "/bench/instructions.lua"
 local SEEDS, FEWER = { 1, 2, 3 }, 1000
 
--- Workloads of bench/tasks/momo.lua: name, workload and size, how many more, how many fewer if not FEWER. Or a program that
--- is counted from start to exit.
+-- Workloads of bench/tasks/momo.lua: name, workload and size, how many more, how many fewer if not FEWER. Or a program
+-- that is counted from start to exit.
 local PATHS = {
   { "spawn", "spawn 1000", 20000 },
   { "join", "join 1", 10000 },

@@ -58,6 +58,24 @@ describe("the momo command", function()
       assert.same({ 0, "function\n", "" }, { status, stdout, stderr })
     end)
 
+    it("alone, without a path to its modules or its library, also on another thread", function()
+      local _, out = support.shell(([[
+        folder=$(mktemp -d)
+        cp %s "$folder" && cd "$folder" && unset LUA_PATH LUA_CPATH
+        ./momo -e 'local momo = require "momo"
+          print(momo.thread.spawn(function() return require("momo").time.now() >= 0 end):join())'
+        rm -r "$folder"
+      ]]):format(quote(os.getenv "MOMO_BIN")))
+      assert.equal("true\ttrue\n", out)
+    end)
+
+    it("beside modules that are linked to another libuv than it is", function()
+      local _, out = support.shell("nm -D --defined-only " .. quote(os.getenv "MOMO_BIN"))
+      assert.matches(" lua_newstate\n", out)
+      assert.matches(" momo_version\n", out)
+      assert.not_matches(" uv_", out)
+    end)
+
     it("it as the first task: it can sleep, spawn and accept at its top level", function()
       assert_runs("served a client\n", tmpfile [[
         local momo = require "momo"
