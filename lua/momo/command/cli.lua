@@ -180,7 +180,8 @@ local function run(options, words)
   for i = 1, options.pin and threads or 0 do
     cpus[i] = core.first.momo_usable_cpu(core.executor, i - 1)
     if cpus[i] < 0 then
-      complain(("--pin: the process may use %d CPUs, not %d"):format(core.first.momo_parallelism(core.executor), threads))
+      complain(("--pin: the process may use %d CPUs, not %d")
+        :format(core.first.momo_parallelism(core.executor), threads))
       return FAILED
     end
   end
