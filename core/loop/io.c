@@ -147,7 +147,8 @@ void io_drop_data(io *o) {
 }
 
 int io_watch(io *o, int directions) {
-    if (o->unwatched) {
+    directions &= ~transfer_tells(&o->transfer);
+    if (!directions || o->unwatched) {
         return 0;
     }
     int status = poller_arm(&o->executor->poller, o->fd, slab_id(&o->head), directions, &o->armed);

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
+#include <uv.h>
 
 typedef struct poller poller;
 
@@ -39,6 +40,11 @@ typedef struct transfer {
     uint32_t size;        /* bytes that were received */
     int32_t result;       /* bytes that were sent, UV_EAGAIN: none were, the descriptor takes none; or another code */
 } transfer;
+
+/* The directions of which the driver tells because of a transfer that is under way: they need not be armed. */
+static inline int transfer_tells(const transfer *t) {
+    return (t->state >= RECEIVED_NOW ? UV_READABLE : 0) | (t->block ? UV_WRITABLE : 0);
+}
 
 typedef struct poller_driver {
     const char *name;

@@ -58,12 +58,7 @@ static int arm(poller *p, int fd, uint64_t id, int directions, uint8_t *armed) {
     transfer *to = directions & UV_READABLE ? p->transfer_of(p, id) : NULL;
     if (to && to->state == RECEIVED_MAY && uring_is_open(&r->kernel) && ring_receive(r, fd, id)) {
         to->state = RECEIVED_NOW;
-    }
-    if (to && to->state >= RECEIVED_NOW) {
         directions &= ~UV_READABLE;
-    }
-    if (directions & UV_WRITABLE && p->transfer_of(p, id)->block) {
-        directions &= ~UV_WRITABLE;
     }
     return directions ? poller_epoll.arm(&r->epoll, fd, id, directions, armed) : 0;
 }
