@@ -4,7 +4,7 @@ local http = require "spec.support.http"
 local momo = require "momo"
 local tcp = require "spec.support.tcp"
 
-local LIMIT = 0.02
+local LIMIT = 0.1
 local HUGE = ("x"):rep(1024 * 1024)
 
 local function compute(seconds)
