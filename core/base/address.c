@@ -17,6 +17,8 @@
 #include <string.h>
 #include <sys/un.h>
 
+enum { IP4_TEXT_MAX = sizeof "255.255.255.255:65535" };
+
 int address_split(const char *text, size_t length, char *host) {
     const char *colon = memrchr(text, ':', length);
     if (!colon || memchr(text, '\0', length)) {
@@ -98,6 +100,53 @@ int address_parse(const char *host, int port, address *out) {
     return zone < 0 ? zone : 0;
 }
 
+/* A number of at most 5 digits, if it begins here: where it ends. */
+static inline const char *read_decimal(const char *p, const char *end, uint32_t *n) {
+    const char *last = end - p < 5 ? end : p + 5;
+    uint32_t digit;
+    for (*n = 0; p < last && (digit = (uint32_t)*p - '0') <= 9; p++) {
+        *n = *n * 10 + digit;
+    }
+    return p;
+}
+
+/* "1.2.3.4:80" as address_split and address_parse have it, by hand: each datagram that is sent brings one. False: it is none, or
+ * it is for them to say what it is. */
+static bool read_ip4(const char *text, size_t length, struct sockaddr_in *out) {
+    const char *p = text, *end = text + length;
+    uint32_t host = 0, n;
+    for (int i = 0; i < 4; i++) {
+        const char *first = p;
+        p = read_decimal(p, end, &n);
+        bool padded = *first == '0' && p - first > 1;
+        if (p == first || p == end || n > 255 || padded || *p++ != (i < 3 ? '.' : ':')) {
+            return false;
+        }
+        host = host << 8 | n;
+    }
+    const char *first = p;
+    p = read_decimal(p, end, &n);
+    if (p == first || p != end || n > 65535) {
+        return false;
+    }
+    out->sin_family = AF_INET;
+    out->sin_port = htons((uint16_t)n);
+    out->sin_addr.s_addr = htonl(host);
+    return true;
+}
+
+int address_of_text(const char *text, size_t length, address *out) {
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&out->storage;
+    memset(v4, 0, sizeof *v4);
+    out->length = sizeof *v4;
+    if (read_ip4(text, length, v4)) {
+        return 0;
+    }
+    char host[ADDRESS_HOST_MAX];
+    int port = address_split(text, length, host);
+    return port < 0 ? port : address_parse(host, port, out);
+}
+
 int address_of_path(const char *path, size_t length, address *out) {
     struct sockaddr_un *a = (struct sockaddr_un *)&out->storage;
     memset(out, 0, sizeof *out);
@@ -137,29 +186,46 @@ static int format_path(const address *a, char *text, size_t size) {
     return (int)length;
 }
 
-static char *put_decimal(char *text, unsigned n) {
-    char digits[10];
-    int count = 0;
-    do {
-        digits[count++] = (char)('0' + n % 10);
-    } while (n /= 10);
-    while (count) {
-        *text++ = digits[--count];
+/* Each octet's digits, and how many they are. */
+#define TEN(tens, pad)                                                                                              \
+    tens "0" pad, tens "1" pad, tens "2" pad, tens "3" pad, tens "4" pad, tens "5" pad, tens "6" pad, tens "7" pad, \
+        tens "8" pad, tens "9" pad
+static const char octets[][sizeof "255\3"] = {
+    TEN("", "\0\0\1"), TEN("1", "\0\2"), TEN("2", "\0\2"), TEN("3", "\0\2"), TEN("4", "\0\2"), TEN("5", "\0\2"),
+    TEN("6", "\0\2"),  TEN("7", "\0\2"), TEN("8", "\0\2"), TEN("9", "\0\2"), TEN("10", "\3"),  TEN("11", "\3"),
+    TEN("12", "\3"),   TEN("13", "\3"),  TEN("14", "\3"),  TEN("15", "\3"),  TEN("16", "\3"),  TEN("17", "\3"),
+    TEN("18", "\3"),   TEN("19", "\3"),  TEN("20", "\3"),  TEN("21", "\3"),  TEN("22", "\3"),  TEN("23", "\3"),
+    TEN("24", "\3"),   TEN("25", "\3"),
+};
+
+/* What follows an octet overwrites what of its four bytes is not its digits. */
+static int put_ip4(const struct sockaddr_in *in, char text[IP4_TEXT_MAX]) {
+    const uint8_t *bytes = (const uint8_t *)&in->sin_addr;
+    char *end = text;
+    for (int i = 0; i < 4; i++) {
+        const char *octet = octets[bytes[i]];
+        memcpy(end, octet, 4);
+        end += octet[3];
+        *end++ = i < 3 ? '.' : ':';
     }
-    return text;
+    unsigned port = ntohs(in->sin_port);
+    end += 1 + (port >= 10) + (port >= 100) + (port >= 1000) + (port >= 10000);
+    *end = '\0';
+    char *p = end;
+    do {
+        *--p = (char)('0' + port % 10);
+    } while (port /= 10);
+    return (int)(end - text);
 }
 
 /* By hand, since every datagram needs it, and getnameinfo(3) takes about as long as a short system call. */
 static int format_ip4(const struct sockaddr_in *in, char *text, size_t size) {
-    char own[sizeof "255.255.255.255:65535"], *end = own;
-    const uint8_t *bytes = (const uint8_t *)&in->sin_addr;
-    for (int i = 0; i < 4; i++) {
-        end = put_decimal(end, bytes[i]);
-        *end++ = i < 3 ? '.' : ':';
+    if (size >= IP4_TEXT_MAX) {
+        return put_ip4(in, text);
     }
-    end = put_decimal(end, ntohs(in->sin_port));
-    size_t length = (size_t)(end - own), fits = length < size ? length : size - 1;
-    memcpy(text, own, fits);
+    char whole[IP4_TEXT_MAX];
+    size_t length = (size_t)put_ip4(in, whole), fits = length < size ? length : size - 1;
+    memcpy(text, whole, fits);
     text[fits] = '\0';
     return fits == length ? (int)length : -ENOBUFS;
 }

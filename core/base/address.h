@@ -22,6 +22,8 @@ int address_split(const char *text, size_t length, char *host);
 int address_interface(const char *text);
 /* An IPv4 or IPv6 literal: 0; -EINVAL: a name, which must be looked up; -ENODEV: an IPv6 literal whose zone there is not. */
 int address_parse(const char *host, int port, address *);
+/* "host:port" with such a literal: the same, and -EINVAL where there is no port. */
+int address_of_text(const char *text, size_t length, address *);
 /* The path of a Unix socket, or "@name" for one that has no file: 0; -ENAMETOOLONG, -EINVAL. */
 int address_of_path(const char *path, size_t length, address *);
 /* Text that address_split or address_of_path takes, empty for a Unix socket without a name, always terminated: its length,

@@ -165,6 +165,39 @@ static void random_literals(void) {
     }
 }
 
+/* A text is an address if its host is a literal, and has a port: the same address. */
+static void whole_texts(void) {
+    static const char some[] = "0123456789.......::[]%x ";
+    char host[ADDRESS_HOST_MAX], text[64];
+    int addresses = 0;
+    for (int i = 0; i < 400000; i++) {
+        int length =
+            snprintf(text, sizeof text, "%u.%u.%u.%u:%u", (unsigned)check_below(258), (unsigned)check_below(12),
+                     (unsigned)check_below(102), (unsigned)check_below(1002), (unsigned)check_any_size(17));
+        for (uint64_t changes = check_below(3); changes; changes--) {
+            text[check_below((uint64_t)length)] = some[check_below(sizeof some - 1)];
+        }
+        length = (int)check_below(8) ? length : (int)check_below((uint64_t)length + 1);
+        address a = {0}, b = {0};
+        int port = split(text, (size_t)length, host);
+        int status = port < 0 ? port : address_parse(host, port, &a);
+        CHECK(address_of_text(text, (size_t)length, &b) == status);
+        if (status == 0) {
+            CHECK(a.length == b.length && memcmp(&a.storage, &b.storage, a.length) == 0);
+            addresses++;
+        }
+    }
+    CHECK(addresses > 10000 && addresses < 390000);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        address a;
+        CHECK(address_of_text(good[i].text, strlen(good[i].text), &a) == (good[i].formatted ? 0 : UV_EINVAL));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        address a;
+        CHECK(address_of_text(bad[i], strlen(bad[i]), &a) == UV_EINVAL);
+    }
+}
+
 /* Paths and names of Unix sockets, as long as they may be. */
 static void paths(void) {
     static const char *const good[] = {"/tmp/x.sock", "relative", "@name", "@", "/"};
@@ -210,6 +243,7 @@ int main(void) {
     short_buffer();
     paths();
     random_literals();
+    whole_texts();
     random_bytes();
     return 0;
 }

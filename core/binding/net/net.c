@@ -46,9 +46,7 @@ const metatable unix_datagram_metatable = {"momo.unix_datagram", collect, 0};
 bool get_literal(lua_State *L, int index, address *a) {
     size_t length;
     const char *text = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &length) : NULL;
-    char host[ADDRESS_HOST_MAX];
-    int port = text ? address_split(text, length, host) : UV_EINVAL;
-    return port >= 0 && address_parse(host, port, a) == 0;
+    return text && address_of_text(text, length, a) == 0;
 }
 
 void check_literal(lua_State *L, address *a) {
