@@ -145,6 +145,7 @@ void executor_deinit(executor *ex) {
     slab_deinit(&ex->tasks);
     free(ex->names.of);
     slab_deinit(&ex->ios);
+    free(ex->scratch.burst);
     free(ex->scratch.bytes);
     if (ex->spare_pipe.there) {
         close(ex->spare_pipe.ends[0]);

@@ -139,8 +139,9 @@ struct momo_executor {
     } turn; /* turn.h */
 
     struct {
-        char *bytes;       /* where reads land: what is not written to costs no memory */
-        struct io *holder; /* whose unread bytes lie there, or NULL */
+        char *bytes;         /* where reads land: what is not written to costs no memory */
+        struct io *holder;   /* whose unread bytes lie there, or NULL */
+        struct burst *burst; /* what recvmmsg(2) is told (net/udp.c); or NULL: nothing was received yet */
     } scratch;
 
     struct {

@@ -127,19 +127,32 @@ static bool is_earlier(int code, const address *to) {
     }
 }
 
-static int receive_some(io *o) {
+/* What recvmmsg(2) is told: the same each time, but for the lengths of addresses. */
+struct burst {
     struct mmsghdr messages[EXECUTOR_BATCH];
     struct iovec pieces[EXECUTOR_BATCH];
-    io_claim_scratch(o);
+};
+
+static struct burst *get_burst(executor *ex, const io *o) {
+    struct burst *b = ex->scratch.burst;
+    if (b || !(b = ex->scratch.burst = malloc(sizeof *b))) {
+        return b;
+    }
     for (int i = 0; i < EXECUTOR_BATCH; i++) {
         datagram *d = at(o, (size_t)i * EXECUTOR_DATAGRAM);
-        pieces[i] = (struct iovec){d->bytes, EXECUTOR_SCRATCH};
-        messages[i].msg_hdr = (struct msghdr){.msg_name = &d->from.storage,
-                                              .msg_namelen = sizeof d->from.storage,
-                                              .msg_iov = &pieces[i],
-                                              .msg_iovlen = 1};
+        b->pieces[i] = (struct iovec){d->bytes, EXECUTOR_SCRATCH};
+        b->messages[i].msg_hdr = (struct msghdr){.msg_name = &d->from.storage,
+                                                 .msg_namelen = sizeof d->from.storage,
+                                                 .msg_iov = &b->pieces[i],
+                                                 .msg_iovlen = 1};
     }
-    int n = (int)io_try(o, UV_READABLE, system_recvmmsg(o->fd, messages, EXECUTOR_BATCH, 0));
+    return b;
+}
+
+static int receive_some(io *o) {
+    io_claim_scratch(o);
+    struct burst *b = get_burst(o->executor, o);
+    int n = b ? (int)io_try(o, UV_READABLE, system_recvmmsg(o->fd, b->messages, EXECUTOR_BATCH, 0)) : UV_ENOMEM;
     if (n < 0) {
         io_drop_data(o);
         if (n != UV_EAGAIN && n != UV_ENOMEM) {
@@ -153,11 +166,13 @@ static int receive_some(io *o) {
     }
     for (int i = 0; i < n; i++) {
         datagram *d = at(o, (size_t)i * EXECUTOR_DATAGRAM);
+        struct msghdr *message = &b->messages[i].msg_hdr;
         d->next = (size_t)(i + 1) * EXECUTOR_DATAGRAM;
-        d->size = messages[i].msg_len;
+        d->size = b->messages[i].msg_len;
         o->executor->counters.bytes_in += d->size;
-        d->cut = messages[i].msg_hdr.msg_flags & MSG_TRUNC;
-        d->from.length = messages[i].msg_hdr.msg_namelen;
+        d->cut = message->msg_flags & MSG_TRUNC;
+        d->from.length = message->msg_namelen;
+        message->msg_namelen = sizeof d->from.storage;
     }
     o->end = (uint32_t)n * EXECUTOR_DATAGRAM;
     return 0;
