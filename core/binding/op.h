@@ -100,16 +100,20 @@ static inline int op_park_in(op *o, list *queue) {
 
 /* For fail, where an answer is nothing: err, code. */
 int op_push_error(lua_State *, int code);
-/* For attempts where several tasks may wait for an io (io.in_turn): those that wait already come first; one that was woken is
- * the first of them, also until it runs. */
-static inline bool op_is_first(const op *o, int direction) {
+/* Where several tasks may wait for an io (io.in_turn), those that wait already come before one that has not waited; the one
+ * that was woken is the first of them, also until it runs. */
+static inline bool op_is_next(io *o, const task *t, int direction) {
     bool reads = direction == UV_READABLE;
-    uint64_t *promised = reads ? &o->io->reader : &o->io->writer;
-    if (*promised == slab_id(&o->task->head)) {
+    uint64_t *promised = reads ? &o->reader : &o->writer;
+    if (*promised == slab_id(&t->head)) {
         *promised = 0;
     }
-    return o->woken || (list_empty(reads ? &o->io->readers : &o->io->writers) &&
-                        !(*promised && task_get(o->task->executor, *promised)));
+    return list_empty(reads ? &o->readers : &o->writers) && !(*promised && task_get(t->executor, *promised));
+}
+/* The same for attempts. */
+static inline bool op_is_first(const op *o, int direction) {
+    bool next = op_is_next(o->io, o->task, direction);
+    return o->woken || next;
 }
 
 /* What is rare of op_run. */

@@ -181,6 +181,25 @@ int momo_set_option(momo_executor *executor, const momo_token *token, int option
 /* A text's length, or 0. */
 int momo_get_option(momo_executor *executor, const momo_token *token, int option, double *value, char *text,
                     size_t size);
+/* A datagram that needs not be waited for, by the task that runs: 1, and no other is told of until momo_datagram_received; 0:
+ * nothing is done, as there is more to it; negative: it has failed. Where it came from is written if `addressed`. */
+enum { MOMO_ADDRESS_MAX = 112 };
+typedef struct momo_datagram {
+    const char *bytes;
+    uint32_t size, from_size;
+    char from[MOMO_ADDRESS_MAX];
+    uint64_t name[17]; /* the address as the system has it */
+} momo_datagram;
+int momo_receive_datagram(momo_executor *executor, const momo_token *token, momo_datagram *datagram, int addressed);
+/* Its bytes were copied, and it can go. */
+void momo_datagram_received(momo_executor *executor, const momo_token *token);
+/* Sends one to an address as text, or where the socket is connected if that is NULL: 1; 0: nothing is done, as there is more to
+ * it; negative: it has failed. */
+int momo_send_datagram(momo_executor *executor, const momo_token *token, const char *bytes, size_t size,
+                       const char *address, size_t length);
+/* The same, to where a datagram came from that was received `addressed`. */
+int momo_answer_datagram(momo_executor *executor, const momo_token *token, const char *bytes, size_t size,
+                         const momo_datagram *datagram);
 /* UDP. A group is an address without a port; an interface a name, or NULL: the system chooses. */
 int momo_set_multicast_member(momo_executor *executor, const momo_token *token, const char *group,
                               const char *interface, int join);

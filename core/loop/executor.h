@@ -142,6 +142,7 @@ struct momo_executor {
         char *bytes;         /* where reads land: what is not written to costs no memory */
         struct io *holder;   /* whose unread bytes lie there, or NULL */
         struct burst *burst; /* what recvmmsg(2) is told (net/udp.c); or NULL: nothing was received yet */
+        bool lent;           /* a datagram is being copied, there or elsewhere: what a finalizer does may not move it */
     } scratch;
 
     struct {

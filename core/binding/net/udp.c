@@ -8,6 +8,8 @@
 
 #include "binding/net/net.h"
 
+#include <string.h>
+
 /* udp_bind(address, reuseaddr, reuseport) -> socket | nil, err, code */
 static int bind_socket(lua_State *L) {
     address a;
@@ -97,6 +99,7 @@ static void pass_on(io *o, int direction) {
 
 static int receive(lua_State *L, op *o, bool with_address) {
     const datagram *d = NULL;
+    o->task->executor->scratch.lent = false; /* no copy is under way, though one may have raised */
     int status = op_is_first(o, UV_READABLE) ? udp_receive(o->io, &d) : UV_EAGAIN;
     if (status == UV_EAGAIN) {
         return UV_EAGAIN;
@@ -223,6 +226,72 @@ static int send_to_path(lua_State *L) {
                                  .check = check_send_to,
                                  .attempt = attempt_send_to_path};
     return op_run(L, &kind);
+}
+
+/* ---- without Lua's stack: see momo.h ---- */
+
+_Static_assert((int)MOMO_ADDRESS_MAX == ADDRESS_TEXT_MAX, "momo.h says how long an address is as text");
+_Static_assert(sizeof(((momo_datagram *)0)->name) == sizeof(address) && _Alignof(address) <= _Alignof(uint64_t),
+               "momo.h has room for an address");
+
+/* The socket, if the task that runs may use it and nobody comes before it, and so nobody waits behind it; else NULL. */
+static inline io *get_at_once(executor *ex, const momo_token *token, int direction) {
+    const task *t = op_has_budget(ex);
+    io *o = t ? io_get(ex, *token) : NULL;
+    return o && op_is_next(o, t, direction) ? o : NULL;
+}
+
+int momo_receive_datagram(executor *ex, const momo_token *token, momo_datagram *out, int addressed) {
+    const datagram *d = NULL;
+    io *o = ex->scratch.lent ? NULL : get_at_once(ex, token, UV_READABLE);
+    int status = o ? udp_receive(o, &d) : UV_EAGAIN;
+    if (status == UV_EAGAIN || (d && d->cut)) {
+        return 0;
+    }
+    ex->current->coop.spent++;
+    if (status < 0) {
+        return status;
+    }
+    out->bytes = d->bytes;
+    out->size = (uint32_t)d->size;
+    if (addressed) {
+        int length = address_format(&d->from, out->from, sizeof out->from);
+        out->from_size = length > 0 ? (uint32_t)length : 0;
+        memcpy(out->name, &d->from, offsetof(address, storage) + d->from.length);
+    }
+    ex->scratch.lent = true;
+    return 1;
+}
+
+void momo_datagram_received(executor *ex, const momo_token *token) {
+    io *o = io_get(ex, *token);
+    ex->scratch.lent = false;
+    if (o) { /* else a finalizer has closed it */
+        udp_consume(o);
+    }
+}
+
+static inline int send_at_once(io *o, const char *bytes, size_t size, const address *to) {
+    int status = o ? udp_send(o, bytes, size, to) : UV_EAGAIN;
+    if (status == UV_EAGAIN) {
+        return 0;
+    }
+    o->executor->current->coop.spent++;
+    return status < 0 ? status : 1;
+}
+
+int momo_send_datagram(executor *ex, const momo_token *token, const char *bytes, size_t size, const char *to,
+                       size_t length) {
+    address a;
+    bool known = !to || address_of_text(to, length, &a) == 0;
+    return send_at_once(known ? get_at_once(ex, token, UV_WRITABLE) : NULL, bytes, size, to ? &a : NULL);
+}
+
+int momo_answer_datagram(executor *ex, const momo_token *token, const char *bytes, size_t size,
+                         const momo_datagram *answered) {
+    const address *to = (const address *)answered->name;
+    bool known = to->storage.ss_family != AF_UNIX; /* whose paths are no addresses of UDP */
+    return send_at_once(known ? get_at_once(ex, token, UV_WRITABLE) : NULL, bytes, size, to);
 }
 
 static const function functions[] = {

@@ -2,13 +2,13 @@
 
 local check = require "momo.internal.check"
 local core = require "momo.internal.core"
+local datagram = require "momo.internal.datagram"
 local dns = require "momo.net.dns"
 local names = require "momo.internal.names"
 local now = require("momo.time").now
 local socket = require "momo.net.socket"
 
 local C, executor, native, status = core.C, core.executor, core.native, core.status
-local recv, recv_from, send, send_to = native.udp_recv, native.udp_recv_from, native.udp_send, native.udp_send_to
 
 ---@class momo.net.UdpSocketOptions
 ---@field reuseaddr boolean? several sockets share the address; false
@@ -83,6 +83,14 @@ function UdpSocket:connect(address)
   end)
 end
 
+local function send_to_name(self, data, address, timeout)
+  check.seconds(timeout, "send_to")
+  local deadline = timeout and now() + timeout
+  return with_each(address, "send_to", timeout, function(literal)
+    return self:send_to(data, literal, deadline and math.max(0, deadline - now()))
+  end)
+end
+
 ---Sends one datagram. It hardly ever waits.
 ---
 ---Codes: EMSGSIZE it is too large; ENETUNREACH; EAFNOSUPPORT the address is IPv6, and the socket is not, or the other
@@ -97,18 +105,11 @@ end
 ---@return string? code
 function UdpSocket:send_to(data, address, timeout)
   check.self(self, UdpSocket, "socket", "send_to")
-  local again, bytes, err, code
-  repeat again, bytes, err, code = send_to(self, data, address, timeout) until not again
-  if bytes then
-    return bytes
-  elseif bytes == nil then
-    return nil, err, code
+  local bytes, err, code = datagram.send_to(self, data, address, timeout)
+  if bytes == false then
+    return send_to_name(self, data, address, timeout)
   end
-  check.seconds(timeout, "send_to")
-  local deadline = timeout and now() + timeout
-  return with_each(address, "send_to", timeout, function(literal)
-    return self:send_to(data, literal, deadline and math.max(0, deadline - now()))
-  end)
+  return bytes, err, code
 end
 
 ---Sends one datagram to where the socket is connected. That an earlier one was refused is told once to each task that
@@ -124,12 +125,7 @@ end
 ---@return string? code
 function UdpSocket:send(data, timeout)
   check.self(self, UdpSocket, "socket", "send")
-  local again, bytes, err, code
-  repeat again, bytes, err, code = send(self, data, timeout) until not again
-  if bytes then
-    return bytes
-  end
-  return nil, err, code
+  return datagram.send(self, data, timeout)
 end
 
 ---The next datagram, whole, maybe empty. Those who wait are served in turn.
@@ -143,12 +139,7 @@ end
 ---@return string? code
 function UdpSocket:recv_from(timeout)
   check.self(self, UdpSocket, "socket", "recv_from")
-  local again, data, address, code
-  repeat again, data, address, code = recv_from(self, timeout) until not again
-  if data then
-    return data, address
-  end
-  return nil, address, code
+  return datagram.recv_from(self, timeout)
 end
 
 ---The next datagram, without the address that it came from.
@@ -162,12 +153,7 @@ end
 ---@return string? code
 function UdpSocket:recv(timeout)
   check.self(self, UdpSocket, "socket", "recv")
-  local again, data, err, code
-  repeat again, data, err, code = recv(self, timeout) until not again
-  if data then
-    return data
-  end
-  return nil, err, code
+  return datagram.recv(self, timeout)
 end
 
 ---The address where it is connected.

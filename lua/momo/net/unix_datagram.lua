@@ -3,13 +3,14 @@
 
 local check = require "momo.internal.check"
 local core = require "momo.internal.core"
+local datagram = require "momo.internal.datagram"
 local names = require "momo.internal.names"
 local socket = require "momo.net.socket"
 local time = require "momo.time"
 local unix_path = require "momo.net.unix_path"
 
 local C, native = core.C, core.native
-local recv, recv_from, send, send_to = native.udp_recv, native.udp_recv_from, native.udp_send, native.unix_send_to
+local send_to = native.unix_send_to
 
 local PAUSE_SECONDS, PAUSE_MOST_SECONDS = 0.001, 0.05
 
@@ -108,12 +109,7 @@ end
 ---@return string? code
 function UnixDatagram:send(data, timeout)
   check.self(self, UnixDatagram, "socket", "send")
-  local again, bytes, err, code
-  repeat again, bytes, err, code = send(self, data, timeout) until not again
-  if bytes then
-    return bytes
-  end
-  return nil, err, code
+  return datagram.send(self, data, timeout)
 end
 
 ---The next datagram, whole, maybe empty, and the path of who sent it. Those who wait are served in turn.
@@ -127,12 +123,7 @@ end
 ---@return string? code
 function UnixDatagram:recv_from(timeout)
   check.self(self, UnixDatagram, "socket", "recv_from")
-  local again, data, address, code
-  repeat again, data, address, code = recv_from(self, timeout) until not again
-  if data then
-    return data, address
-  end
-  return nil, address, code
+  return datagram.recv_from(self, timeout)
 end
 
 ---The next datagram, without the path of who sent it.
@@ -146,12 +137,7 @@ end
 ---@return string? code
 function UnixDatagram:recv(timeout)
   check.self(self, UnixDatagram, "socket", "recv")
-  local again, data, err, code
-  repeat again, data, err, code = recv(self, timeout) until not again
-  if data then
-    return data
-  end
-  return nil, err, code
+  return datagram.recv(self, timeout)
 end
 
 ---The path to which it is connected.
