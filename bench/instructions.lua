@@ -18,6 +18,8 @@ return {
   ["thread channel, number"] = 463.0,
   ["thread channel, string"] = 499.0,
   ["echo"] = 4877.7,
+  ["echo over UDP"] = 5045.9,
+  ["echo over UDP, bursts of 16"] = 1178.7,
   ["http, hello"] = 6799.7,
   ["http, one header"] = 7338.7,
   ["http, 16 pipelined"] = 3300.3,

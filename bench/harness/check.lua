@@ -29,6 +29,8 @@ local PATHS = {
   { "thread channel, number", "thread_number 1", 50000 },
   { "thread channel, string", "thread_string 64", 20000 },
   { "echo", "echo 64", 4000 },
+  { "echo over UDP", "udp 1", 4000 },
+  { "echo over UDP, bursts of 16", "udp 16", 8000 },
   { "http, hello", "http 1", 4000 },
   { "http, one header", "http_header 1", 4000 },
   { "http, 16 pipelined", "http 16", 8000 },

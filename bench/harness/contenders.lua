@@ -46,6 +46,8 @@ local contenders = {
   { name = "recvmmsg", title = "libuv, recvmmsg", program = "uv", source = ".c", kinds = { udp = true },
     command = PROGRAMS .. "/%s_uv recvmmsg", floor = true },
   { name = "coroutine", title = "bare LuaJIT", source = ".c", command = PROGRAMS .. "/%s_coroutine", floor = true },
+  { name = "sendmmsg", title = "bare C, sendmmsg", program = "bare", source = ".c", kinds = { udp = true },
+    command = PROGRAMS .. "/%s_bare sendmmsg", floor = true },
   { name = "bare", title = "bare C", source = ".c", command = PROGRAMS .. "/%s_bare", floor = true },
   { name = "luv", title = "luv", source = ".lua", command = "luajit %s", package = "lua-luv",
     probe = "luajit -e 'require \"luv\"'" },

@@ -210,6 +210,29 @@ if not floor then
     end
   end
 
+  -- So many datagrams at a time to a server in this thread, and back.
+  function workloads.udp(burst)
+    local UdpSocket = runtime.net.UdpSocket
+    local server, message = assert(UdpSocket.bind "127.0.0.1:0"), ("x"):rep(64)
+    local client = assert(UdpSocket.connect(server:local_addr()))
+    spawn(function()
+      while true do
+        local data, from = server:recv_from()
+        server:send_to(data, from)
+      end
+    end)
+    return function(count)
+      for _ = 1, count / burst do
+        for _ = 1, burst do
+          client:send(message)
+        end
+        for _ = 1, burst do
+          assert(client:recv(1))
+        end
+      end
+    end
+  end
+
   -- So many requests at a time to a server in this thread, and their answers; the client is a task that reads and
   -- writes, as in an echo.
   local function http(requests, handler)
