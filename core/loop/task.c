@@ -10,6 +10,8 @@
 
 #include "loop/scope.h"
 
+_Static_assert(sizeof(task) <= 192 && offsetof(task, timer) <= 64,
+               "a task takes three lines of the cache, a switch one");
 _Static_assert(offsetof(task, executor) - offsetof(task, timer) == offsetof(timer, wakes), "a task's timer is a timer");
 
 int task_new(executor *ex, task **out) {
