@@ -98,11 +98,12 @@ static void check_select(lua_State *L, op *o) {
 /* In all queues at once. One of them may be closed: then it is woken right away. */
 static void link_places(lua_State *L, task *t, wait_set *set, bool *has_receiver) {
     enum source source;
+    set->task = t;
     for (unsigned i = 0; i < set->count; i++) {
         list *waiters = waiters_of(L, i, &source);
         *has_receiver |= source == RECEIVER;
         set->keepalive |= source == KEEPALIVE;
-        set->places[i].task = t;
+        set->places[i].number = i + 1;
         list_init(&set->places[i].link);
         if (waiters) {
             list_push(waiters, &set->places[i].link);

@@ -33,7 +33,7 @@ static bool has_limit(const task *t) {
 static unsigned count_idle(const list *waiters) {
     unsigned n = 0;
     for (const list *node = waiters ? waiters->next : NULL; node && node != waiters; node = node->next) {
-        const task *t = list_entry(node, waiter, link)->task;
+        const task *t = waiter_task(list_entry(node, waiter, link));
         n += !t->daemon && !t->selecting && !has_limit(t);
     }
     return n;

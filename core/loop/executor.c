@@ -174,7 +174,7 @@ static unsigned resume_some(executor *ex, unsigned n) {
         task *t = list_entry(list_take_first(&ex->ready), task, place.link);
         t->state = TASK_RUNNING;
         t->coop.stamp = ex->stamp;
-        t->resumes++;
+        t->place.resumes++;
         ex->current = t;
         if (!list_empty(&ex->ready)) { /* of many tasks, none is in the cache when its turn comes: fetch the next one */
 #pragma GCC unroll 8

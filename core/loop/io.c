@@ -293,7 +293,7 @@ void io_wake_first(io *o, int direction) {
     if (list_empty(waiters)) {
         return;
     }
-    const task *t = list_entry(waiters->next, waiter, link)->task;
+    const task *t = waiter_task(list_entry(waiters->next, waiter, link));
     if (o->in_turn) {
         *(direction == UV_READABLE ? &o->reader : &o->writer) = slab_id(&t->head);
     }

@@ -23,13 +23,12 @@ int task_new(executor *ex, task **out) {
     }
     if (!t->executor) { /* the slot's first */
         t->executor = ex;
-        t->place.task = t;
         list_init(&t->joiners);
         wheel_timer_init(&t->timer);
     }
     t->state = TASK_ENDED; /* until task_start */
     t->wake = WAKE_NONE;
-    t->resumes = 0;
+    t->place.resumes = 0;
     t->coop.stamp = ex->stamp;
     t->started = t->cancelled = false;
     t->expiry = WAKE_NONE;
@@ -97,10 +96,10 @@ task *task_wake_first(list *queue, enum wake wake) {
     if (list_empty(queue)) {
         return NULL;
     }
-    waiter *first = list_entry(list_first(queue), waiter, link);
-    task *t = first->task;
-    if (t->selecting) {
-        t->set->fired = (unsigned)(first - t->set->places);
+    const waiter *first = list_entry(list_first(queue), waiter, link);
+    task *t = waiter_task(first);
+    if (first->number) {
+        waiter_set(first)->fired = first->number - 1;
         wake = WAKE_READY; /* it has to ask which */
     }
     task_wake(t, wake);

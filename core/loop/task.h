@@ -27,14 +27,16 @@ enum wake {
     WAKE_CANCEL = -3,  /* it was cancelled while it waited */
 };
 
-/* A place in a queue: of what the task waits for, or of the ready queue. */
+/* A place in a queue: of what the task waits for, or of the ready queue. Whose it is: waiter_task. */
 typedef struct waiter {
     list link;
-    struct task *task;
+    uint32_t number;  /* 0: a task's own; else which one of a wait_set, from 1 */
+    uint32_t resumes; /* a task's own: how often that was resumed; it begins anew at 2^32 */
 } waiter;
 
 /* The places of a task that waits in several queues at once; the first that is woken ends them all. */
 typedef struct wait_set {
+    struct task *task;
     unsigned count;
     unsigned fired; /* which place was woken, or count: none */
     bool keepalive; /* one of them is woken from outside of the executor, whatever other threads do */
@@ -66,7 +68,6 @@ typedef struct task {
     executor *executor;    /* behind timer, as in struct timer */
     const char *waits_for; /* the operation's name, while WAITING */
     void *handle;
-    uint32_t resumes;      /* how often it was resumed; it begins anew at 2^32 */
     int8_t expiry;         /* enum wake: what an expired deadline tells it */
     bool keepalive;        /* what it waits for comes from outside of the executor: see executor.keepalive */
     bool selecting;        /* it waits in several queues */
@@ -92,6 +93,13 @@ typedef struct task {
     void *kept; /* of those who set user, with the slot as well: what it waits in is kept alive */
 } task;
 
+/* Of a place in a wait_set. */
+static inline wait_set *waiter_set(const waiter *w) {
+    return list_entry(w - (w->number - 1), wait_set, places);
+}
+static inline task *waiter_task(const waiter *w) {
+    return w->number ? waiter_set(w)->task : list_entry(w, task, place);
+}
 /* Makes a task without putting it in the queue: user is what the slot's last task left. UV_ENOMEM: *task is NULL. */
 int task_new(executor *, task **);
 /* Undoes task_new, for a task that never became ready. */

@@ -212,7 +212,7 @@ void channel_drop_keepalives(executor *ex) {
     for (const list *end = ex->ends.next; end != &ex->ends; end = end->next) {
         const list *waiters = &list_entry(end, channel_end, own)->waiters;
         for (const list *node = waiters->next; node != waiters; node = node->next) {
-            task *t = list_entry(node, waiter, link)->task;
+            task *t = waiter_task(list_entry(node, waiter, link));
             if (t->selecting && t->set->keepalive) {
                 continue;
             }

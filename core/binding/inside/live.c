@@ -39,7 +39,7 @@ static row row_of(const task *t) {
         .since = executor_time_of(t->executor, task_since_ms(t)),
         .left = seconds_left(t),
         .ran = (double)meter_ran_ns(t) / 1e9,
-        .resumes = t->resumes,
+        .resumes = t->place.resumes,
         .scope = t->parent && t->parent->task ? scopes_around(t->parent) : 0,
     };
 }

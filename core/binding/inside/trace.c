@@ -124,7 +124,7 @@ static inline void note_run(struct trace *trace, uint32_t slot, const char *wait
 static void note_wakes(struct trace *trace, executor *ex, const list *tail, const task *by) {
     unsigned n = 0;
     for (const list *node = tail->next; node != &ex->ready && node != tail && n < WOKEN_MAX; node = node->next) {
-        const task *woken = list_entry(node, waiter, link)->task;
+        const task *woken = waiter_task(list_entry(node, waiter, link));
         n++;
         if (trace->next > trace->last) {
             return;

@@ -44,9 +44,9 @@ static uint64_t shown_id(const executor *ex) {
 static void look(executor *ex, task *t) {
     stall *s = &ex->stall;
     uint64_t now_ns = ns_of(CLOCK_THREAD_CPUTIME_ID), id = slab_id(&t->head);
-    if (s->task != id || s->resumes != t->resumes) {
+    if (s->task != id || s->resumes != t->place.resumes) {
         s->task = id;
-        s->resumes = t->resumes;
+        s->resumes = t->place.resumes;
         s->since_ns = now_ns;
         s->next_ns = s->limit_ns;
     } else if (now_ns - s->since_ns >= s->next_ns && ex->tasks.live > 1 && !atomic_load(&s->to_tell)) {

@@ -12,7 +12,7 @@ static inline void turn_begin(executor *ex, uint64_t now_ns) {
         const task *last = list_entry(ex->ready.prev, task, place.link);
         ex->turn.watched = last;
         ex->turn.generation = last->head.generation;
-        ex->turn.resumes = last->resumes;
+        ex->turn.resumes = last->place.resumes;
         ex->turn.since_ns = now_ns;
     }
 }
@@ -20,7 +20,7 @@ static inline void turn_begin(executor *ex, uint64_t now_ns) {
 /* Some tasks have run since. */
 static inline void turn_look(executor *ex, uint64_t now_ns) {
     const task *t = ex->turn.watched; /* its slot stays where it is, whoever has it now */
-    if (t && (t->resumes != ex->turn.resumes || t->head.generation != ex->turn.generation)) {
+    if (t && (t->place.resumes != ex->turn.resumes || t->head.generation != ex->turn.generation)) {
         histogram_add(&ex->counters.delays, now_ns - ex->turn.since_ns);
         ex->turn.watched = NULL;
     }
