@@ -2,6 +2,7 @@
 
 local momo = require "momo"
 local finalizer = require "spec.support.finalizer"
+local support = require "spec.support"
 local tcp = require "spec.support.tcp"
 
 local UdpSocket, UnixDatagram = momo.net.UdpSocket, momo.net.UnixDatagram
@@ -225,6 +226,25 @@ for how, switch in pairs { compiled = jit.on, interpreted = jit.off } do
     end)
   end)
 end
+
+it("datagrams come and go where the compiler was off from the first", function()
+  local status, output, err = support.shell(([[%s -e '
+    jit.off()
+    local momo = require "momo"
+    local one, other = momo.net.UdpSocket.bind "127.0.0.1:0", momo.net.UdpSocket.bind "127.0.0.1:0"
+    assert(one:connect(other:local_addr()))
+    for i = 1, 20 do assert(one:send(tostring(i)) == #tostring(i)) end
+    for i = 1, 20 do
+      local data, from = other:recv_from()
+      assert(data == tostring(i) and from == one:local_addr() and other:send_to(data, from))
+    end
+    for i = 1, 20 do assert(one:recv() == tostring(i)) end
+    print((select(3, one:recv(0))))
+    one:close()
+    other:close()
+  ']]):format(support.quote(os.getenv "MOMO_BIN")))
+  assert.same({ 0, "ETIMEDOUT\n", "" }, { status, output, err })
+end)
 
 describe("a finalizer that is called while a datagram is received", function()
   before_each(function() jit.off() jit.flush() end) -- compiled code calls one at any of its exits

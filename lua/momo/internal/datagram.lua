@@ -136,4 +136,8 @@ function M.send_to(socket, data, address, timeout)
   return wait_to_send_to(socket, data, address, timeout)
 end
 
+if not jit.status() then -- in the interpreter, a call through the FFI takes longer than one of a C function
+  M.recv, M.recv_from, M.send, M.send_to = wait_to_recv, wait_to_recv_from, wait_to_send, wait_to_send_to
+end
+
 return M
