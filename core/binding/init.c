@@ -19,63 +19,64 @@
 #include "ffi/header.h"
 #include "loop/signals.h"
 
-/* Early are those that most programs use: the functions of one are made when it is asked for one of them. Those of all others
- * are made at once, so that a program that does more has them before its memory may be used up. */
-#define MODULES(EARLY, LATER) \
-    EARLY(runtime)            \
-    EARLY(task)               \
-    EARLY(spawn)              \
-    EARLY(run)                \
-    LATER(live)               \
-    EARLY(inside)             \
-    LATER(log)                \
-    LATER(profile)            \
-    LATER(trace)              \
-    LATER(snapshot)           \
-    LATER(inspect)            \
-    EARLY(handle)             \
-    EARLY(join)               \
-    EARLY(traceback)          \
-    EARLY(scope)              \
-    EARLY(drain)              \
-    EARLY(outcome)            \
-    EARLY(sync)               \
-    LATER(coroutine)          \
-    EARLY(time)               \
-    LATER(stream)             \
-    LATER(write)              \
-    LATER(net)                \
-    LATER(open)               \
-    LATER(http)               \
-    LATER(http_build)         \
-    LATER(websocket)          \
-    LATER(http_answer)        \
-    LATER(tls)                \
-    LATER(copy)               \
-    LATER(udp)                \
-    LATER(signal)             \
-    LATER(process)            \
-    LATER(child)              \
-    EARLY(succession)         \
-    LATER(fs)                 \
-    LATER(notify)             \
-    LATER(watch)              \
-    EARLY(channel_end)        \
-    EARLY(thread_channel)     \
-    EARLY(thread)             \
-    EARLY(holder)             \
-    LATER(offload)            \
-    LATER(blocking)
+/* What is made at once: the functions of one module, where most programs use it; else those of all that go together, so that
+ * a program that has begun to use one of them has the others before its memory may be used up. */
+enum group { ALONE, NET, HTTP, SYSTEM, INSIDE };
 
-#define DECLARED(name) extern const module name##_module;
-MODULES(DECLARED, DECLARED)
+#define MODULES(_)           \
+    _(runtime, ALONE)        \
+    _(task, ALONE)           \
+    _(spawn, ALONE)          \
+    _(run, ALONE)            \
+    _(live, INSIDE)          \
+    _(inside, ALONE)         \
+    _(log, INSIDE)           \
+    _(profile, INSIDE)       \
+    _(trace, INSIDE)         \
+    _(snapshot, INSIDE)      \
+    _(inspect, INSIDE)       \
+    _(handle, ALONE)         \
+    _(join, ALONE)           \
+    _(traceback, ALONE)      \
+    _(scope, ALONE)          \
+    _(drain, ALONE)          \
+    _(outcome, ALONE)        \
+    _(sync, ALONE)           \
+    _(coroutine, SYSTEM)     \
+    _(time, ALONE)           \
+    _(stream, NET)           \
+    _(write, NET)            \
+    _(net, NET)              \
+    _(open, NET)             \
+    _(http, HTTP)            \
+    _(http_build, HTTP)      \
+    _(websocket, HTTP)       \
+    _(http_answer, HTTP)     \
+    _(tls, NET)              \
+    _(copy, NET)             \
+    _(udp, NET)              \
+    _(signal, SYSTEM)        \
+    _(process, SYSTEM)       \
+    _(child, SYSTEM)         \
+    _(succession, ALONE)     \
+    _(fs, SYSTEM)            \
+    _(notify, SYSTEM)        \
+    _(watch, NET)            \
+    _(channel_end, ALONE)    \
+    _(thread_channel, ALONE) \
+    _(thread, ALONE)         \
+    _(holder, ALONE)         \
+    _(offload, SYSTEM)       \
+    _(blocking, SYSTEM)
 
-#define IS_EARLY(name) {&name##_module, true},
-#define IS_LATER(name) {&name##_module, false},
+#define DECLARED(name, group) extern const module name##_module;
+MODULES(DECLARED)
+
+#define LISTED(name, group) {&name##_module, group},
 static const struct {
     const module *module;
-    bool early;
-} modules[] = {MODULES(IS_EARLY, IS_LATER)};
+    enum group group;
+} modules[] = {MODULES(LISTED)};
 enum { MODULE_COUNT = sizeof modules / sizeof *modules };
 
 /* __gc of the runtime: the state is closing. */
@@ -161,7 +162,7 @@ static int make_functions(lua_State *L) {
     }
     luaL_checkstack(L, UP_COUNT + 1, "functions");
     for (int j = 0; j < MODULE_COUNT; j++) {
-        if (modules[i].early ? j == i : !modules[j].early) {
+        if (j == i || (modules[j].group == modules[i].group && modules[i].group != ALONE)) {
             add_functions(L, modules[j].module);
         }
     }
