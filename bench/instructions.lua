@@ -25,6 +25,6 @@ return {
   ["http, 16 pipelined"] = 3300.3,
   ["http, a file"] = 22168.4,
   ["http, the client's get"] = 70519.5,
-  ["thread"] = 1482779.5,
-  ["start to exit"] = 1816335.0,
+  ["thread"] = 1511629.8,
+  ["start to exit"] = 1847322.0,
 }
