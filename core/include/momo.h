@@ -184,7 +184,7 @@ int momo_get_option(momo_executor *executor, const momo_token *token, int option
 /* A datagram that needs not be waited for, by the task that runs: 1, and no other is told of until momo_datagram_received; 0:
  * nothing is done, as there is more to it; negative: it has failed. Where it came from is written if `addressed`. */
 enum { MOMO_ADDRESS_MAX = 112 };
-typedef struct momo_datagram {
+typedef struct {
     const char *bytes;
     uint32_t size, from_size;
     char from[MOMO_ADDRESS_MAX];
