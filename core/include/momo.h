@@ -29,6 +29,7 @@ typedef struct momo_scope momo_scope;
 
 enum { MOMO_BUCKETS = 25, MOMO_BUCKET_NS = 1024 };
 enum { MOMO_STATUS_CLASSES = 5 };
+enum { MOMO_ADDRESS_MAX = 112 };
 enum momo_handle_kind { MOMO_TCP, MOMO_UNIX, MOMO_DATAGRAM, MOMO_LISTENER, MOMO_OTHER_HANDLE, MOMO_HANDLE_KINDS };
 enum { MOMO_OTHER, MOMO_NUMBER, MOMO_STRING, MOMO_NOTHING };
 enum { MOMO_NOT_SENT, MOMO_SENT, MOMO_DEFERRED, MOMO_LEFT };
@@ -183,7 +184,6 @@ int momo_get_option(momo_executor *executor, const momo_token *token, int option
                     size_t size);
 /* A datagram that needs not be waited for, by the task that runs: 1, and no other is told of until momo_datagram_received; 0:
  * nothing is done, as there is more to it; negative: it has failed. Where it came from is written if `addressed`. */
-enum { MOMO_ADDRESS_MAX = 112 };
 typedef struct {
     const char *bytes;
     uint32_t size, from_size;
