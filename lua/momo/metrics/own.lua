@@ -159,7 +159,7 @@ local FIELDS = {
   { "handshake_failures", "momo_tls_handshake_failures_total", "counter", "Handshakes of TLS that have failed." },
   { "tls_failures", read = function()
     local serve = package.loaded["momo.net.serve"]
-    return serve and serve.tls_failures or 0
+    return type(serve) == "table" and serve.tls_failures or 0 -- else it is being loaded
   end },
   { "requests", "momo_http_requests_total", "counter", "Requests that servers have read." },
   { "channels", "momo_channels", "gauge", "Receivers of channels between threads." },
