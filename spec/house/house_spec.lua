@@ -364,7 +364,7 @@ describe("the object files", function()
   -- What the process itself has, beside what each of its threads has.
   it("hold no variables but a thread-local pointer and the process's own: signals, who serves and watches", function()
     local found = {}
-    for _, path in ipairs(support.lines(output_of(("find %s/CMakeFiles/core.dir %s/CMakeFiles/native.dir -name '*.o'")
+    for _, path in ipairs(support.lines(output_of(("find %s/CMakeFiles/core.dir %s/CMakeFiles/binding.dir -name '*.o'")
       :format(support.quote(BUILD), support.quote(BUILD))))) do
       local source = io.open(SOURCE .. "/" .. path:match "%.dir/(.*)%.o$")
       if source then -- of a file that was moved, an older build's object may lie there
