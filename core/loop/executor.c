@@ -381,6 +381,7 @@ void executor_add_driver(executor *ex, driver *d) {
 }
 
 void executor_stop(executor *ex) {
+    poller_flush(&ex->poller); /* else what was written in this turn were cut */
     ex->stopping = true;
     drain_announce(ex);
     uint32_t cursor = 0;

@@ -4,6 +4,7 @@
  */
 #include "loop/io.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -25,13 +26,40 @@ static transfer *transfer_of(poller *p, uint64_t id) {
     return o ? &o->transfer : NULL;
 }
 
+static void lost(poller *p) {
+    executor *ex = list_entry(p, executor, poller);
+    uint32_t cursor = 0;
+    for (io *o; (o = io_next_open(ex, &cursor));) {
+        if (o->transfer.state >= RECEIVED_NOW) {
+            o->transfer.state = RECEIVED_NEVER;
+            io_event(ex, slab_id(&o->head), UV_READABLE); /* a system call tells */
+        }
+    }
+}
+
+/* A task has ended the process: what others have written goes out. */
+static void flush_at_exit(void) {
+    if (executor_running) {
+        poller_flush(&executor_running->poller);
+    }
+}
+
+static pthread_once_t exits = PTHREAD_ONCE_INIT;
+
+static void arrange_flush(void) {
+    atexit(flush_at_exit);
+}
+
 int io_poll_init(executor *ex) {
     ex->io_closed = NULL;
     list_init(&ex->io_idle);
     uv_run(&ex->loop, UV_RUN_NOWAIT); /* from here on its descriptor knows what wakes it: see executor.loop */
-    int status = poller_init(&ex->poller, tell, transfer_of);
+    int status = poller_init(&ex->poller, tell, transfer_of, lost);
     if (status < 0) {
         return status;
+    }
+    if (ex->poller.driver->flush) {
+        pthread_once(&exits, arrange_flush);
     }
     status = poller_arm(&ex->poller, uv_backend_fd(&ex->loop), LIBUV, UV_READABLE, &(uint8_t){0});
     if (status == 0) {

@@ -381,6 +381,7 @@ describe("the object files", function()
       { name = "defined", section = ".bss" },
       { name = "entered", section = ".data.rel.local" },
       { name = "executor_running", section = ".tbss" },
+      { name = "exits", section = ".bss" },
       { name = "grace", section = ".bss" },
       { name = "incidents", section = ".bss" },
       { name = "lock", section = ".bss" },

@@ -36,8 +36,8 @@ static int init_ring(poller *p) {
 #endif
 
 int poller_init(poller *p, void (*tell)(poller *, uint64_t id, int events),
-                transfer *(*transfer_of)(poller *, uint64_t id)) {
-    *p = (poller){.fd = -1, .tell = tell, .transfer_of = transfer_of};
+                transfer *(*transfer_of)(poller *, uint64_t id), void (*lost)(poller *)) {
+    *p = (poller){.fd = -1, .tell = tell, .transfer_of = transfer_of, .lost = lost};
     bool ring = strcmp(poller_asked_for(), RING) == 0;
     p->refused = ring ? init_ring(p) : 0;
     return ring && !p->refused ? 0 : init(p, &poller_epoll);

@@ -73,7 +73,9 @@ typedef struct poller_driver {
     /* Copies these bytes, sends what the descriptor takes of them with the next wait, and tells UV_WRITABLE. False: it does not;
      * to send them now costs less. */
     bool (*send)(poller *, transfer *, int fd, uint64_t id, const struct iovec *, int count, size_t total);
-    /* Ends that: bytes are sent at once, if `flush`, or not at all, if they are not out already. `result` tells. */
+    /* Sends at once what was copied, and tells. */
+    void (*flush)(poller *);
+    /* Ends one: bytes are sent at once, if `flush`, or not at all, if they are not out already. `result` tells. */
     void (*unsend)(poller *, transfer *, uint64_t id, bool flush);
 } poller_driver;
 
@@ -87,6 +89,8 @@ struct poller {
     void (*tell)(poller *, uint64_t id, int events);
     /* What is transferred for this id; NULL: there is nobody of this name. */
     transfer *(*transfer_of)(poller *, uint64_t id);
+    /* In a process that was forked: the driver receives nothing any more that it was receiving. */
+    void (*lost)(poller *);
 };
 
 extern const poller_driver poller_epoll, poller_ring;
@@ -96,7 +100,8 @@ extern const poller_driver poller_epoll, poller_ring;
 const char *poller_asked_for(void);
 bool poller_is_known(const char *name);
 /* As poller_driver.init. The driver is the one that was asked for where the system has it, else epoll. */
-int poller_init(poller *, void (*tell)(poller *, uint64_t id, int events), transfer *(*)(poller *, uint64_t id));
+int poller_init(poller *, void (*tell)(poller *, uint64_t id, int events), transfer *(*)(poller *, uint64_t id),
+                void (*lost)(poller *));
 static inline void poller_deinit(poller *p) {
     p->driver->deinit(p);
 }
@@ -105,6 +110,11 @@ static inline int poller_arm(poller *p, int fd, uint64_t id, int directions, uin
 }
 static inline void poller_disarm(poller *p, int fd) {
     p->driver->disarm(p, fd);
+}
+static inline void poller_flush(poller *p) {
+    if (p->driver->flush) {
+        p->driver->flush(p);
+    }
 }
 static inline int poller_wait(poller *p, int timeout_ms) {
     return p->driver->wait(p, timeout_ms);

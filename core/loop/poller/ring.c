@@ -100,9 +100,20 @@ static void poll_epoll(ring *r) {
     }
 }
 
+/* The process was forked, and the ring is its parent's. */
+static void lose(ring *r) {
+    r->lost = true;
+    ring_leave_sends(r);
+    r->outer->lost(r->outer);
+}
+
 static int wait(poller *p, int timeout_ms) {
     ring *r = ring_of(p);
     if (!uring_is_open(&r->kernel)) {
+        if (!r->lost) {
+            lose(r);
+            return 0; /* somebody was told */
+        }
         return poller_epoll.wait(&r->epoll, timeout_ms);
     }
     if (!r->epoll_polled) {
@@ -134,4 +145,5 @@ const poller_driver poller_ring = {.name = "ring",
                                    .take = ring_take,
                                    .drop = ring_drop,
                                    .send = ring_send,
+                                   .flush = ring_flush,
                                    .unsend = ring_unsend};

@@ -83,13 +83,17 @@ static void set_aside(ring *r, uring_completion c) {
     }
 }
 
+static void enter_and_set_aside(ring *r) {
+    uring_enter(&r->kernel, 0);
+    while (uring_has_completion(&r->kernel)) {
+        set_aside(r, uring_take_completion(&r->kernel));
+    }
+}
+
 struct io_uring_sqe *ring_submit(ring *r, unsigned operation, int fd, uint64_t data) {
     struct io_uring_sqe *s = uring_submit(&r->kernel, operation, fd, data);
     if (!s) { /* it is full */
-        uring_enter(&r->kernel, 0);
-        while (uring_has_completion(&r->kernel)) {
-            set_aside(r, uring_take_completion(&r->kernel));
-        }
+        enter_and_set_aside(r);
         s = uring_submit(&r->kernel, operation, fd, data);
     }
     return s;
@@ -189,6 +193,9 @@ static bool look_and_tell(ring *r, uint64_t id) {
 void ring_look(poller *p, uint64_t id) {
     ring *r = ring_of(p);
     bool came = false;
+    if (!uring_is_open(&r->kernel)) {
+        p->transfer_of(p, id)->state = RECEIVED_NEVER; /* in a forked process */
+    }
     for (int entries = 0; uring_is_open(&r->kernel) && entries < LOOKS; entries++) {
         bool done = uring_enter(&r->kernel, 0) && !uring_has_work(&r->kernel);
         look_for(r, id, &came);
@@ -263,10 +270,26 @@ bool ring_send(poller *p, transfer *t, int fd, uint64_t id, const struct iovec *
         bytes += pieces[i].iov_len;
     }
     r->free_block = r->blocks[number].next;
-    r->blocks[number].submission = r->kernel.tail - 1;
+    r->blocks[number] = (block){.submission = r->kernel.tail - 1, .id = id, .size = (unsigned)total};
     t->block = (uint16_t)(number + 1);
     t->sent = false;
     return true;
+}
+
+void ring_flush(poller *p) {
+    ring *r = ring_of(p);
+    if (uring_is_open(&r->kernel) && uring_unsubmitted(&r->kernel)) {
+        enter_and_set_aside(r);
+    }
+}
+
+void ring_leave_sends(ring *r) {
+    for (unsigned i = 0; i < URING_BLOCKS; i++) {
+        const transfer *t = r->outer->transfer_of(r->outer, r->blocks[i].id);
+        if (t && t->block == i + 1) {
+            ring_has_sent(r, r->blocks[i].id, (int)r->blocks[i].size);
+        }
+    }
 }
 
 void ring_unsend(poller *p, transfer *t, uint64_t id, bool flush) {

@@ -32,12 +32,15 @@ typedef struct buffer {
 typedef struct block {
     unsigned next;       /* of those that are free: its number + 1, or 0 */
     unsigned submission; /* its place in the ring */
+    uint64_t id;         /* of the socket */
+    unsigned size;
 } block;
 
 typedef struct ring {
     poller *outer;
     poller epoll;
     bool epoll_polled, epoll_due;
+    bool lost; /* the process was forked, and all know it */
     uring kernel;
     buffer buffers[URING_BUFFERS];
     block blocks[URING_BLOCKS];
@@ -64,6 +67,8 @@ bool ring_has_received(ring *, uint64_t id, int result, unsigned flags);
 void ring_has_sent(ring *, uint64_t id, int result);
 /* Something has come in the epoll that the ring polls. */
 void ring_epoll_has(ring *, unsigned flags);
+/* The process was forked: its parent sends what was to be sent, of which here is told as if it were out. */
+void ring_leave_sends(ring *);
 /* All blocks are free. */
 void ring_free_blocks(ring *);
 
@@ -73,4 +78,5 @@ void ring_stop(poller *, uint64_t id);
 size_t ring_take(poller *, transfer *, char *into, size_t room);
 void ring_drop(poller *, transfer *);
 bool ring_send(poller *, transfer *, int fd, uint64_t id, const struct iovec *, int count, size_t total);
+void ring_flush(poller *);
 void ring_unsend(poller *, transfer *, uint64_t id, bool flush);
