@@ -229,10 +229,14 @@ describe("the momo command", function()
       if refused or (os.getenv "MOMO_SANITIZE" or "") ~= "" then -- which strace would disturb
         return
       end
-      local strace = "strace -f -qq -o /dev/null -e trace=io_uring_setup -e inject=io_uring_setup:error=EPERM"
-      status, stdout, stderr = ask("ring", strace)
-      assert.same({ 0, VERSION .. "\npoller: epoll\n" }, { status, stdout })
-      assert.equal("momo: the system refuses the poller ring, so it is epoll: EPERM: operation not permitted\n", stderr)
+      local strace
+      for _, call in ipairs { "io_uring_enter", "io_uring_register", "io_uring_setup" } do
+        strace = ("strace -f -qq -o /dev/null -e trace=%s -e inject=%s:error=EPERM"):format(call, call)
+        status, stdout, stderr = ask("ring", strace)
+        assert.same({ 0, VERSION .. "\npoller: epoll\n" }, { status, stdout })
+        assert.equal("momo: the system refuses the poller ring, so it is epoll: EPERM: operation not permitted\n",
+          stderr)
+      end
       assert.same({ 0, VERSION .. "\npoller: epoll\n", "" }, { ask("epoll", strace) })
       status, stdout, stderr = support.shell(("exec env MOMO_POLLER=ring %s %s -e %s"):format(strace,
         quote(os.getenv "MOMO_BIN"), quote [[local thread = require("momo").thread

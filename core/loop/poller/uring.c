@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum { SUBMISSIONS = 256, COMPLETIONS = 4096 };
+enum { SUBMISSIONS = 256, COMPLETIONS = 4096, PROBES = 8 };
 
 static void *map(size_t size, int flags, int fd, off_t offset) {
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, offset);
@@ -131,8 +131,17 @@ static bool hide_from_forked(uring *r) {
     return true;
 }
 
+/* A filter of system calls may let a ring be made, and not be entered. */
+static bool works(uring *r) {
+    bool entered = uring_submit(r, IORING_OP_NOP, -1, 0);
+    for (int tries = 0; entered && tries < PROBES && !uring_has_completion(r); tries++) {
+        entered = uring_enter(r, 0);
+    }
+    return entered && uring_has_completion(r) && uring_take_completion(r).result == 0;
+}
+
 int uring_open(uring *r) {
-    if (!open_ring(r) || !hide_from_forked(r)) {
+    if (!open_ring(r) || !hide_from_forked(r) || !works(r)) {
         int code = uv_translate_sys_error(errno);
         uring_close(r);
         return code;
