@@ -75,7 +75,9 @@ describe("what tasks have written in the turn", function()
     it("in which another one calls " .. name .. " arrives", function()
       tcp.run(function()
         local listener = tcp.listen()
-        local program = process.start_momo(support.tmpfile(WRITES:format(leave)), listener:local_addr())
+        -- os.exit leaves what the state has to the system.
+        local program = process.start("env", "LSAN_OPTIONS=detect_leaks=0", assert(os.getenv "MOMO_BIN"),
+          support.tmpfile(WRITES:format(leave)), listener:local_addr())
         local readers, came = {}, 0
         for i = 1, STREAMS do
           local stream = assert(listener:accept(10))
