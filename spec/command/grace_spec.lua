@@ -155,3 +155,41 @@ describe("option grace", function()
     end
   end)
 end)
+
+-- What it looks for of a trace that was given up was looked for beneath the stack.
+describe("the command, which notes where compiled code comes from", function()
+  local ends = {
+    ["tostring"] = "tostring(sum)",
+    ["select"] = "select(1, sum)",
+    ["assert"] = "assert(sum)",
+    ["pcall"] = "pcall(math.floor, sum)",
+    ["table.concat"] = "table.concat({ sum })",
+    ["a Lua function, which does"] = "(function() return tostring(sum) end)()",
+  }
+  for name, call in pairs(ends) do
+    it("compiles coroutines that end in a tail call of " .. name, function()
+      local status, stdout, stderr = support.momo(support.tmpfile(([[
+        local momo = require "momo"
+        local function body(n)
+          local sum = 0
+          for i = 1, 60 + n %% 7 do
+            sum = sum + i
+          end
+          return %s
+        end
+        for n = 1, 400 do
+          coroutine.resume(coroutine.create(body), n)
+          coroutine.wrap(pcall)(body, n)
+          momo.spawn(body, n):join()
+        end
+        local thread = momo.thread.spawn(function(source)
+          for n = 1, 400 do
+            coroutine.wrap(loadstring(source))(n)
+          end
+        end, "local n = ... local sum = 0 for i = 1, 60 + n %% 7 do sum = sum + i end return %s")
+        print(thread:join())
+      ]]):format(call, call)), { leaks = true })
+      assert.same({ 0, "true\n", "" }, { status, stdout, stderr })
+    end)
+  end
+end)
