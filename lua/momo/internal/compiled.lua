@@ -15,7 +15,7 @@ return function()
     return
   end
   local util = require "jit.util"
-  local getinfo, attach = debug.getinfo, jit.attach
+  local getinfo, attach, collectgarbage = debug.getinfo, jit.attach, collectgarbage
 
   local function opcode(fn, pc)
     local instruction = util.funcbc(fn, pc)
@@ -35,10 +35,10 @@ return function()
     end
   end
 
-  ---Whether no Lua function may be left on the stack of the function that has called this one's caller.
+  ---Whether no Lua function may be left on the stack of the function that has called quietly's caller's caller.
   local function may_be_bare()
     local first
-    for level = 3, DEEP do
+    for level = 4, DEEP do
       local info = getinfo(level, "Sf")
       if not info then
         return not first or calls_tails(first)
@@ -49,7 +49,7 @@ return function()
   end
 
   local function is_bare()
-    local level = 3
+    local level = 4
     local info
     repeat
       info = getinfo(level, "S")
@@ -64,7 +64,22 @@ return function()
     begin, begin_pc = fn, pc
   end
 
-  function listen(event, trace, fn, pc)
+  ---A listener that is called without a step of the collector: a finalizer may run compiled code, and LuaJIT notes where
+  ---that is left in the place of what the new trace begins at.
+  local function quiet(hear)
+    return function(...)
+      local collects = collectgarbage "isrunning"
+      if collects then
+        collectgarbage "stop"
+      end
+      hear(...)
+      if collects then
+        collectgarbage "restart"
+      end
+    end
+  end
+
+  listen = quiet(function(event, trace, fn, pc)
     if event == "start" then
       start(fn, pc)
       if may_be_bare() then
@@ -82,11 +97,11 @@ return function()
     end
     begin = nil
     attach(record)
-  end
+  end)
 
   ---Of each instruction of a trace: pc is negative in a function of C. Behind one that is bare the trace ends, so that
   ---the next instruction is another trace's.
-  function record(_, fn, pc)
+  record = quiet(function(_, fn, pc)
     if not begin then
       start(fn, pc)
       attach(listen, "trace")
@@ -95,7 +110,7 @@ return function()
       begin = nil
       attach(listen)
     end
-  end
+  end)
 
   attach(listen, "trace")
 end
