@@ -40,7 +40,8 @@ local PATHS = {
   { "start to exit", program = "hello" },
 }
 
-local COMMAND = "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX2,-AVX,-ERMS,-FSRM,-BMI1,-BMI2,-LZCNT,-MOVBE "
+local COMMAND = "MOMO_POLLER=epoll "
+  .. "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX2,-AVX,-ERMS,-FSRM,-BMI1,-BMI2,-LZCNT,-MOVBE "
   .. "LD_PRELOAD=%s MOMO_BENCH_SEED=%d valgrind --tool=callgrind --callgrind-out-file=/dev/null %s --virtual "
   .. "%s/bench/%s/momo.lua %s >%s 2>&1"
 

@@ -140,10 +140,9 @@ for _, load in ipairs { { "echo", 1, 20000 }, { "echo", 64, 60000 }, { "echo", 1
   if connections == 1 then
     goal = { { most = 1.02, of = "tokio" }, { most = 1.02, of = "uv" } }
   elseif kind == "echo" then
-    goal = { { most = 1.03, of = "uv" }, { most = 0.5, of = "tokio", by = "momo_ring" },
-      { most = 0.5, of = "epoll", by = "momo_ring" } }
+    goal = { { most = 1.03, of = "uv", by = "momo_epoll" }, { most = 0.5, of = "tokio" }, { most = 0.5, of = "epoll" } }
   else
-    goal = { { most = 1.1, of = "tokio" }, { most = 0.4, of = "tokio", by = "momo_ring" } }
+    goal = { { most = 1.1, of = "tokio", by = "momo_epoll" }, { most = 0.4, of = "tokio" } }
   end
   local title = ("one CPU for all, %s, 64 B, %d connection%s"):format(kind == "unix" and "Unix socket" or "TCP",
     connections, connections > 1 and "s" or "")
@@ -159,7 +158,7 @@ for _, rate in ipairs { 20000, 50000, 80000 } do
   table.insert(parts.paced, { kind = "echo", arguments = "", connections = 64,
     prefix = ("%s echo 64:64:%d:%d "):format(LOAD, rate / 2, rate),
     rows = load_rows("paced " .. rate, ("echo, 64 B, 64 connections, %s requests a second due"):format(grouped(rate)),
-      { goal = { { most = 1, of = "tokio", by = "momo_ring" } } }) })
+      { goal = { { most = 1, of = "tokio" } } }) })
 end
 
 parts.connections = {

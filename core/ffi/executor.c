@@ -8,8 +8,8 @@ const char *momo_version(void) {
     return MOMO_VERSION;
 }
 
-const char *momo_poller(const executor *ex) {
-    return ex->poller.driver->name;
+const char *momo_poller(executor *ex) {
+    return poller_name(&ex->poller);
 }
 
 double momo_now(const momo_executor *ex) {

@@ -130,7 +130,7 @@ typedef struct {
 } momo_pool_metrics;
 
 /* "epoll" or "ring". */
-const char *momo_poller(const momo_executor *);
+const char *momo_poller(momo_executor *);
 void momo_get_metrics(const momo_executor *executor, momo_metrics *metrics);
 /* Of the executor's i-th pool, from 0: 1; 0: it has no more. */
 int momo_get_pool_metrics(const momo_executor *executor, int i, momo_pool_metrics *metrics);

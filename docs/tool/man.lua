@@ -44,11 +44,11 @@ Listeners that systemd, or a predecessor, hands over; see
 .BR momo.net.inherited_listeners .
 .TP
 .B MOMO_POLLER
+.B epoll
+has epoll tell of what comes for stream sockets, in place of io_uring, which receives it, and sends what is written to
+them, wherever the system lets it;
 .B ring
-has io_uring receive what comes for stream sockets, and send what is written to them. Where the system refuses it, a
-line says so, and it is
-.BR epoll ,
-as it is by default. Another word is an error;
+has a line say why the system does not. Another word is an error;
 .B momo \-\-version \-v
 says which of the two it is.
 .SH EXAMPLES

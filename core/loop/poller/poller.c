@@ -12,11 +12,11 @@
 
 const char *poller_asked_for(void) {
     const char *name = getenv(POLLER_VARIABLE);
-    return name && *name ? name : poller_epoll.name;
+    return name ? name : "";
 }
 
 bool poller_is_known(const char *name) {
-    return strcmp(name, poller_epoll.name) == 0 || strcmp(name, RING) == 0;
+    return !*name || strcmp(name, poller_epoll.name) == 0 || strcmp(name, RING) == 0;
 }
 
 static int init(poller *p, const poller_driver *driver) {
@@ -25,20 +25,37 @@ static int init(poller *p, const poller_driver *driver) {
 }
 
 #ifdef MOMO_RING
-static int init_ring(poller *p) {
-    return init(p, &poller_ring);
+static int init_ring(poller *p, bool opens) {
+    int status = init(p, &poller_ring);
+    if (status == 0 && opens) {
+        status = poller_ring.open(p);
+        if (status < 0) {
+            poller_deinit(p);
+        }
+    }
+    return status;
 }
 #else
-static int init_ring(poller *p) {
-    (void)p;
+static int init_ring(poller *p, bool opens) {
+    (void)p, (void)opens;
     return UV_ENOSYS;
 }
 #endif
 
+const char *poller_name(poller *p) {
+    return p->driver->open && p->driver->open(p) < 0 ? poller_epoll.name : p->driver->name;
+}
+
 int poller_init(poller *p, void (*tell)(poller *, uint64_t id, int events),
                 transfer *(*transfer_of)(poller *, uint64_t id), void (*lost)(poller *)) {
     *p = (poller){.fd = -1, .tell = tell, .transfer_of = transfer_of, .lost = lost};
-    bool ring = strcmp(poller_asked_for(), RING) == 0;
-    p->refused = ring ? init_ring(p) : 0;
-    return ring && !p->refused ? 0 : init(p, &poller_epoll);
+    const char *asked_for = poller_asked_for();
+    if (strcmp(asked_for, poller_epoll.name) != 0) {
+        int status = init_ring(p, *asked_for);
+        if (status == 0) {
+            return 0;
+        }
+        p->refused = *asked_for ? status : 0;
+    }
+    return init(p, &poller_epoll);
 }

@@ -51,6 +51,9 @@ typedef struct poller_driver {
     /* 0, or a negative UV_E*: then nothing is left behind. */
     int (*init)(poller *);
     void (*deinit)(poller *);
+    /* What it needs beyond that, and asks the system for when it is first wanted: 0, or a negative UV_E*, and it does as epoll
+     * does; each time the same. NULL: nothing. */
+    int (*open)(poller *);
     /* Tells `id` of what comes in these directions (UV_READABLE, UV_WRITABLE), and now of what is there already. *armed: those
      * that are armed; the driver's to keep, 0 before the first time. UV_EPERM: the descriptor is always ready. */
     int (*arm)(poller *, int fd, uint64_t id, int directions, uint8_t *armed);
@@ -83,7 +86,7 @@ struct poller {
     const poller_driver *driver;
     int fd;
     void *own;   /* the driver's */
-    int refused; /* why the driver is not the one that was asked for: UV_E*, or 0 */
+    int refused; /* why it is epoll where the ring was asked for by its name: UV_E*, or 0 */
     /* In which directions a system call may succeed, both after an error; with UV_DISCONNECT where an end or urgent bytes have
      * come, so that a short read is no proof of having taken all. */
     void (*tell)(poller *, uint64_t id, int events);
@@ -96,10 +99,12 @@ struct poller {
 extern const poller_driver poller_epoll, poller_ring;
 
 #define POLLER_VARIABLE "MOMO_POLLER" /* of the environment */
-/* The name in it; epoll, where there is none. */
+/* The name in it, or "". */
 const char *poller_asked_for(void);
 bool poller_is_known(const char *name);
-/* As poller_driver.init. The driver is the one that was asked for where the system has it, else epoll. */
+/* Of the driver that does the work. */
+const char *poller_name(poller *);
+/* As poller_driver.init. The driver is the ring, unless epoll is asked for. */
 int poller_init(poller *, void (*tell)(poller *, uint64_t id, int events), transfer *(*)(poller *, uint64_t id),
                 void (*lost)(poller *));
 static inline void poller_deinit(poller *p) {

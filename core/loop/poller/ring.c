@@ -31,18 +31,25 @@ static int init(poller *p) {
         return UV_ENOMEM;
     }
     *r = (ring){.outer = p, .epoll = {.driver = &poller_epoll, .fd = -1, .tell = tell_of_epoll}};
-    int status = uring_open(&r->kernel);
-    if (status == 0) {
-        status = poller_epoll.init(&r->epoll);
-    }
+    int status = poller_epoll.init(&r->epoll);
     if (status < 0) {
-        uring_close(&r->kernel);
         free(r);
         return status;
     }
-    ring_free_blocks(r);
     p->own = r;
     return 0;
+}
+
+static int open_once(poller *p) {
+    ring *r = ring_of(p);
+    if (!r->opened) {
+        r->opened = true;
+        r->refused = uring_open(&r->kernel);
+        if (!r->refused) {
+            ring_free_blocks(r);
+        }
+    }
+    return r->refused;
 }
 
 static void deinit(poller *p) {
@@ -56,7 +63,7 @@ static void deinit(poller *p) {
 static int arm(poller *p, int fd, uint64_t id, int directions, uint8_t *armed) {
     ring *r = ring_of(p);
     transfer *to = directions & UV_READABLE ? p->transfer_of(p, id) : NULL;
-    if (to && to->state == RECEIVED_MAY && uring_is_open(&r->kernel) && ring_receive(r, fd, id)) {
+    if (to && to->state == RECEIVED_MAY && open_once(p) == 0 && uring_is_open(&r->kernel) && ring_receive(r, fd, id)) {
         to->state = RECEIVED_NOW;
         directions &= ~UV_READABLE;
     }
@@ -110,7 +117,7 @@ static void lose(ring *r) {
 static int wait(poller *p, int timeout_ms) {
     ring *r = ring_of(p);
     if (!uring_is_open(&r->kernel)) {
-        if (!r->lost) {
+        if (r->kernel.ours && !r->lost) {
             lose(r);
             return 0; /* somebody was told */
         }
@@ -137,6 +144,7 @@ static int wait(poller *p, int timeout_ms) {
 const poller_driver poller_ring = {.name = "ring",
                                    .init = init,
                                    .deinit = deinit,
+                                   .open = open_once,
                                    .arm = arm,
                                    .disarm = disarm,
                                    .wait = wait,

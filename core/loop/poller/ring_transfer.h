@@ -39,8 +39,9 @@ typedef struct block {
 typedef struct ring {
     poller *outer;
     poller epoll;
-    bool epoll_polled, epoll_due;
-    bool lost; /* the process was forked, and all know it */
+    bool opened, epoll_polled, epoll_due;
+    int refused; /* why it could not be opened: UV_E*, or 0 */
+    bool lost;   /* the process was forked, and all know it */
     uring kernel;
     buffer buffers[URING_BUFFERS];
     block blocks[URING_BLOCKS];

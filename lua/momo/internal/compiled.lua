@@ -64,8 +64,8 @@ return function()
     begin, begin_pc = fn, pc
   end
 
-  ---A listener that is called without a step of the collector: a finalizer may run compiled code, and LuaJIT notes where
-  ---that is left in the place of what the new trace begins at.
+  ---A listener that is called without a step of the collector: a finalizer may run compiled code, and LuaJIT notes
+  ---where that is left in the place of what the new trace begins at.
   local function quiet(hear)
     return function(...)
       local collects = collectgarbage "isrunning"
