@@ -12,7 +12,7 @@ return {
   ["sleep"] = 1078.0,
   ["timeout"] = 238.0,
   ["arm and cancel"] = 8101.2,
-  ["channel, unbounded"] = 76.9,
+  ["channel, unbounded"] = 80.8,
   ["channel of 128"] = 90.1,
   ["ping-pong"] = 1516.6,
   ["thread channel, number"] = 463.0,
@@ -24,7 +24,7 @@ return {
   ["http, one header"] = 7338.7,
   ["http, 16 pipelined"] = 3300.3,
   ["http, a file"] = 22168.4,
-  ["http, the client's get"] = 70519.5,
+  ["http, the client's get"] = 68718.7,
   ["thread"] = 1511629.8,
   ["start to exit"] = 1847322.0,
 }
