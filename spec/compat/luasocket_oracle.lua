@@ -67,7 +67,7 @@ for word in sys.argv[3:]:
     peer.sendall(word.encode())
     time.sleep(float(sys.argv[2]))
 ]])
-  local command = ("python3 -c '%s' %d %g '%s' &"):format(script, port, pause, table.concat({ ... }, "' '"))
+  local command = ("python3 -c '%s' %d %g '%s' 2>/dev/null &"):format(script, port, pause, table.concat({ ... }, "' '"))
   os.execute(command)
   local stream = assert(listener:accept())
   listener:close()
