@@ -152,11 +152,15 @@ local function hand_over(why)
 end
 
 -- What goes wrong in this process, as it has no memory left, keeps it from no further attempt.
+local function go_on(err)
+  say(("no new process can be started (%s): this one goes on"):format(show.text(err)))
+end
+
 ---@async
 local function try(why)
   local ok, done = pcall(hand_over, why)
   if not ok then
-    say(("no new process can be started (%s): this one goes on"):format(show.text(done)))
+    go_on(done)
   end
   return ok and done
 end
@@ -172,7 +176,12 @@ function M.begin(why)
     return
   end
   under_way = task.spawn_daemon(function()
-    local ok, err = pcall(require("momo.internal.scope").shield, function()
+    local loaded, scope = pcall(require, "momo.internal.scope")
+    if not loaded then
+      under_way = nil
+      return go_on(scope)
+    end
+    local ok, err = pcall(scope.shield, function()
       repeat
         again = false
       until try(why or "SIGHUP") or not again
