@@ -23,8 +23,8 @@ return {
   ["http, hello"] = 6799.7,
   ["http, one header"] = 7338.7,
   ["http, 16 pipelined"] = 3300.3,
-  ["http, a file"] = 22168.4,
-  ["http, the client's get"] = 68718.7,
+  ["http, a file"] = 22634.0,
+  ["http, the client's get"] = 69889.5,
   ["thread"] = 1511629.8,
   ["start to exit"] = 1847322.0,
 }
