@@ -4,8 +4,6 @@
  */
 #include "loop/executor.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +13,7 @@
 #include "loop/dismiss.h"
 #include "loop/drain.h"
 #include "loop/io.h"
+#include "loop/libuv.h"
 #include "loop/pool.h"
 #include "loop/scope.h"
 #include "loop/inside/turn.h"
@@ -29,52 +28,10 @@ enum {
 
 _Thread_local executor *executor_running;
 
-static void close_handle(uv_handle_t *handle, void *unused) {
-    (void)unused;
-    if (!uv_is_closing(handle)) {
-        uv_close(handle, NULL);
-    }
-}
-
-/* Where libuv fails to make a loop, it leaves the loop's epoll descriptor open. */
-static int init_loop(uv_loop_t *loop) {
-    loop->backend_fd = -1;
-    int status = uv_loop_init(loop);
-    if (status < 0 && loop->backend_fd >= 0) {
-        close(loop->backend_fd);
-    }
-    return status;
-}
-
-static void close_loop(uv_loop_t *loop) {
-    uv_walk(loop, close_handle, NULL);
-    uv_run(loop, UV_RUN_DEFAULT);
-    uv_loop_close(loop);
-}
-
-/* libuv aborts the process where there are not descriptors enough for a loop and the pipe that its loops share. */
-static int check_descriptors(void) {
-    int pipes[2][2];
-    int made = 0;
-    while (made < 2 && pipe2(pipes[made], O_CLOEXEC) == 0) {
-        made++;
-    }
-    int status = made == 2 ? 0 : uv_translate_sys_error(errno);
-    while (made--) {
-        close(pipes[made][0]);
-        close(pipes[made][1]);
-    }
-    return status;
-}
-
 int executor_init(executor *ex) {
     memset(ex, 0, sizeof *ex);
-    int status = check_descriptors();
-    if (status < 0) {
-        return status;
-    }
     ex->scratch.bytes = malloc((size_t)EXECUTOR_BATCH * EXECUTOR_DATAGRAM);
-    status = ex->scratch.bytes ? init_loop(&ex->loop) : UV_ENOMEM;
+    int status = ex->scratch.bytes ? libuv_open(&ex->loop) : UV_ENOMEM;
     if (status < 0) {
         free(ex->scratch.bytes);
         return status;
@@ -87,7 +44,7 @@ int executor_init(executor *ex) {
         }
     }
     if (status < 0) {
-        close_loop(&ex->loop);
+        libuv_close(&ex->loop);
         free(ex->scratch.bytes);
         return status;
     }
@@ -140,7 +97,9 @@ void executor_deinit(executor *ex) {
     io_close_all(ex);
     poller_deinit(&ex->poller);
     pools_leave(ex);
-    close_loop(&ex->loop);
+    if (!ex->poller.failed) { /* else libuv, which aborts where it can't poll, might have lost its descriptors too */
+        libuv_close(&ex->loop);
+    }
     inbox_deinit(&ex->inbox);
     slab_deinit(&ex->tasks);
     free(ex->names.of);
@@ -242,6 +201,9 @@ static int poll_events(executor *ex, bool wait) {
     bool sleeps = wait && inbox_sleep(&ex->inbox);
     int told = poller_wait(&ex->poller, sleeps ? wait_ms(ex) : 0);
     inbox_awake(&ex->inbox);
+    if (told < 0) {
+        poller_count_failure(&ex->poller, ex->counters.polls, told);
+    }
     if (inbox_has_mail(&ex->inbox)) {
         inbox_take(&ex->inbox);
     }
@@ -345,6 +307,9 @@ bool executor_run(executor *ex) {
         if (ended) {
             io_close_idle(ex);
             io_release_closed(ex);
+            break;
+        }
+        if (ex->poller.failed && (!ex->stopping || list_empty(&ex->ready))) {
             break;
         }
         bool timers_done = expire_timers(ex, took_long);

@@ -200,7 +200,8 @@ void executor_deinit(executor *);
 void executor_set_virtual(executor *, bool);
 /* Runs until every task and thread has ended: true. Tasks that wait for signals are cancelled when nothing else can
  * happen, on any thread. False: every task waits for another one, and nothing can happen that
- * would wake any; they stay parked, and a further call goes on with what was changed meanwhile. */
+ * would wake any; they stay parked, and a further call goes on with what was changed meanwhile. So too where the poller
+ * has failed for good (poller.failed): a call that comes after a stop runs what is ready. */
 bool executor_run(executor *);
 
 /* Cancels every task, those yet to be spawned too. A stop that lets those who serve come to an end first: drain_begin. */

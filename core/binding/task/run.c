@@ -69,9 +69,9 @@ static void prepare_run(lua_State *L, runtime *rt, executor *ex) {
     executor_add_driver(ex, &rt->reports);
 }
 
-/* Every task waits for another one: all are cancelled, and those that wait on are given up. */
-static void end_deadlock(runtime *rt, executor *ex) {
-    stop_all(rt, "deadlock");
+/* Nothing can wake the tasks: all are cancelled, and those that wait on are given up. */
+static void end_stuck(runtime *rt, executor *ex) {
+    stop_all(rt, ex->poller.failed ? "the poller has failed" : "deadlock");
     scope_break_shields(ex); /* what they hold off the cancellation for will never come */
     if (!executor_run(ex)) {
         give_up_all(rt);
@@ -79,8 +79,23 @@ static void end_deadlock(runtime *rt, executor *ex) {
     }
 }
 
-/* run(reporter, describe, main, ...) -> main's handle | nil when it was stopped before main ended, deadlock: nil, or what
- * describe(live tasks) returns */
+/* Calls the function at index 2, describe(live tasks), or describe(nil, a poller's name, UV_E*) if that has failed. What it raises
+ * is told in place of what it returns. */
+static void describe_stuck(lua_State *L, executor *ex) {
+    lua_pushvalue(L, 2);
+    if (!ex->poller.failed) {
+        push_live(L, ex);
+        lua_pcall(L, 1, 1, 0);
+        return;
+    }
+    lua_pushnil(L);
+    lua_pushstring(L, poller_name(&ex->poller));
+    lua_pushinteger(L, ex->poller.failed);
+    lua_pcall(L, 3, 1, 0);
+}
+
+/* run(reporter, describe, main, ...) -> main's handle | nil when it was stopped before main ended, nil, or why the tasks were
+ * stuck: what describe returns */
 static int task_run(lua_State *L) {
     runtime *rt = runtime_of(L);
     if (executor_running) {
@@ -97,10 +112,8 @@ static int task_run(lua_State *L) {
     if (ended) {
         lua_pushnil(L);
     } else {
-        lua_pushvalue(L, 2);
-        push_live(L, ex);
-        lua_pcall(L, 1, 1, 0); /* what it raises is told in place of the tasks */
-        end_deadlock(rt, ex);
+        describe_stuck(L, ex);
+        end_stuck(rt, ex);
     }
     stall_end(ex);
     rt->L = NULL;

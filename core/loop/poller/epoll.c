@@ -62,7 +62,7 @@ static int wait(poller *p, int timeout_ms) {
     for (int i = 0; i < n; i++) {
         p->tell(p, events[i].data.u64, translate(events[i].events));
     }
-    return n;
+    return n < 0 ? uv_translate_sys_error(errno) : n;
 }
 
 const poller_driver poller_epoll = {

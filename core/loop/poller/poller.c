@@ -6,9 +6,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <uv.h>
 
 #define RING "ring"
+
+enum { FAILURES = 100, PAUSE_NS = 1000000 }; /* in a row, and after each of them: want of memory may pass */
 
 const char *poller_asked_for(void) {
     const char *name = getenv(POLLER_VARIABLE);
@@ -58,4 +61,14 @@ int poller_init(poller *p, void (*tell)(poller *, uint64_t id, int events),
         p->refused = *asked_for ? status : 0;
     }
     return init(p, &poller_epoll);
+}
+
+void poller_count_failure(poller *p, uint64_t number, int code) {
+    if (code == UV_EINTR || p->failed) {
+        return;
+    }
+    nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+    p->failures = number == p->failure + 1 ? p->failures + 1 : 1;
+    p->failure = number;
+    p->failed = p->failures < FAILURES ? 0 : code;
 }

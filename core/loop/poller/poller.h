@@ -59,8 +59,8 @@ typedef struct poller_driver {
     int (*arm)(poller *, int fd, uint64_t id, int directions, uint8_t *armed);
     /* Before an armed descriptor is closed: other processes may have it too. */
     void (*disarm)(poller *, int fd);
-    /* Waits for events, at most so long (-1: without a limit), and tells them. Negative: it could not ask; else at most
-     * POLLER_EVENTS, where there may be more. */
+    /* Waits for events, at most so long (-1: without a limit), and tells them. At most POLLER_EVENTS, where there may be more; or
+     * why the system could not be asked: a negative UV_E*. */
     int (*wait)(poller *, int timeout_ms);
 
     /* Of a driver that receives (poller.transfer_of); else they are NULL, and nothing is ever received. */
@@ -85,8 +85,11 @@ typedef struct poller_driver {
 struct poller {
     const poller_driver *driver;
     int fd;
-    void *own;   /* the driver's */
-    int refused; /* why it is epoll where the ring was asked for by its name: UV_E*, or 0 */
+    void *own;         /* the driver's */
+    int refused;       /* why it is epoll where the ring was asked for by its name: UV_E*, or 0 */
+    unsigned failures; /* waits in a row in which the system could not be asked, */
+    uint64_t failure;  /* and the number of the last one */
+    int failed;        /* why it can't be asked any more: UV_E*, or 0. The descriptor may be somebody else's by now */
     /* In which directions a system call may succeed, both after an error; with UV_DISCONNECT where an end or urgent bytes have
      * come, so that a short read is no proof of having taken all. */
     void (*tell)(poller *, uint64_t id, int events);
@@ -121,6 +124,10 @@ static inline void poller_flush(poller *p) {
         p->driver->flush(p);
     }
 }
+/* As poller_driver.wait. */
 static inline int poller_wait(poller *p, int timeout_ms) {
     return p->driver->wait(p, timeout_ms);
 }
+/* The wait with this number has failed: that may pass, so the thread sleeps for a little while. Where it was one too many in a row,
+ * `failed` tells. */
+void poller_count_failure(poller *, uint64_t number, int code);

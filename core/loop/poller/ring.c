@@ -130,7 +130,10 @@ static int wait(poller *p, int timeout_ms) {
         timeout_ms = 0;
     }
     if (timeout_ms != 0 || uring_has_work(&r->kernel) || uring_unsubmitted(&r->kernel)) {
-        uring_enter(&r->kernel, timeout_ms);
+        int status = uring_enter(&r->kernel, timeout_ms);
+        if (status < 0) {
+            return status;
+        }
     }
     unsigned before = r->told;
     r->told = 0;

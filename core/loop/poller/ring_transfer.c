@@ -197,7 +197,7 @@ void ring_look(poller *p, uint64_t id) {
         p->transfer_of(p, id)->state = RECEIVED_NEVER; /* in a forked process */
     }
     for (int entries = 0; uring_is_open(&r->kernel) && entries < LOOKS; entries++) {
-        bool done = uring_enter(&r->kernel, 0) && !uring_has_work(&r->kernel);
+        bool done = uring_enter(&r->kernel, 0) == 0 && !uring_has_work(&r->kernel);
         look_for(r, id, &came);
         if (done) {
             return;
@@ -212,7 +212,7 @@ void ring_stop(poller *p, uint64_t id) {
     }
     bool cancelled = cancel(r, id), ended = false;
     for (int failures = 0; !ended && failures < ENTER_FAILURES;) {
-        failures += !uring_enter(&r->kernel, cancelled ? -1 : 0);
+        failures += uring_enter(&r->kernel, cancelled ? -1 : 0) < 0;
         ended = look_and_tell(r, id);
         cancelled = cancelled || cancel(r, id);
     }

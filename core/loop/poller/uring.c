@@ -135,7 +135,7 @@ static bool hide_from_forked(uring *r) {
 static bool works(uring *r) {
     bool entered = uring_submit(r, IORING_OP_NOP, -1, 0);
     for (int tries = 0; entered && tries < PROBES && !uring_has_completion(r); tries++) {
-        entered = uring_enter(r, 0);
+        entered = uring_enter(r, 0) == 0;
     }
     return entered && uring_has_completion(r) && uring_take_completion(r).result == 0;
 }
@@ -149,13 +149,14 @@ int uring_open(uring *r) {
     return 0;
 }
 
-bool uring_enter(uring *r, int timeout_ms) {
+int uring_enter(uring *r, int timeout_ms) {
     struct __kernel_timespec limit = {timeout_ms / 1000, timeout_ms % 1000 * 1000000ll};
     struct io_uring_getevents_arg argument = {.ts = timeout_ms > 0 ? (uintptr_t)&limit : 0};
     __atomic_store_n(r->sq_tail, r->tail, __ATOMIC_RELEASE);
     long n = syscall(SYS_io_uring_enter, r->fd, uring_unsubmitted(r), timeout_ms != 0,
                      IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &argument, sizeof argument);
-    return n >= 0 || errno == ETIME || errno == EINTR || errno == EAGAIN || errno == EBUSY;
+    bool passes = n >= 0 || errno == ETIME || errno == EINTR || errno == EAGAIN || errno == EBUSY;
+    return passes ? 0 : uv_translate_sys_error(errno);
 }
 
 struct io_uring_sqe *uring_submit(uring *r, unsigned operation, int fd, uint64_t data) {

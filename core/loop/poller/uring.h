@@ -45,8 +45,9 @@ typedef struct uring {
 int uring_open(uring *);
 /* Also of one that is not open. */
 void uring_close(uring *);
-/* Submits, has the kernel do its work, and waits for a completion: not at all for 0, without a limit for -1. False: it can't. */
-bool uring_enter(uring *, int timeout_ms);
+/* Submits, has the kernel do its work, and waits for a completion: not at all for 0, without a limit for -1. 0, or a negative
+ * UV_E*: it can't. What passes by itself is no failure. */
+int uring_enter(uring *, int timeout_ms);
 /* A submission to fill in; NULL: there is no room, before the kernel has taken some in uring_enter. */
 struct io_uring_sqe *uring_submit(uring *, unsigned operation, int fd, uint64_t data);
 /* Whether the kernel has not taken this submission yet, which is a place that `tail` had; and takes it back. */

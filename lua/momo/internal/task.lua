@@ -193,8 +193,13 @@ end
 
 local LISTED_MAX = 20
 
----Who waits for what, and where.
-local function describe_deadlock(rows)
+---Why no task can be woken: the poller has failed; or who waits for what, and where.
+local function describe_stuck(rows, poller, code)
+  if not rows then
+    local _, err, name = core.failure(code)
+    local hint = name == "ENOMEM" and "" or "; a descriptor of Momo's may have been closed"
+    return ("run: the poller (%s) fails for good: %s%s"):format(poller, err, hint)
+  end
   local live = require "momo.internal.live"
   local lines = { "run: every task waits for another one, and nothing can wake any of them:" }
   local nowhere = false
@@ -246,7 +251,7 @@ function M.start(options, main, ...)
   native.set_grace(options.grace)
   local measured = options.measure and M.measure(true)
   native.set_stall(options.stall)
-  local handle, deadlock = native.run(report.tell, describe_deadlock, main, ...)
+  local handle, stuck = native.run(report.tell, describe_stuck, main, ...)
   if options.clock == "virtual" then
     native.set_virtual(false)
   end
@@ -256,8 +261,8 @@ function M.start(options, main, ...)
   if options.on_error then
     report.set_handler(before)
   end
-  if deadlock then
-    return false, deadlock
+  if stuck then
+    return false, stuck
   elseif handle then
     return with_traceback(handle, outcome(handle))
   end
@@ -277,7 +282,8 @@ end
 
 ---Runs main as the first task, and returns what it returned once every task has ended. An error of main cancels the
 ---other tasks and is raised with its traceback; nothing is returned when `stop` came before main's end. Throws inside a
----task, and when every task waits for another one: the error lists who waits for what, and where.
+---task, and when every task waits for another one: the error lists who waits for what, and where. Throws too when the
+---system does not let it wait for events any more, as after something else has closed the poller's descriptor.
 ---@overload fun(main: function, ...: any): ...
 ---@param options momo.RunOptions
 ---@param ... any main and its arguments
