@@ -305,7 +305,7 @@ static list *waiters_of(io *o, int direction) {
 
 int io_wait(io *o, task *t, int direction, const char *waits_for, uint64_t deadline_ms, bool first) {
     int events = direction == UV_READABLE ? o->read_waits : o->write_waits;
-    int status = events & ~o->armed ? io_watch(o, events) : 0;
+    int status = events & ~o->armed || o->transfer.state == RECEIVED_MAY ? io_watch(o, events) : 0;
     if (status < 0) {
         return status;
     }

@@ -19,19 +19,25 @@ static void deinit(poller *p) {
     close(p->fd);
 }
 
-static int arm(poller *p, int fd, uint64_t id, int directions, uint8_t *armed) {
-    int all = *armed | directions;
-    if (all == *armed) {
-        return 0;
-    }
+static int change(poller *p, int operation, int fd, uint64_t id, int directions, uint8_t *armed) {
     struct epoll_event event = {.events = EPOLLET, .data.u64 = id};
-    event.events |= all & UV_READABLE ? EPOLLIN | EPOLLRDHUP | EPOLLPRI : 0u;
-    event.events |= all & UV_WRITABLE ? EPOLLOUT : 0u;
-    if (epoll_ctl(p->fd, *armed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) < 0) {
+    event.events |= directions & UV_READABLE ? EPOLLIN | EPOLLRDHUP | EPOLLPRI : 0u;
+    event.events |= directions & UV_WRITABLE ? EPOLLOUT : 0u;
+    if (epoll_ctl(p->fd, operation, fd, &event) < 0) {
         return uv_translate_sys_error(errno);
     }
-    *armed = (uint8_t)all;
+    *armed = (uint8_t)directions;
     return 0;
+}
+
+static int arm(poller *p, int fd, uint64_t id, int directions, uint8_t *armed) {
+    int all = *armed | directions;
+    return all == *armed ? 0 : change(p, *armed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, id, all, armed);
+}
+
+void poller_epoll_leave(poller *p, int fd, uint64_t id, int direction, uint8_t *armed) {
+    int rest = *armed & ~direction;
+    change(p, rest ? EPOLL_CTL_MOD : EPOLL_CTL_DEL, fd, id, rest, armed);
 }
 
 static void disarm(poller *p, int fd) {

@@ -100,6 +100,8 @@ struct poller {
 };
 
 extern const poller_driver poller_epoll, poller_ring;
+/* One that is armed in this direction by poller_epoll is so no more. What stays armed may be told once more. */
+void poller_epoll_leave(poller *, int fd, uint64_t id, int direction, uint8_t *armed);
 
 #define POLLER_VARIABLE "MOMO_POLLER" /* of the environment */
 /* The name in it, or "". */

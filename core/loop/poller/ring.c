@@ -18,7 +18,11 @@
 #include "base/list.h"
 #include "loop/poller/ring_transfer.h"
 
-enum { TURN = 4096 }; /* completions in one wait */
+enum {
+    TURN = 4096,                      /* completions in one wait */
+    RETURN_LEAST = URING_BUFFERS / 2, /* buffers that are free when a socket comes back from epoll, */
+    RETURNS = 8,                      /* and how many do in a turn: to go and to come are a system call each */
+};
 
 static void tell_of_epoll(poller *epoll, uint64_t id, int events) {
     ring *r = list_entry(epoll, ring, epoll);
@@ -60,12 +64,34 @@ static void deinit(poller *p) {
     free(r);
 }
 
+/* It went to epoll when no buffer was left. */
+static bool may_return(const ring *r) {
+    return r->kernel.free >= RETURN_LEAST && r->returned < RETURNS;
+}
+
+static bool receive(poller *p, int fd, uint64_t id, uint8_t *armed) {
+    ring *r = ring_of(p);
+    bool returns = *armed & UV_READABLE;
+    if ((returns && !may_return(r)) || !ring_receive(r, fd, id)) {
+        return false;
+    }
+    if (returns) {
+        r->returned++;
+        poller_epoll_leave(&r->epoll, fd, id, UV_READABLE, armed);
+    }
+    return true;
+}
+
 static int arm(poller *p, int fd, uint64_t id, int directions, uint8_t *armed) {
     ring *r = ring_of(p);
     transfer *to = directions & UV_READABLE ? p->transfer_of(p, id) : NULL;
-    if (to && to->state == RECEIVED_MAY && open_once(p) == 0 && uring_is_open(&r->kernel) && ring_receive(r, fd, id)) {
-        to->state = RECEIVED_NOW;
-        directions &= ~UV_READABLE;
+    if (to && to->state == RECEIVED_MAY) {
+        if (open_once(p) < 0) {
+            to->state = RECEIVED_NEVER;
+        } else if (uring_is_open(&r->kernel) && receive(p, fd, id, armed)) {
+            to->state = RECEIVED_NOW;
+            directions &= ~UV_READABLE;
+        }
     }
     return directions ? poller_epoll.arm(&r->epoll, fd, id, directions, armed) : 0;
 }
@@ -136,7 +162,7 @@ static int wait(poller *p, int timeout_ms) {
         }
     }
     unsigned before = r->told;
-    r->told = 0;
+    r->told = r->returned = 0;
     handle_all(r);
     r->told = r->told ? r->told : before;
     int told = r->epoll_due ? poller_epoll.wait(&r->epoll, 0) : 0;

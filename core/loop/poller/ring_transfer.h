@@ -3,7 +3,8 @@
  * What the ring driver has io_uring do for sockets: it receives what comes, and sends what was copied.
  *
  * A buffer is the kernel's until bytes have come in it, and then the socket's whose bytes they are. Where none is left, a
- * receive ends, and the socket is read by system calls and watched by epoll like any other, until there are some again.
+ * receive ends, and the socket is read by system calls and watched by epoll like any other, until it waits when there are enough
+ * again.
  *
  * Bytes that are to be sent are copied into a block, and go with the next entry of the ring, which does not wait for a socket
  * that is full: so what came of it is known when it returns.
@@ -47,6 +48,7 @@ typedef struct ring {
     block blocks[URING_BLOCKS];
     unsigned free_block; /* its number + 1, or 0 */
     unsigned told;       /* sockets, in the last wait */
+    unsigned returned;   /* sockets that are received for again, since the last wait */
 
     unsigned receives;      /* under way */
     uring_completion *kept; /* of receives, that came at another time than in a wait; or nobody's any more */
