@@ -31,7 +31,7 @@ static void lost(poller *p) {
     uint32_t cursor = 0;
     for (io *o; (o = io_next_open(ex, &cursor));) {
         if (o->transfer.state >= RECEIVED_NOW) {
-            o->transfer.state = RECEIVED_NEVER;
+            o->transfer.state = RECEIVED_MAY;             /* what has come is there to be read */
             io_event(ex, slab_id(&o->head), UV_READABLE); /* a system call tells */
         }
     }

@@ -37,6 +37,48 @@ local WRITES = [[
   end
 ]]
 
+-- What has come before the fork is read after it: what the poller was told of in a wait, and what came when another
+-- stream was asked in the turn.
+local FORKS_UNREAD = [[
+  local momo = require "momo"
+  local ffi = require "ffi"
+  ffi.cdef "int fork(void); void _exit(int);"
+  local streams, others, before = {}, {}, {}
+  for i = 1, 5 do
+    streams[i], others[i] = momo.net.UnixStream.pair()
+    before[i] = momo.spawn(function() return streams[i]:read() end)
+  end
+  momo.time.sleep(0.01)
+  for i = 1, 5 do
+    others[i]:write "before"
+    before[i]:join()
+  end
+  others[1]:write "waited for"
+  momo.time.sleep(0.01)
+  for i = 2, 4 do
+    others[i]:write "come in the turn"
+  end
+  print(select(3, streams[5]:read(20, 0)))
+  io.stdout:flush()
+  if ffi.C.fork() > 0 then
+    ffi.C._exit(0)
+  end
+  print(streams[2]:read(100, 0)) -- before a wait
+  local fd = streams[3]:into_fd() -- or EBUSY
+  print(fd and "come in the turn" or streams[3]:read(100, 0))
+  for i = 1, 4 do
+    if i ~= 3 then
+      others[i]:write ", and after"
+    end
+  end
+  momo.time.sleep(0.01)
+  print(streams[1]:read_exact(21, 1))
+  print(streams[2]:read(100, 1))
+  print(streams[4]:read_exact(27, 1))
+  io.stdout:flush()
+  ffi.C._exit(0)
+]]
+
 -- A byte is read on either stream, so that the poller knows them; then the process goes on as its child, as daemons do.
 local FORKS = [[
   local momo = require "momo"
@@ -103,5 +145,12 @@ describe("a process that was forked while a stream was read", function()
     local _, output = support.shell(support.quote(os.getenv "MOMO_BIN") .. " " ..
       support.quote(support.tmpfile(FORKS)) .. " | cat", { leaks = true })
     assert.equal("before\nETIMEDOUT\nEBUSY\nparked\nafter\nEOF\n", output)
+  end)
+
+  it("reads what came before", function()
+    local _, output = support.shell(support.quote(os.getenv "MOMO_BIN") .. " " ..
+      support.quote(support.tmpfile(FORKS_UNREAD)) .. " | cat", { leaks = true })
+    assert.equal("ETIMEDOUT\ncome in the turn\ncome in the turn\nwaited for, and after\n, and after\n"
+      .. "come in the turn, and after\n", output)
   end)
 end)

@@ -95,7 +95,7 @@ struct poller {
     void (*tell)(poller *, uint64_t id, int events);
     /* What is transferred for this id; NULL: there is nobody of this name. */
     transfer *(*transfer_of)(poller *, uint64_t id);
-    /* In a process that was forked: the driver receives nothing any more that it was receiving. */
+    /* In a process that was forked: the driver receives nothing any more that it was receiving. What has come can be taken. */
     void (*lost)(poller *);
 };
 

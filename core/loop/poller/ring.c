@@ -112,12 +112,16 @@ static void handle(ring *r, uring_completion k) {
     }
 }
 
-/* What is told may close sockets and look for bytes: then more is kept, and completions are taken, on the way. */
-static void handle_all(ring *r) {
+static void handle_kept(ring *r) {
     while (r->handled < r->kept_count) {
         handle(r, r->kept[r->handled++]);
     }
     r->handled = r->kept_count = 0;
+}
+
+/* What is told may close sockets and look for bytes: then more is kept, and completions are taken, on the way. */
+static void handle_all(ring *r) {
+    handle_kept(r);
     for (unsigned n = TURN; n && uring_has_completion(&r->kernel); n--) {
         const uring_completion c = uring_take_completion(&r->kernel);
         handle(r, c);
@@ -136,6 +140,7 @@ static void poll_epoll(ring *r) {
 /* The process was forked, and the ring is its parent's. */
 static void lose(ring *r) {
     r->lost = true;
+    handle_kept(r);
     ring_leave_sends(r);
     r->outer->lost(r->outer);
 }

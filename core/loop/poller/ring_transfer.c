@@ -152,14 +152,14 @@ bool ring_has_received(ring *r, uint64_t id, int result, unsigned flags) {
     }
     if (!(flags & IORING_CQE_F_MORE)) {
         to->state = result == -EINVAL ? RECEIVED_NEVER : RECEIVED_MAY;
-    } else if (to->size > HELD_MAX && to->state == RECEIVED_NOW && cancel(r, id)) {
+    } else if (to->size > HELD_MAX && to->state == RECEIVED_NOW && uring_is_open(&r->kernel) && cancel(r, id)) {
         to->state = RECEIVED_STOPPING;
     }
     return true;
 }
 
-/* Has what has come for this id until now. Returns whether its receive has ended; *came: whether there was something. */
-static bool look_for(ring *r, uint64_t id, bool *came) {
+/* Has what was kept for this id. Returns whether its receive has ended; *came: whether there was something. */
+static bool look_in_kept(ring *r, uint64_t id, bool *came) {
     bool ended = false;
     for (unsigned i = r->handled; i < r->kept_count; i++) {
         uring_completion *k = &r->kept[i];
@@ -169,6 +169,12 @@ static bool look_for(ring *r, uint64_t id, bool *came) {
             *came |= ring_has_received(r, id, k->result, k->flags);
         }
     }
+    return ended;
+}
+
+/* Also what has come for it until now. */
+static bool look_for(ring *r, uint64_t id, bool *came) {
+    bool ended = look_in_kept(r, id, came);
     while (uring_has_completion(&r->kernel)) {
         const uring_completion c = uring_take_completion(&r->kernel);
         if (c.data == (id | RECEIVE)) {
@@ -193,8 +199,9 @@ static bool look_and_tell(ring *r, uint64_t id) {
 void ring_look(poller *p, uint64_t id) {
     ring *r = ring_of(p);
     bool came = false;
-    if (!uring_is_open(&r->kernel)) {
-        p->transfer_of(p, id)->state = RECEIVED_NEVER; /* in a forked process */
+    if (!uring_is_open(&r->kernel)) { /* in a forked process */
+        look_in_kept(r, id, &came);
+        p->transfer_of(p, id)->state = RECEIVED_MAY;
     }
     for (int entries = 0; uring_is_open(&r->kernel) && entries < LOOKS; entries++) {
         bool done = uring_enter(&r->kernel, 0) == 0 && !uring_has_work(&r->kernel);
@@ -208,6 +215,7 @@ void ring_look(poller *p, uint64_t id) {
 void ring_stop(poller *p, uint64_t id) {
     ring *r = ring_of(p);
     if (!uring_is_open(&r->kernel)) {
+        look_in_kept(r, id, &(bool){false});
         return;
     }
     bool cancelled = cancel(r, id), ended = false;
