@@ -49,6 +49,9 @@ typedef struct op_kind {
     int (*attempt)(lua_State *, op *);
     /* Parks the task; negative: it could not. NULL: until the descriptor is ready. */
     int (*park)(lua_State *, op *);
+    /* Whether what it has begun may be over although its task was cancelled: then it is attempted once more, and what has come
+     * of it is answered in place of the cancellation, of which the next operation tells. NULL: never. */
+    bool (*settle)(op *);
     /* The operation ends without an answer: it gives back what it holds, such as its turn. */
     void (*leave)(lua_State *, op *);
     /* Pushes what is returned in place of an answer: how many values. NULL: nil, err, code. */
@@ -122,6 +125,10 @@ int op_cancel(lua_State *, const op_kind *, task *, io *);
 int op_fail_later(lua_State *, task *);
 int op_give_way(lua_State *, task *, enum wake);
 
+OP_HOT bool op_settles(const op_kind *kind, op *o) {
+    return kind->settle && o->io && kind->settle(o);
+}
+
 /* Runs an operation of a kind that is known when this is compiled, so that only what it needs is left of it. The name may be
  * another one than the kind's, and the subject is passed on to its functions, but for leave. */
 static inline __attribute__((always_inline)) int op_run_as(lua_State *L, const op_kind *kind, const char *name,
@@ -134,7 +141,7 @@ static inline __attribute__((always_inline)) int op_run_as(lua_State *L, const o
         o.io = io_get(t->executor, *(const momo_token *)lua_touserdata(L, kind->token));
     }
     if (wake == WAKE_NONE || wake == WAKE_AGAIN) {
-        if (t->cancelled && !kind->shielded) {
+        if (t->cancelled && !kind->shielded && !(o.woken = op_settles(kind, &o))) {
             return t->coop.raised ? op_give_way(L, t, WAKE_CANCEL) : op_cancel(L, kind, t, o.io);
         }
         if (kind->token && o.io) {
@@ -153,7 +160,9 @@ static inline __attribute__((always_inline)) int op_run_as(lua_State *L, const o
             io_ask(o.io, kind->direction);
         }
     } else if (wake == WAKE_CANCEL && !kind->shielded) {
-        return op_cancel(L, kind, t, o.io);
+        if (!(o.woken = op_settles(kind, &o))) {
+            return op_cancel(L, kind, t, o.io);
+        }
     } else if (!o.woken || (kind->token && !o.io)) {
         return op_fail(L, kind, t, o.io, wake == WAKE_TIMEOUT ? UV_ETIMEDOUT : UV_ECANCELED);
     }

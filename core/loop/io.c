@@ -247,11 +247,20 @@ void io_stop_receiving(io *o) {
     }
 }
 
-ssize_t io_unsend(io *o, bool flush) {
+static void unsend(io *o, bool flush) {
     poller *p = &o->executor->poller;
     if (o->transfer.block) {
         p->driver->unsend(p, &o->transfer, slab_id(&o->head), flush);
     }
+}
+
+bool io_settle(io *o) {
+    unsend(o, true);
+    return o->transfer.sent;
+}
+
+ssize_t io_unsend(io *o, bool flush) {
+    unsend(o, flush);
     return o->transfer.sent ? io_take_sent(o) : 0;
 }
 

@@ -173,6 +173,8 @@ static inline ssize_t io_take_sent(io *o) {
     o->transfer.sent = false;
     return o->transfer.result;
 }
+/* What the poller was to send is sent at once: whether something has come of it, or had before. */
+bool io_settle(io *);
 /* The poller sends nothing more, but what it has at once, if `flush`: the bytes that are out by its last send, or a code. */
 ssize_t io_unsend(io *, bool flush);
 

@@ -264,7 +264,8 @@ ssize_t stream_write(io *o, const struct iovec *pieces, int count) {
 static bool sends(io *o, const struct iovec *pieces, int count) {
     poller *p = &o->executor->poller;
     size_t total = 0;
-    if (!o->layer->transport->sends || !(o->ready & UV_WRITABLE)) {
+    if (!o->layer->transport->sends || !(o->ready & UV_WRITABLE) ||
+        !list_empty(&o->writers)) { /* who wait for the turn */
         return false;
     }
     for (int i = 0; i < count; i++) {

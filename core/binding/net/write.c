@@ -237,6 +237,11 @@ static int park_writer(lua_State *L, op *o) {
     return io_wait(o->io, o->task, UV_WRITABLE, o->name, deadline_ms, true);
 }
 
+/* What the poller was given is sent at once, as a system call would have sent it by now. */
+static bool settle_writer(op *o) {
+    return writes(o) && io_settle(o->io);
+}
+
 static void leave_writer(lua_State *L, op *o) {
     (void)L;
     if (o->io) {
@@ -262,6 +267,7 @@ static int stream_write_all(lua_State *L) {
                                  .direction = UV_WRITABLE,
                                  .check = check_write,
                                  .attempt = attempt_write,
+                                 .settle = settle_writer,
                                  .park = park_writer,
                                  .leave = leave_writer,
                                  .fail = push_write_failure};

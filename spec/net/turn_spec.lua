@@ -1,0 +1,103 @@
+---What tasks write to sockets in one turn of the loop, while bytes have come for others: a poller may send it later.
+
+local momo = require "momo"
+local tcp = require "spec.support.tcp"
+
+local TASKS = 8
+
+-- Each of the tasks is woken by a byte, all in one turn, and runs `body` with its number.
+local function in_one_turn(body)
+  local tasks, triggers, woken = {}, {}, {}
+  for i = 1, TASKS do
+    woken[i], triggers[i] = momo.net.UnixStream.pair()
+    tasks[i] = momo.spawn(function()
+      assert(woken[i]:read_exact(2))
+      return body(i)
+    end)
+  end
+  for _ = 1, 2 do
+    momo.time.sleep(0.01)
+    for i = 1, TASKS do
+      triggers[i]:write "x"
+    end
+  end
+  return tasks, function()
+    for i = 1, TASKS do
+      woken[i]:close()
+      triggers[i]:close()
+    end
+  end
+end
+
+describe("what tasks write in a turn", function()
+  after_each(tcp.check_nothing_left)
+
+  it("is out, and the write returns, when they are cancelled in it; the next operation raises", function()
+    tcp.run(function()
+      local ones, others, results = {}, {}, {}
+      local tasks, close
+      for i = 1, TASKS do
+        ones[i], others[i] = tcp.pair()
+      end
+      tasks, close = in_one_turn(function(i)
+        if i == TASKS then
+          for j = 1, TASKS - 1 do
+            tasks[j]:cancel()
+          end
+          return
+        end
+        results[i] = ones[i]:write(i % 2 == 0 and "written" or { "writ", "ten" })
+        momo.time.sleep(1e6)
+      end)
+      for i = 1, TASKS - 1 do
+        local ok, err = tasks[i]:join()
+        assert.same({ false, "cancelled" }, { ok, tostring(err) })
+        assert.equal(7, results[i])
+        assert.equal(2, ones[i]:write "ag")
+        ones[i]:close()
+        assert.equal("writtenag", others[i]:read_exact(9, 10))
+      end
+      assert(tasks[TASKS]:join())
+      close()
+      for i = 1, TASKS do
+        ones[i]:close()
+        others[i]:close()
+      end
+    end)
+  end)
+
+  it("to one stream is out some turns later, each write whole", function()
+    tcp.run(function()
+      local one, other = tcp.pair()
+      local before
+      local tasks, close = in_one_turn(function(i)
+        before = before or momo.metrics().polls
+        local writers = {}
+        for j = 1, 100 do
+          writers[j] = momo.spawn(function()
+            assert.equal(3, one:write { tostring(i), "\0", "\n" })
+          end)
+        end
+        for j = 1, 100 do
+          assert(writers[j]:join())
+        end
+      end)
+      for i = 1, TASKS do
+        assert(tasks[i]:join())
+      end
+      assert.is_true(momo.metrics().polls - before < 10 * TASKS)
+      local count = {}
+      for _ = 1, 100 * TASKS do
+        local line = other:read_exact(3, 10)
+        assert.matches("^%d%z\n$", line)
+        count[line] = (count[line] or 0) + 1
+      end
+      for i = 1, TASKS do
+        assert.equal(100, count[i .. "\0\n"])
+      end
+      close()
+      one:close()
+      other:close()
+    end)
+  end)
+end)
