@@ -102,6 +102,12 @@ int stream_end_receiving(io *o) {
     return 0;
 }
 
+static ssize_t read_once(io *o, char *into, size_t room) {
+    ssize_t n = layer_read(o->layer, o, into, room);
+    o->read_waits = n == UV_EAGAIN ? o->waits : UV_READABLE;
+    return n;
+}
+
 ssize_t stream_fill_now(io *o, size_t want) {
     if (o->end_code == UV_ENOMEM) {
         return UV_ENOMEM;
@@ -114,14 +120,23 @@ ssize_t stream_fill_now(io *o, size_t want) {
             return status;
         }
     }
-    ssize_t n = layer_read(o->layer, o, o->data + o->end, o->capacity - o->end);
-    o->read_waits = n == UV_EAGAIN ? o->waits : UV_READABLE;
+    ssize_t n = read_once(o, o->data + o->end, o->capacity - o->end);
     if (n > 0) {
         o->end += (uint32_t)n;
     } else if (stream_unread(o) == 0) {
         io_drop_data(o);
     }
     return n;
+}
+
+ssize_t stream_read_into(io *o, char *into, size_t room) {
+    size_t unread = stream_unread(o), n = unread < room ? unread : room;
+    if (!unread) {
+        return o->end_code == UV_ENOMEM ? UV_ENOMEM : read_once(o, into, room);
+    }
+    memcpy(into, stream_bytes(o), n);
+    stream_consume(o, n);
+    return (ssize_t)n;
 }
 
 int stream_give_away(io *o) {

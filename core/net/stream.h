@@ -33,10 +33,15 @@ static inline const char *stream_bytes(const io *o) {
 /* Reads more bytes behind the unread ones, once: their number, or UV_EAGAIN, UV_EOF, UV_ENOMEM or what the system says.
  * want: how many unread bytes the caller hopes to see in the end. What is unread stays so, whatever is returned. */
 ssize_t stream_fill_now(io *, size_t want);
-static inline ssize_t stream_fill(io *o, size_t want) {
-    bool may_tell = o->ready & o->read_waits || o->end_code || layer_holds(o->layer);
-    return may_tell ? stream_fill_now(o, want) : UV_EAGAIN;
+/* Whether a try to read may have an answer other than UV_EAGAIN. */
+static inline bool stream_may_tell(const io *o) {
+    return o->ready & o->read_waits || o->end_code || layer_holds(o->layer);
 }
+static inline ssize_t stream_fill(io *o, size_t want) {
+    return stream_may_tell(o) ? stream_fill_now(o, want) : UV_EAGAIN;
+}
+/* Takes the unread bytes, or if there are none, reads once, past the scratch: the number of bytes, or a code as above. */
+ssize_t stream_read_into(io *, char *into, size_t room);
 /* Drops the first n unread bytes. */
 void stream_consume(io *, size_t n);
 /* The same, for who does not read: UV_EINVAL if there are not so many, UV_EBUSY while a task reads. */

@@ -1,6 +1,7 @@
 ---Conversations over streams of every kind. The bytes of each direction are a stretch of one long text, in which no two
 ---places are alike: so a byte that is lost, comes twice, or comes from another connection is seen at once.
 
+local buffer = require "string.buffer"
 local ffi = require "ffi"
 local momo = require "momo"
 local core = require "momo.internal.core"
@@ -80,14 +81,30 @@ local function read_failed(actor, flow, name, err, code)
   end
 end
 
+-- As stream:read.
+local function read_into(stream, n)
+  local into = buffer.new():put "kept"
+  local count, err, code = stream:read_into(into, n)
+  if not count then
+    return nil, err, code
+  end
+  local all = into:get()
+  return #all == count + 4 and all:sub(1, 4) == "kept" and all:sub(5) or "other bytes", err, code
+end
+
 local function reading(name, argument)
   return function(actor, flow, stream)
     local n = argument and argument(actor.random)
     actor:step(name .. " " .. tostring(n), function()
       local before = #flow.dropped + 1
-      local data, err, code = stream[name](stream, n)
+      local data, err, code
+      if name == "read_into" then
+        data, err, code = read_into(stream, n)
+      else
+        data, err, code = stream[name](stream, n)
+      end
       if data then
-        local fits = name == "read" and #data <= (n or 65536) or name == "read_exact" and #data == n
+        local fits = name == "read_exact" and #data == n or name ~= "read_exact" and #data <= (n or 65536)
         actor.world:expect(#data > 0 and fits, actor.name, name, "returned", #data, "bytes")
         check_read(actor, flow, name, data, before)
       else
@@ -150,7 +167,10 @@ local function peek(actor, flow, stream)
   end)
 end
 
-local reads = { read, reading("read", size), reading("read_exact", size), read_until, peek }
+local reads = {
+  read, reading("read", size), reading("read_into"), reading("read_into", size), reading("read_exact", size),
+  read_until, peek,
+}
 
 ---Reads until the end; some give up earlier, by closing.
 function M.read(actor, flow, stream)
@@ -200,7 +220,7 @@ function M.write(actor, flow, stream)
     actor:step(("write %d at %d"):format(n, flow.sent), function()
       local may_break = flow.broken or flow.at_most > flow.sent -- an earlier write was cut short
       flow.at_most = math.max(flow.at_most, flow.sent + n)
-      local given = random(3) == 1 and pieces_of(random, data) or data
+      local given = random(3) == 1 and pieces_of(random, data) or random(3) == 1 and buffer.new():put(data) or data
       flow.spoil = type(given) == "table" and random(4) == 1 and given
       local whole, written, err, code = pcall(stream.write, stream, given)
       if not whole and type(written) == "string" and written:find("write: ", 1, true) and flow.spoil == nil then

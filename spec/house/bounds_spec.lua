@@ -53,6 +53,11 @@ end
 add("from_fd", { good = { 2 ^ 31 - 1 }, bad = { -1, 2 ^ 31, unpack(NOT_WHOLE) } },
   plain(function(fd) return net.TcpStream.from_fd(fd) end))
 add("stream:read", whole(1, 2 ^ 31 - 1), on_stream("read", "abc"))
+add("stream:read_into, max", whole(1, 2 ^ 31 - 1), function()
+  local one, other = tcp.pair()
+  other:write "abc"
+  return function(max) return one:read_into(require("string.buffer").new(), max) end
+end)
 add("stream:read_exact", whole(1), on_stream("read_exact", "abc"))
 add("stream:peek", whole(1), on_stream("peek", "abc"))
 add("stream:consume", { good = { 0, 2, 1 }, bad = { -1, 4, unpack(NOT_WHOLE) } }, function()

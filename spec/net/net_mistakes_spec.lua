@@ -39,6 +39,7 @@ local MISTAKES = {
   [ [[stream.read()]] ] = [[read: call it with a colon: stream:read()]],
   [ [[stream.read(10)]] ] = [[read: call it with a colon: stream:read()]],
   [ [[stream.read(listener)]] ] = [[read: call it with a colon: stream:read()]],
+  [ [[stream.read_into(require("string.buffer").new())]] ] = [[read_into: call it with a colon: stream:read_into()]],
   [ [[stream.read_exact(10)]] ] = [[read_exact: call it with a colon: stream:read_exact()]],
   [ [[stream.read_until("\n")]] ] = [[read_until: call it with a colon: stream:read_until()]],
   [ [[stream.lines()]] ] = [[lines: call it with a colon: stream:lines()]],
@@ -75,8 +76,19 @@ local MISTAKES = {
   [ [[stream:write_some("abc", 1.5)]] ] = [[write_some: first must be a place in the data, from 1 to 4, got 1.5]],
   [ [[stream:write_some("abc", "1")]] ] = [[write_some: first must be a place in the data, from 1 to 4, got string]],
   [ [[stream:write_some("abc", 1, -1)]] ] = [[write_some: the timeout must be a number of seconds, 0 or more, got -1]],
-  [ [[stream:write()]] ] = [[write: data must be a string, a number or an array of these, got nil]],
-  [ [[stream:write(true)]] ] = [[write: data must be a string, a number or an array of these, got boolean]],
+  [ [[stream:write()]] ] = [[write: data must be a string, a number, an array of these or a string.buffer, got nil]],
+  [ [[stream:write(true)]] ] =
+    [[write: data must be a string, a number, an array of these or a string.buffer, got boolean]],
+  [ [[stream:write(newproxy(true))]] ] =
+    [[write: data must be a string, a number, an array of these or a string.buffer, got userdata]],
+  [ [[stream:write { "a", require("string.buffer").new() }]] ] =
+    [[write: piece 2 must be a string or a number, got userdata]],
+  [ [[stream:read_into()]] ] = [[read_into: buffer must be a string.buffer, got nil]],
+  [ [[stream:read_into(newproxy())]] ] = [[read_into: buffer must be a string.buffer, got userdata]],
+  [ [[stream:read_into(require("string.buffer").new(), 0)]] ] =
+    [[read_into: max must be a whole number from 1 to 2147483647, got 0]],
+  [ [[stream:read_into(require("string.buffer").new(), 1, -1)]] ] =
+    [[read_into: the timeout must be a number of seconds, 0 or more, got -1]],
   [ [[stream:write {a = 1}]] ] = "write: the pieces must be an array of strings, got a table with the key a",
   [ [[stream:write {"a", true}]] ] = [[write: piece 2 must be a string or a number, got boolean]],
   [ [[stream:write {"a", {}, "b"}]] ] = [[write: piece 2 must be a string or a number, got table]],

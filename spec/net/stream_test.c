@@ -112,6 +112,22 @@ static void take(struct source *s) {
     s->taken += n;
 }
 
+static void take_into(struct source *s) {
+    static char into[sizeof bytes];
+    size_t unread = stream_unread(s->io), room = random_size();
+    room = room < sizeof into ? room : sizeof into;
+    readable(s->io);
+    ssize_t n = stream_read_into(s->io, into, room);
+    if (n <= 0) {
+        CHECK(n == UV_EAGAIN && unread == 0 && s->taken == s->sent);
+        return;
+    }
+    CHECK((size_t)n <= room && (!unread || (size_t)n == (unread < room ? unread : room)));
+    for (size_t i = 0; i < (size_t)n; i++) CHECK(into[i] == byte_at((uint64_t)(s - sources), s->taken + i));
+    s->taken += (uint64_t)n;
+    s->checked = s->checked > s->taken ? s->checked : s->taken;
+}
+
 static void random_reads(void) {
     begin();
     memset(sources, 0, sizeof sources);
@@ -119,7 +135,7 @@ static void random_reads(void) {
     uint64_t spilled = 0;
     for (int step = 0; step < STEPS; step++) {
         struct source *s = &sources[check_below(STREAMS)];
-        switch (check_below(8)) {
+        switch (check_below(9)) {
         case 0:
         case 1:
             if (!s->ended) send_some(s);
@@ -133,6 +149,7 @@ static void random_reads(void) {
             CHECK(ex->scratch.holder != s->io);
             s->checked = s->taken;
             break;
+        case 6: take_into(s); break;
         default: take(s);
         }
         if (stream_unread(s->io) > 4 * sizeof bytes) stream_consume(s->io, stream_unread(s->io)), s->taken = s->sent;

@@ -13,6 +13,7 @@
 ---    check(began)    called in another task: fails unless giving it up has left everything as it should be; began: it
 ---                    had waited or tried
 
+local buffer = require "string.buffer"
 local ffi = require "ffi"
 local momo = require "momo"
 local tcp = require "spec.support.tcp"
@@ -147,6 +148,22 @@ for _, name in ipairs { "read", "read_exact", "peek", "read_until" } do
   rows[name .. " with a timeout"] = limited(rows[name])
 end
 
+function rows.read_into()
+  local one, other = tcp.pair()
+  local bytes = buffer.new()
+  return {
+    wait = function(timeout) return one:read_into(bytes, nil, timeout) end,
+    limit = function(seconds) one:set_timeout(seconds) end,
+    check = function()
+      one:set_timeout(10)
+      other:write "abc"
+      assert(one:read_into(bytes) == 3 and bytes:get() == "abc")
+    end,
+  }
+end
+
+rows["read_into with a timeout"] = limited(rows.read_into)
+
 function rows.lines()
   local one, other = tcp.pair()
   other:write "be"
@@ -160,11 +177,11 @@ function rows.lines()
   }
 end
 
-local function writing(pair)
+local function writing(pair, data)
   local one, other = pair()
   return {
     once = true,
-    wait = function(timeout) return one:write(MUCH, timeout) end,
+    wait = function(timeout) return one:write(data or MUCH, timeout) end,
     limit = function(seconds) one:set_timeout(seconds) end,
     check = function(began)
       one:set_timeout(10)
@@ -185,6 +202,10 @@ function rows.write()
 end
 
 rows["write with a timeout"] = limited(rows.write)
+
+rows["write of a buffer"] = function()
+  return writing(tcp.pair, buffer.new():put(MUCH))
+end
 
 function rows.write_some()
   local one, other = net.UnixStream.pair() -- whose room stays as it is: TCP moves bytes on later

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "binding/net/buffer.h"
 #include "binding/net/reading.h"
 
 enum {
@@ -50,6 +51,51 @@ static int attempt_read(lua_State *L, op *o) {
 /* read(stream, max, timeout) -> bytes | nil, err, code */
 static int stream_read(lua_State *L) {
     static const op_kind kind = READING("read", check_read, attempt_read, NULL);
+    return op_run(L, &kind);
+}
+
+static void check_read_into(lua_State *L, op *o) {
+    if (!is_buffer(L, 2)) {
+        throw(L, "read_into: buffer must be a string.buffer, got %s", luaL_typename(L, 2));
+    }
+    check_count(L, 3, "read_into", "max", READ_MAX);
+    op_check_timeout(L, o, 4);
+}
+
+/* A buffer that has room for all that may come is read into. Another one grows with what has come, by way of the scratch: so one
+ * whose peer sends nothing, or little, stays small. */
+static int attempt_read_into(lua_State *L, op *o) {
+    if (reading_another(o)) {
+        return UV_EBUSY;
+    }
+    if (!stream_unread(o->io) && !stream_may_tell(o->io)) {
+        return UV_EAGAIN;
+    }
+    size_t max = count(L, 3, READ_MAX), most = max < READ_MAX ? max : READ_MAX, room;
+    char *into;
+    bool has_room = buffer_reserve(L, 2, 0, &into, &room);
+    if (has_room && room < most) {
+        int status = reading_fill(o, 1);
+        if (status < 0) {
+            return status;
+        }
+        size_t unread = stream_unread(o->io);
+        most = unread < most ? unread : most;
+        has_room = buffer_reserve(L, 2, most, &into, &room);
+    }
+    ssize_t n = has_room ? stream_read_into(o->io, into, most) : UV_ENOMEM;
+    if (n < 0) {
+        return (int)n;
+    }
+    buffer_commit(L, 2, (size_t)n);
+    buffer_account(L);
+    lua_pushnumber(L, (lua_Number)n);
+    return 1;
+}
+
+/* read_into(stream, buffer, max, timeout) -> bytes | nil, err, code */
+static int read_into(lua_State *L) {
+    static const op_kind kind = READING("read_into", check_read_into, attempt_read_into, NULL);
     return op_run(L, &kind);
 }
 
@@ -159,6 +205,7 @@ static int stream_take_back(lua_State *L) {
 
 static const function functions[] = {
     {"read", stream_read},
+    {"read_into", read_into},
     {"peek", stream_peek},
     {"read_exact", stream_read_exact},
     {"read_until", stream_read_until},

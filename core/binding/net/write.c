@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "binding/op.h"
+#include "binding/net/buffer.h"
 #include "binding/net/pieces.h"
 
 enum {
@@ -25,9 +26,9 @@ static bool writes(const op *o) {
     return o->io->writer == slab_id(&o->task->head);
 }
 
-/* What can be written. */
-OP_HOT bool is_data(int type) {
-    return type == LUA_TSTRING || type == LUA_TTABLE || type == LUA_TNUMBER;
+/* Whether it can be written. */
+OP_HOT bool is_data(lua_State *L, int type) {
+    return type == LUA_TSTRING || type == LUA_TTABLE || type == LUA_TNUMBER || is_buffer(L, 2);
 }
 
 /* Several arguments, as io.write has them, are most often meant as pieces. */
@@ -80,6 +81,40 @@ OP_HOT int write_bytes(lua_State *L, op *o, const char *bytes, size_t size) {
         stream->written += (size_t)n;
     }
     return end_write(L, stream);
+}
+
+/* What is out is dropped from the buffer at once, and what is put into it meanwhile goes out too. stream.offset: as many bytes
+ * as it has to have still. */
+static int write_buffer(lua_State *L, op *o) {
+    io *stream = o->io;
+    size_t burst = stream->written + WRITE_BURST;
+    do {
+        char *bytes;
+        size_t size;
+        if (!buffer_bytes(L, 2, &bytes, &size)) {
+            return UV_ENOMEM;
+        }
+        if (size < stream->offset) {
+            return CHANGED;
+        }
+        stream->offset = (uint32_t)size;
+        if (stream->written >= burst && size && o->timeout != 0) {
+            return OP_GIVE_WAY;
+        }
+        const struct iovec rest = {bytes, size};
+        ssize_t n = !size ? 0 : o->timeout != 0 ? stream_send(stream, &rest, 1) : stream_write(stream, &rest, 1);
+        if (n < 0) {
+            return (int)n;
+        }
+        buffer_skip(L, 2, (size_t)n);
+        stream->written += (size_t)n;
+        stream->offset -= (uint32_t)n;
+    } while (stream->offset);
+    int status = end_write(L, stream);
+    if (status > 0) {
+        buffer_account(L);
+    }
+    return status;
 }
 
 /* What goes out in one system call: pieces, of which neighbours that are small are gathered in one place. */
@@ -203,7 +238,7 @@ static int write_pieces(lua_State *L, op *o) {
 /* The pieces of an array are looked at when its turn has come. */
 static int attempt_write(lua_State *L, op *o) {
     int type = lua_type(L, 2);
-    if (!is_data(type)) {
+    if (!is_data(L, type)) {
         return BAD_DATA;
     }
     if (o->io->broken) {
@@ -212,12 +247,12 @@ static int attempt_write(lua_State *L, op *o) {
     if (!writes(o) && !stream_begin_write(o->io, o->task)) {
         return UV_EAGAIN;
     }
-    if (type == LUA_TTABLE) {
-        return write_pieces(L, o);
-    }
     size_t size;
     char number[PIECE_NUMBER];
     const char *bytes = type == LUA_TSTRING ? lua_tolstring(L, 2, &size) : piece_text(L, 2, number, &size);
+    if (!bytes) {
+        return type == LUA_TTABLE ? write_pieces(L, o) : write_buffer(L, o);
+    }
     return write_bytes(L, o, bytes, size);
 }
 
@@ -250,8 +285,9 @@ static void leave_writer(lua_State *L, op *o) {
 }
 
 static int push_write_failure(lua_State *L, int code) {
-    if (!is_data(lua_type(L, 2))) { /* also where the stream is closed */
-        return throw(L, "write: data must be a string, a number or an array of these, got %s", luaL_typename(L, 2));
+    if (!is_data(L, lua_type(L, 2))) { /* also where the stream is closed */
+        return throw(L, "write: data must be a string, a number, an array of these or a string.buffer, got %s",
+                     luaL_typename(L, 2));
     }
     switch (code) {
     case BAD_PIECE: return pieces_throw(L, 2, "write", "");

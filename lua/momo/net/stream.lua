@@ -10,7 +10,7 @@ local socket = require "momo.net.socket"
 
 local C, executor, native = core.C, core.executor, core.native
 local read, read_exact, read_until, write = native.read, native.read_exact, native.read_until, native.write
-local peek, write_some, take_back = native.peek, native.write_some, native.take_back
+local peek, read_into, write_some, take_back = native.peek, native.read_into, native.write_some, native.take_back
 
 ---A stream of bytes: a TCP or Unix connection, a pipe, a standard stream. One task may read it while another writes it.
 ---
@@ -38,6 +38,30 @@ function Stream:read(max, timeout)
   -- write, may still be on the stack that it began with, which is 40 slots.
   while true do
     local again, bytes, err, code = read(self, max, timeout)
+    if bytes then
+      return bytes
+    elseif not again then
+      return nil, err, code
+    end
+  end
+end
+
+---Appends 1 to max bytes to a `string.buffer`, as soon as there are any: as `read`, but no string is made. When it
+---fails, nothing was appended. Others may use the buffer while it waits.
+---
+---Codes: EOF at the end; ECONNRESET; ETIMEDOUT; EBUSY another task reads; ECANCELED it was closed meanwhile;
+---EBADF it is closed.
+---@async
+---@param buffer string.buffer of LuaJIT's module of that name; it grows by what has come, if it has no room
+---@param max integer? bytes; 64 KiB, of which more is never appended at once
+---@param timeout number? seconds, in place of the stream's `set_timeout`; 0 only tries
+---@return integer? bytes how many were appended
+---@return string? err
+---@return string? code
+function Stream:read_into(buffer, max, timeout)
+  check_self(self, Stream, "stream", "read_into")
+  while true do
+    local again, bytes, err, code = read_into(self, buffer, max, timeout)
     if bytes then
       return bytes
     elseif not again then
@@ -175,9 +199,12 @@ end
 ---Sends all of it, and waits while the peer does not read. Writes of several tasks queue, and each is whole; one that
 ---is cut short, by a timeout or a cancellation, has sent an unknown part: later writes then return EPIPE.
 ---
+---Of a `string.buffer`, what is sent is dropped: it is empty in the end, and where the write fails, it has what was not
+---sent. What is put into it meanwhile is sent too; bytes that somebody else takes from it meanwhile make it throw.
+---
 ---Codes: EPIPE nobody reads any more; ECONNRESET; ETIMEDOUT; ECANCELED it was closed meanwhile; EBADF it is closed.
 ---@async
----@param data string|number|(string|number)[] the pieces of an array are sent as one; it must not be changed meanwhile
+---@param data string|number|(string|number)[]|string.buffer an array's pieces are sent as one; it must stay as it is
 ---@param timeout number? seconds, in place of the stream's `set_timeout`; 0 only tries
 ---@return integer? bytes
 ---@return string? err
