@@ -264,12 +264,12 @@ bool ring_send(poller *p, transfer *t, int fd, uint64_t id, const struct iovec *
     if (total > URING_BLOCK_SIZE || r->told < TOLD_LEAST || !r->free_block || !uring_is_open(&r->kernel)) {
         return false;
     }
-    unsigned number = r->free_block - 1;
-    char *bytes = uring_block(&r->kernel, number);
     struct io_uring_sqe *s = ring_submit(r, IORING_OP_SEND, fd, id | SEND);
     if (!s) {
         return false;
     }
+    unsigned number = r->free_block - 1; /* to submit may have freed some */
+    char *bytes = uring_block(&r->kernel, number);
     s->addr = (uintptr_t)bytes;
     s->len = (unsigned)total;
     s->msg_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
@@ -314,7 +314,11 @@ void ring_unsend(poller *p, transfer *t, uint64_t id, bool flush) {
         uring_withdraw(&r->kernel, submission, CANCEL);
         free_block(r, number);
         t->block = 0;
-    } else {
+        return;
+    }
+    look_and_tell(r, id);
+    for (int entries = 0; t->block && entries < LOOKS; entries++) { /* there was no room for its completion */
+        uring_enter(&r->kernel, 0);
         look_and_tell(r, id);
     }
 }
