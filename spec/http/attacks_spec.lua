@@ -15,8 +15,8 @@ local RESETS = SANITIZED and 500 or SOAK and 100000 or 5000
 local SLOW = SANITIZED and 100 or SOAK and 1000 or 300
 local SLOW_SECONDS = SOAK and 20 or 3
 local KIB = 1024
--- Of the ring, where Momo takes it: 256 buffers of 32 KiB, and 256 of 16 KiB, which a thread keeps.
-local BUFFERS_KIB = core.string(core.C.momo_poller(core.executor)) == "ring" and 12 * KIB or 0
+-- Of the ring, where Momo takes it: 256 buffers, and as many blocks, of 16 KiB, which a thread keeps.
+local BUFFERS_KIB = core.string(core.C.momo_poller(core.executor)) == "ring" and 8 * KIB or 0
 
 local SERVER = [[
   local momo = require "momo"

@@ -189,6 +189,26 @@ static void test_return(void) {
     }
 }
 
+/* A stream for which much comes at once is read by system calls, until it has waited often. */
+static void test_bulk(void) {
+    struct source *s = sources;
+    bool by_ring = ring_receives();
+    wait_for(s);
+    send_some(s, 100000);
+    hear_all();
+    int waits = 0;
+    do {
+        send_some(s, 10);
+        while (s->taken < s->sent) {
+            hear_all();
+            ask(s);
+        }
+        wait_for(s);
+        waits++;
+    } while (by_ring && s->stream->transfer.state != RECEIVED_NOW);
+    CHECK(by_ring ? waits > 200 && waits < 300 : waits == 1);
+}
+
 int main(void) {
     check_begin();
     begin(NULL);
@@ -197,6 +217,7 @@ int main(void) {
     }
     test_idle_without_buffers();
     test_return();
+    test_bulk();
     test_one_turn();
     test_random();
     for (struct source *s = sources; s < sources + SOCKETS; s++) {

@@ -27,7 +27,7 @@ enum received_state {
     RECEIVED_NEVER,    /* it is read by system calls */
     RECEIVED_MAY,      /* a driver may receive for it once it is armed for reading, */
     RECEIVED_NOW,      /* and does: no other may read the descriptor */
-    RECEIVED_STOPPING, /* it does not much longer, as too much is unread */
+    RECEIVED_STOPPING, /* it does not much longer, as much has come at once, or is unread */
 };
 
 /* What a driver has received for a descriptor before anybody has read, and what it sends. */
@@ -37,6 +37,7 @@ typedef struct transfer {
     int16_t code;         /* how receiving has failed, behind the bytes, or 0 */
     uint16_t first, last; /* the driver's */
     uint16_t block;       /* the driver's; not 0: bytes are to be sent, and nobody else may send any */
+    uint8_t bulk_waits;   /* the driver's: waits for which it is read by system calls, as much has come at once */
     uint32_t size;        /* bytes that were received */
     int32_t result;       /* bytes that were sent, UV_EAGAIN: none were, the descriptor takes none; or another code */
 } transfer;

@@ -64,7 +64,7 @@ static void deinit(poller *p) {
     free(r);
 }
 
-/* It went to epoll when no buffer was left. */
+/* It went to epoll when no buffer was left, or what came filled one. */
 static bool may_return(const ring *r) {
     return r->kernel.free >= RETURN_LEAST && r->returned < RETURNS;
 }
@@ -86,7 +86,9 @@ static int arm(poller *p, int fd, uint64_t id, int directions, uint8_t *armed) {
     ring *r = ring_of(p);
     transfer *to = directions & UV_READABLE ? p->transfer_of(p, id) : NULL;
     if (to && to->state == RECEIVED_MAY) {
-        if (open_once(p) < 0) {
+        if (to->bulk_waits) {
+            to->bulk_waits--;
+        } else if (open_once(p) < 0) {
             to->state = RECEIVED_NEVER;
         } else if (uring_is_open(&r->kernel) && receive(p, fd, id, armed)) {
             to->state = RECEIVED_NOW;

@@ -9,10 +9,11 @@
 #include <uv.h>
 
 enum {
-    HELD_MAX = 64 * 1024, /* unread bytes of a socket beyond which no more are received until somebody reads */
-    LOOKS = 1024,         /* the kernel does 20 pieces of its work in one entry */
-    ENTER_FAILURES = 4,   /* in a row, after which the ring is taken for broken */
-    TOLD_LEAST = 2,       /* sockets for which something came in a wait, from which on sending in the next one pays */
+    HELD_MAX = 64 * 1024,   /* unread bytes of a socket beyond which no more are received */
+    BULK_WAITS = UINT8_MAX, /* then it is tried again, as what comes may be small by now */
+    LOOKS = 1024,           /* the kernel does 20 pieces of its work in one entry */
+    ENTER_FAILURES = 4,     /* in a row, after which the ring is taken for broken */
+    TOLD_LEAST = 2,         /* sockets for which something came in a wait, from which on sending in the next one pays */
 };
 
 /* ---- what is asked of the kernel, and what comes between two waits ---- */
@@ -132,6 +133,11 @@ static void append(ring *r, transfer *to, unsigned number, unsigned size) {
     to->size += size;
 }
 
+/* Large pieces are copied once more, out of the buffers, than by system calls: a tenth to a third of what they take. */
+static bool is_bulk(const transfer *to, int result) {
+    return result == URING_BUFFER_SIZE || to->size > HELD_MAX;
+}
+
 bool ring_has_received(ring *r, uint64_t id, int result, unsigned flags) {
     transfer *to = r->outer->transfer_of(r->outer, id);
     r->receives -= !(flags & IORING_CQE_F_MORE);
@@ -152,8 +158,9 @@ bool ring_has_received(ring *r, uint64_t id, int result, unsigned flags) {
     }
     if (!(flags & IORING_CQE_F_MORE)) {
         to->state = result == -EINVAL ? RECEIVED_NEVER : RECEIVED_MAY;
-    } else if (to->size > HELD_MAX && to->state == RECEIVED_NOW && uring_is_open(&r->kernel) && cancel(r, id)) {
+    } else if (is_bulk(to, result) && to->state == RECEIVED_NOW && uring_is_open(&r->kernel) && cancel(r, id)) {
         to->state = RECEIVED_STOPPING;
+        to->bulk_waits = BULK_WAITS;
     }
     return true;
 }

@@ -4,7 +4,8 @@
  *
  * A buffer is the kernel's until bytes have come in it, and then the socket's whose bytes they are. Where none is left, a
  * receive ends, and the socket is read by system calls and watched by epoll like any other, until it waits when there are enough
- * again.
+ * again. So is a socket for which a whole buffer came at once, or of which much is unread: copying that once more takes longer
+ * than a system call. It comes back when it has waited for a while.
  *
  * Bytes that are to be sent are copied into a block, and go with the next entry of the ring, which does not wait for a socket
  * that is full: so what came of it is known when it returns.

@@ -12,7 +12,7 @@
 
 enum {
     URING_BUFFERS = 256, /* what nothing was received into costs no memory */
-    URING_BUFFER_SIZE = 32 * 1024,
+    URING_BUFFER_SIZE = 16 * 1024,
     URING_GROUP = 0,    /* of the buffers */
     URING_BLOCKS = 256, /* in which bytes are sent */
     URING_BLOCK_SIZE = 16 * 1024,
