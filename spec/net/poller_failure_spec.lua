@@ -108,24 +108,26 @@ describe("a poller whose descriptor was closed", function()
       assert.same({ 0, ("false\t%s\necho\n"):format(said(poller)), "" }, { status, stdout, stderr })
     end)
 
-    it("of a process whose threads wait ends it: " .. poller, function()
-      local status, _, stderr = momo(poller, [[
-        local function child()
-          local momo = require "momo"
-          local one = momo.net.UnixStream.pair()
-          one:read()
-        end
-        momo.thread.spawn(child)
-        watched()
-        momo.time.sleep(0.1)
-        close_from(3)
-        momo.time.sleep(1e6)
-      ]])
-      local first, rest = stderr:match "^([^\n]*)\n(.*)"
-      assert.same({ 1, "momo: " .. said(poller) }, { status, first })
-      local left = "momo: thread momo-1 goes on computing, and is left behind\n" -- as nothing wakes it
-      assert.is_true(rest == "" or rest == left, rest)
-    end)
+    if os.getenv "MOMO_SANITIZE" ~= "thread" then -- which sees that a descriptor of another thread is closed
+      it("of a process whose threads wait ends it: " .. poller, function()
+        local status, _, stderr = momo(poller, [[
+          local function child()
+            local momo = require "momo"
+            local one = momo.net.UnixStream.pair()
+            one:read()
+          end
+          momo.thread.spawn(child)
+          watched()
+          momo.time.sleep(0.1)
+          close_from(3)
+          momo.time.sleep(1e6)
+        ]])
+        local first, rest = stderr:match "^([^\n]*)\n(.*)"
+        assert.same({ 1, "momo: " .. said(poller) }, { status, first })
+        local left = "momo: thread momo-1 goes on computing, and is left behind\n" -- as nothing wakes it
+        assert.is_true(rest == "" or rest == left, rest)
+      end)
+    end
   end
 end)
 
