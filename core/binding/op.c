@@ -87,6 +87,12 @@ int op_fail(lua_State *L, const op_kind *kind, task *t, io *o, int code) {
     return 1 + (kind->fail ? kind->fail(L, code) : push_failure(L, code));
 }
 
+int op_done(lua_State *L, const task *t) {
+    lua_pushnil(L); /* not again */
+    lua_pushnumber(L, (lua_Number)t->done);
+    return 2;
+}
+
 int op_cancel(lua_State *L, const op_kind *kind, task *t, io *o) {
     leave(L, kind, t, o);
     return op_raise(L, t);

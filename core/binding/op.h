@@ -121,6 +121,7 @@ static inline bool op_is_first(const op *o, int direction) {
 
 /* What is rare of op_run. */
 int op_fail(lua_State *, const op_kind *, task *, io *, int code);
+int op_done(lua_State *, const task *);
 int op_cancel(lua_State *, const op_kind *, task *, io *);
 int op_fail_later(lua_State *, task *);
 int op_give_way(lua_State *, task *, enum wake);
@@ -164,7 +165,8 @@ static inline __attribute__((always_inline)) int op_run_as(lua_State *L, const o
             return op_cancel(L, kind, t, o.io);
         }
     } else if (!o.woken || (kind->token && !o.io)) {
-        return op_fail(L, kind, t, o.io, wake == WAKE_TIMEOUT ? UV_ETIMEDOUT : UV_ECANCELED);
+        return wake == WAKE_DONE ? op_done(L, t)
+                                 : op_fail(L, kind, t, o.io, wake == WAKE_TIMEOUT ? UV_ETIMEDOUT : UV_ECANCELED);
     }
     int n = UV_EAGAIN;
     if (kind->attempt && (o.woken || !kind->waits_first)) {

@@ -170,7 +170,7 @@ void io_stop_receiving(io *);
 
 /* What came of bytes that the poller has sent: as a system call has it. */
 static inline ssize_t io_take_sent(io *o) {
-    o->transfer.sent = false;
+    o->transfer.sent = SENT_NOTHING;
     return o->transfer.result;
 }
 /* What the poller was to send is sent at once: whether something has come of it, or had before. */

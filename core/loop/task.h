@@ -22,6 +22,7 @@ enum wake {
     WAKE_NONE = 0,     /* not woken: a fresh call, or a wait that ends without an answer (sleep, yield) */
     WAKE_READY = 1,    /* what it waits for may be there */
     WAKE_AGAIN = 2,    /* it only let others have a turn: the call begins anew */
+    WAKE_DONE = 3,     /* its operation is over: task.done is what it returns */
     WAKE_TIMEOUT = -1, /* its deadline passed first */
     WAKE_CLOSED = -2,  /* what it waited on was closed */
     WAKE_CANCEL = -3,  /* it was cancelled while it waited */
@@ -88,6 +89,7 @@ typedef struct task {
     union {
         int arguments;    /* not started: how many values stand on its coroutine's stack */
         uint64_t signals; /* that it waits for */
+        size_t done;      /* WAKE_DONE */
         wait_set *set;    /* selecting: what it waits in; owned by the operation */
     };
     void *kept; /* of those who set user, with the slot as well: what it waits in is kept alive */

@@ -139,6 +139,30 @@ ssize_t stream_read_into(io *o, char *into, size_t room) {
     return (ssize_t)n;
 }
 
+/* The task that writes waits for the poller to send the rest: that is sent at once, as a system call would have sent it by now,
+ * and the task will find its write over. Who comes next finds the stream as if it had returned. */
+static void settle_write(io *o) {
+    task *t = o->driven && o->writer ? task_get(o->executor, o->writer) : NULL;
+    const transfer *sent = &o->transfer;
+    if (!t || t->state == TASK_RUNNING || !sent->rest || !(sent->block || sent->sent)) {
+        return;
+    }
+    if (io_settle(o) && sent->sent == SENT_ALL && t->state == TASK_READY) {
+        t->wake = WAKE_DONE;
+        t->done = o->written + (size_t)transport_count_out(o, io_take_sent(o));
+        o->write_waits = UV_WRITABLE;
+        stream_end_write(o);
+    }
+}
+
+static bool is_written(io *o) {
+    if (!o->writer) {
+        return false;
+    }
+    settle_write(o);
+    return o->writer && task_get(o->executor, o->writer);
+}
+
 int stream_give_away(io *o) {
     if (o->layer->transport->close) {
         return UV_ENOTSUP;
@@ -147,8 +171,8 @@ int stream_give_away(io *o) {
     if (status < 0) {
         return status;
     }
-    bool used = o->lent || stream_unread(o) || !list_empty(&o->readers) || !list_empty(&o->writers) ||
-                task_get(o->executor, o->reader) || task_get(o->executor, o->writer);
+    bool used = is_written(o) || o->lent || stream_unread(o) || !list_empty(&o->readers) || !list_empty(&o->writers) ||
+                task_get(o->executor, o->reader);
     return used ? UV_EBUSY : io_give_away(o);
 }
 
@@ -185,6 +209,7 @@ static void on_writable(io *o) {
 }
 
 static void on_closing(io *o) {
+    settle_write(o);
     layer_close(o->layer, o);
 }
 
@@ -234,7 +259,7 @@ static void begin_write(io *o, task *t) {
 }
 
 bool stream_begin_write(io *o, task *t) {
-    if (o->writer && task_get(o->executor, o->writer)) {
+    if (is_written(o)) {
         return false;
     }
     begin_write(o, t);
@@ -276,7 +301,7 @@ ssize_t stream_write(io *o, const struct iovec *pieces, int count) {
 }
 
 /* Whether the poller has taken the bytes. */
-static bool sends(io *o, const struct iovec *pieces, int count) {
+static bool sends(io *o, const struct iovec *pieces, int count, bool rest) {
     poller *p = &o->executor->poller;
     size_t total = 0;
     if (!o->layer->transport->sends || !(o->ready & UV_WRITABLE) ||
@@ -286,17 +311,21 @@ static bool sends(io *o, const struct iovec *pieces, int count) {
     for (int i = 0; i < count; i++) {
         total += pieces[i].iov_len;
     }
-    return p->driver->send(p, &o->transfer, o->fd, slab_id(&o->head), pieces, count, total);
+    if (!p->driver->send(p, &o->transfer, o->fd, slab_id(&o->head), pieces, count, total)) {
+        return false;
+    }
+    o->transfer.rest = rest;
+    return true;
 }
 
-ssize_t stream_send_later(io *o, const struct iovec *pieces, int count) {
+ssize_t stream_send_later(io *o, const struct iovec *pieces, int count, bool rest) {
     transfer *t = &o->transfer;
     if (t->sent && t->result != UV_EAGAIN) {
         return wrote(o, transport_has_written(o, io_take_sent(o)));
     }
     bool was_full = t->sent;
-    t->sent = false;
-    if (t->block || (!was_full && sends(o, pieces, count))) {
+    t->sent = SENT_NOTHING;
+    if (t->block || (!was_full && sends(o, pieces, count, rest))) {
         o->waits = UV_WRITABLE;
         return wrote(o, UV_EAGAIN);
     }
@@ -317,7 +346,7 @@ int stream_flush_layers(io *o) {
 
 int stream_shutdown(io *o) {
     int status = UV_EBUSY;
-    if (!o->writer || !task_get(o->executor, o->writer)) {
+    if (!is_written(o)) {
         o->broken = true;
         status = layer_shutdown(o->layer, o);
     }

@@ -66,10 +66,11 @@ void stream_cut_write(io *, task *);
 void stream_wait_turn(io *, task *, uint64_t deadline_ms);
 /* One try: bytes taken, which are one at least; UV_EAGAIN or an error. */
 ssize_t stream_write(io *, const struct iovec *, int count);
-/* The same, of who waits after UV_EAGAIN and tries the same bytes again: the poller may send them. */
-ssize_t stream_send_later(io *, const struct iovec *, int count);
-static inline ssize_t stream_send(io *o, const struct iovec *pieces, int count) {
-    return o->driven ? stream_send_later(o, pieces, count) : stream_write(o, pieces, count);
+/* The same, of who waits after UV_EAGAIN and tries the same bytes again: the poller may send them. rest: with them, the write is
+ * over, and its task may be told so (WAKE_DONE). */
+ssize_t stream_send_later(io *, const struct iovec *, int count, bool rest);
+static inline ssize_t stream_send(io *o, const struct iovec *pieces, int count, bool rest) {
+    return o->driven ? stream_send_later(o, pieces, count, rest) : stream_write(o, pieces, count);
 }
 int stream_flush_layers(io *);
 /* The end of a write: what lies in the layers goes to the descriptor: 0, nothing is left there; UV_EAGAIN or an error. */

@@ -93,7 +93,7 @@ static void attempt(struct sink *s) {
         for (size_t i = 0; i < rest.iov_len; i++) {
             bytes[i] = byte_at(s, s->sent + o->written + i);
         }
-        ssize_t n = stream_send(o, &rest, 1);
+        ssize_t n = stream_send(o, &rest, 1, true);
         if (n == UV_EAGAIN) {
             CHECK(o->transfer.block || io_watch(o, UV_WRITABLE) == 0);
             return;
@@ -111,6 +111,22 @@ static void begin_write(struct sink *s) {
     CHECK(stream_begin_write(s->stream, s->writer));
     s->size = 1 + check_below(check_below(8) ? 3000 : 40000);
     attempt(s);
+}
+
+/* Another task wants to write. */
+static void contend(struct sink *s) {
+    task *other;
+    CHECK(task_new(ex, &other) == 0);
+    if (stream_begin_write(s->stream, other)) {
+        CHECK(s->writer->wake == WAKE_DONE && s->writer->done == s->size);
+        s->sent += s->size;
+        end_writer(s);
+        s->writer = other;
+        s->size = 1 + check_below(3000);
+        attempt(s);
+    } else {
+        task_end(other);
+    }
 }
 
 static void cut(struct sink *s) {
@@ -179,6 +195,7 @@ int main(void) {
         case 2: take(s, 1 + check_below(5000)); break;
         case 3: s->writer ? cut(s) : begin_write(s); break;
         case 4: s->writer &&io_settle(s->stream) ? attempt(s) : (void)0; break;
+        case 5: s->writer ? contend(s) : begin_write(s); break;
         default: s->writer ? attempt(s) : begin_write(s);
         }
         io_release_closed(ex);

@@ -66,7 +66,66 @@ describe("what tasks write in a turn", function()
     end)
   end)
 
-  it("to one stream is out some turns later, each write whole", function()
+  local next_ones = {
+    ["writes without waiting"] = function(stream)
+      assert.equal(4, stream:write(" too", 0))
+      return " too"
+    end,
+    ["writes pieces"] = function(stream)
+      assert.equal(4, stream:write { " ", "too" })
+      return " too"
+    end,
+    ["writes what there is room for"] = function(stream)
+      assert.equal(4, stream:write_some " too")
+      return " too"
+    end,
+    ["ends the outgoing side"] = function(stream)
+      assert.is_true(stream:shutdown())
+      return ""
+    end,
+    ["closes"] = function(stream)
+      stream:close()
+      return ""
+    end,
+    ["gives the stream away"] = function(stream)
+      local fd = assert(stream:into_fd())
+      assert(momo.net.TcpStream.from_fd(fd)):close()
+      return ""
+    end,
+  }
+  for name, act in pairs(next_ones) do
+    it("is out, and the write returns, for who comes next in it and " .. name, function()
+      tcp.run(function()
+        local ones, others, results, came = {}, {}, {}, {}
+        for i = 1, TASKS do
+          ones[i], others[i] = tcp.pair()
+        end
+        local tasks, close = in_one_turn(function(i)
+          if i % 2 == 1 then
+            results[i] = ones[i]:write(i % 4 == 1 and "written" or { "writ", "ten" })
+          else
+            came[i - 1] = "written" .. act(ones[i - 1])
+          end
+        end)
+        for i = 1, TASKS do
+          assert(tasks[i]:join())
+        end
+        for i = 1, TASKS, 2 do
+          assert.equal(7, results[i])
+          ones[i]:close()
+          assert.equal(came[i], others[i]:read_exact(#came[i], 10))
+          assert.equal("EOF", select(3, others[i]:read(1, 10)))
+        end
+        close()
+        for i = 1, TASKS do
+          ones[i]:close()
+          others[i]:close()
+        end
+      end)
+    end)
+  end
+
+  it("by many tasks to one stream is out some turns later, each write whole", function()
     tcp.run(function()
       local one, other = tcp.pair()
       local before

@@ -52,7 +52,7 @@ void http_build_push(lua_State *L, http_build *b) {
 int http_build_send(lua_State *L, http_build *b, io *o) {
     size_t sent = 0;
     if (o && http_is_writable(o)) {
-        ssize_t n = stream_send(o, &(struct iovec){b->bytes, b->size}, 1);
+        ssize_t n = stream_send(o, &(struct iovec){b->bytes, b->size}, 1, true);
         if (n < 0 && n != UV_EAGAIN) {
             return push_failure(L, (int)n);
         }

@@ -74,7 +74,7 @@ OP_HOT int write_bytes(lua_State *L, op *o, const char *bytes, size_t size) {
             return OP_GIVE_WAY;
         }
         const struct iovec rest = {(char *)(uintptr_t)bytes + stream->written, size - stream->written};
-        ssize_t n = o->timeout != 0 ? stream_send(stream, &rest, 1) : stream_write(stream, &rest, 1);
+        ssize_t n = o->timeout != 0 ? stream_send(stream, &rest, 1, true) : stream_write(stream, &rest, 1);
         if (n < 0) {
             return (int)n;
         }
@@ -102,7 +102,7 @@ static int write_buffer(lua_State *L, op *o) {
             return OP_GIVE_WAY;
         }
         const struct iovec rest = {bytes, size};
-        ssize_t n = !size ? 0 : o->timeout != 0 ? stream_send(stream, &rest, 1) : stream_write(stream, &rest, 1);
+        ssize_t n = !size ? 0 : o->timeout != 0 ? stream_send(stream, &rest, 1, false) : stream_write(stream, &rest, 1);
         if (n < 0) {
             return (int)n;
         }
@@ -195,7 +195,8 @@ static int look_at_pieces(lua_State *L, op *o) {
 }
 
 static ssize_t write_batch(const op *o, const batch *b) {
-    return o->timeout != 0 ? stream_send(o->io, b->places, b->count) : stream_write(o->io, b->places, b->count);
+    bool rest = b->piece == o->io->pieces;
+    return o->timeout != 0 ? stream_send(o->io, b->places, b->count, rest) : stream_write(o->io, b->places, b->count);
 }
 
 static int write_pieces(lua_State *L, op *o) {

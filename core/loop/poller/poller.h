@@ -30,14 +30,21 @@ enum received_state {
     RECEIVED_STOPPING, /* it does not much longer, as much has come at once, or is unread */
 };
 
+enum sent_state {
+    SENT_NOTHING, /* nothing is known of sending */
+    SENT_SOME,    /* result is known, */
+    SENT_ALL,     /* and all bytes are out */
+};
+
 /* What a driver has received for a descriptor before anybody has read, and what it sends. */
 typedef struct transfer {
     uint8_t state;        /* enum received_state */
-    bool sent;            /* what has come of sending is known: result */
+    uint8_t sent;         /* enum sent_state */
     int16_t code;         /* how receiving has failed, behind the bytes, or 0 */
     uint16_t first, last; /* the driver's */
     uint16_t block;       /* the driver's; not 0: bytes are to be sent, and nobody else may send any */
     uint8_t bulk_waits;   /* the driver's: waits for which it is read by system calls, as much has come at once */
+    bool rest;            /* of who has them sent: these bytes are the rest of a write */
     uint32_t size;        /* bytes that were received */
     int32_t result;       /* bytes that were sent, UV_EAGAIN: none were, the descriptor takes none; or another code */
 } transfer;

@@ -41,9 +41,9 @@ static void free_block(ring *r, unsigned number) {
 void ring_has_sent(ring *r, uint64_t id, int result) {
     transfer *t = r->outer->transfer_of(r->outer, id);
     if (t && t->block) {
+        t->sent = result == (int)r->blocks[t->block - 1].size ? SENT_ALL : SENT_SOME;
         free_block(r, t->block - 1u);
         t->block = 0;
-        t->sent = true;
         t->result = result < 0 ? uv_translate_sys_error(-result) : result;
         r->outer->tell(r->outer, id, UV_WRITABLE);
     }
@@ -287,7 +287,7 @@ bool ring_send(poller *p, transfer *t, int fd, uint64_t id, const struct iovec *
     r->free_block = r->blocks[number].next;
     r->blocks[number] = (block){.submission = r->kernel.tail - 1, .id = id, .size = (unsigned)total};
     t->block = (uint16_t)(number + 1);
-    t->sent = false;
+    t->sent = SENT_NOTHING;
     return true;
 }
 
