@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <liburing.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +94,9 @@ static int listen_at(const char *path) {
     socklen_t length = path ? sizeof un : sizeof in;
     if (path) strncpy(un.sun_path, path, sizeof un.sun_path - 1);
     int fd = socket(address->sa_family, SOCK_STREAM, 0);
+    if (!path) { /* inherited; else a large message, which is sent in pieces, waits for acknowledgements */
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    }
     if (bind(fd, address, length) < 0 || listen(fd, 511) < 0 || getsockname(fd, address, &length) < 0) exit(1);
     if (path) {
         printf("%s\n", path);

@@ -55,21 +55,21 @@ local function jit_off(entry)
   entry.arguments, entry.only = entry.arguments .. " off", { momo = true, floor = true }
 end
 
-task("tasks", "spawn", 1000, 200000, "spawn + run, bursts of 1000", chart { most = 2, of = "floor" })
-jit_off(task("tasks", "spawn", 1000, 200000, "  the same"))
-task("tasks", "join", 1, 100000, "spawn + join", chart { most = 150 })
-task("tasks", "result", 1, 100000, "spawn + join, with a result", chart({ most = 150 }, { most = 1, of = "tokio" }))
-task("tasks", "scope", 1000, 100000, "a child of a scope of 1000")
-task("tasks", "yield", 1, 500000, "yield, 1 task", chart { most = 1.15, of = "floor" })
-jit_off(task("tasks", "yield", 1, 500000, "  the same"))
-task("tasks", "yield", 1000, 500000, "yield, 1000 tasks", chart { most = 1.15, of = "floor" })
-task("tasks", "yield", 100000, 500000, "yield, 100 000 tasks")
+task("tasks", "spawn", 1000, 1000000, "spawn + run, bursts of 1000", chart { most = 2, of = "floor" })
+jit_off(task("tasks", "spawn", 1000, 1000000, "  the same"))
+task("tasks", "join", 1, 500000, "spawn + join", chart { most = 150 })
+task("tasks", "result", 1, 500000, "spawn + join, with a result", chart({ most = 150 }, { most = 1, of = "tokio" }))
+task("tasks", "scope", 1000, 500000, "a child of a scope of 1000")
+task("tasks", "yield", 1, 2000000, "yield, 1 task", chart { most = 1.15, of = "floor" })
+jit_off(task("tasks", "yield", 1, 2000000, "  the same"))
+task("tasks", "yield", 1000, 2000000, "yield, 1000 tasks", chart { most = 1.15, of = "floor" })
+task("tasks", "yield", 100000, 2000000, "yield, 100 000 tasks")
 
-task("channels", "channel", 0, 500000, "a value through a channel, unbounded", chart { most = 7 })
-task("channels", "channel", 128, 500000, "a value through a channel of 128", chart { most = 15 })
-task("channels", "ping_pong", 1, 100000, "ping-pong of two tasks, round trip", chart({ most = 150 }, { most = 100 }))
+task("channels", "channel", 0, 2000000, "a value through a channel, unbounded", chart { most = 7 })
+task("channels", "channel", 128, 2000000, "a value through a channel of 128", chart { most = 15 })
+task("channels", "ping_pong", 1, 300000, "ping-pong of two tasks, round trip", chart({ most = 150 }, { most = 100 }))
 
-task("sleep", "timeout", 1, 100000, "a time limit that is not reached")
+task("sleep", "timeout", 1, 500000, "a time limit that is not reached")
 for _, n in ipairs { 10, 1000, 10000, 100000, 1000000 } do
   local key, many = "asleep " .. n, grouped(n)
   local rows = {
@@ -85,15 +85,15 @@ for _, n in ipairs { 10, 1000, 10000, 100000, 1000000 } do
   elseif n < 10000 then -- too few to tell what each of them takes
     rows[1], rows[2] = false, false
   end
-  table.insert(parts.sleep, { kind = "tasks", arguments = ("asleep %d %%d"):format(n), count = 10000, rows = rows })
+  table.insert(parts.sleep, { kind = "tasks", arguments = ("asleep %d %%d"):format(n), count = 50000, rows = rows })
 end
 
 -- The loads of an echo server; the server lives through all of them.
 
 local LOADS = {
-  { 1, 64, 2000 }, { 64, 64, 8000 }, { 1000, 64, 8000 },
-  { 1, 4096, 1500 }, { 64, 4096, 4000 }, { 1000, 4096, 4000 },
-  { 1, 65536, 200 }, { 64, 65536, 600 }, { 1000, 65536, 1000 },
+  { 1, 64, 10000 }, { 64, 64, 50000 }, { 1000, 64, 50000 },
+  { 1, 4096, 8000 }, { 64, 4096, 30000 }, { 1000, 4096, 30000 },
+  { 1, 65536, 2000 }, { 64, 65536, 5000 }, { 1000, 65536, 10000 },
 }
 
 -- The rows of what load.c prints for a load.
@@ -178,13 +178,13 @@ parts.connections = {
 
 -- The other kinds of servers, each with 64 connections. That of TCP is here again, to be measured beside the others.
 parts.network = {
-  { kind = "echo", prefix = LOAD .. " echo 64:64:8000 ", arguments = "",
+  { kind = "echo", prefix = LOAD .. " echo 64:64:40000 ", arguments = "",
     rows = load_rows("tcp", "echo over TCP, 64 B") },
-  { kind = "unix", prefix = LOAD .. " unix 64:64:8000 ", arguments = "",
+  { kind = "unix", prefix = LOAD .. " unix 64:64:40000 ", arguments = "",
     rows = load_rows("unix", "echo over a Unix socket, 64 B", chart { most = 1, row = "tcp cpu" }) },
-  { kind = "udp", prefix = LOAD .. " udp 64:64:8000 ", arguments = "",
+  { kind = "udp", prefix = LOAD .. " udp 64:64:40000 ", arguments = "",
     rows = load_rows("udp", "echo over UDP, 64 B", chart { most = 1.15, of = "uv" }) },
-  { kind = "proxy", prefix = ("%s proxy 64:64:4000,64:65536:500 %s/echo_epoll "):format(LOAD, BENCH), arguments = "",
+  { kind = "proxy", prefix = ("%s proxy 64:64:20000,64:65536:4000 %s/echo_epoll "):format(LOAD, BENCH), arguments = "",
     rows = {} },
   { kind = "resp", prefix = SOURCE .. "/bench/load/resp.sh 30000 ", arguments = "", rows = {
     { key = "resp", title = "Redis PING, 50 connections", unit = "k/s", scale = 1000, more = true,
@@ -213,21 +213,21 @@ local function http_load(kind, title, connections, requests, only)
   table.insert(parts.http, { kind = "http", arguments = "", only = only, rows = rows,
     prefix = ("%s/load_http %s:%d:%d "):format(BENCH, kind, connections, requests) })
 end
-http_load("hello", "hello", 64, 6000)
-http_load("hello", "hello", 1000, 6000)
-http_load("header", "a header is read", 64, 6000)
-http_load("json", "JSON", 64, 6000)
-http_load("small", "1 KiB from memory", 64, 5000)
-http_load("large", "1 MiB from memory", 8, 150)
-http_load("upload", "upload of 64 KiB", 64, 1500)
-http_load("file_small", "file of 1 KiB", 64, 4000)
-http_load("file_small", "file of 1 KiB", 1000, 4000)
-http_load("file_large", "file of 1 MiB", 8, 150)
-http_load("pipelined", "16 pipelined, all of them", 64, 1000)
-http_load("tls", "hello over TLS", 64, 4000, SECURE)
-http_load("websocket", "WebSocket echo of 64 B", 64, 6000, { momo = true })
+http_load("hello", "hello", 64, 24000)
+http_load("hello", "hello", 1000, 48000)
+http_load("header", "a header is read", 64, 24000)
+http_load("json", "JSON", 64, 24000)
+http_load("small", "1 KiB from memory", 64, 20000)
+http_load("large", "1 MiB from memory", 8, 600)
+http_load("upload", "upload of 64 KiB", 64, 6000)
+http_load("file_small", "file of 1 KiB", 64, 16000)
+http_load("file_small", "file of 1 KiB", 1000, 32000)
+http_load("file_large", "file of 1 MiB", 8, 600)
+http_load("pipelined", "16 pipelined, all of them", 64, 4000)
+http_load("tls", "hello over TLS", 64, 16000, SECURE)
+http_load("websocket", "WebSocket echo of 64 B", 64, 24000, { momo = true })
 table.insert(parts.http, { kind = "http_client", prefix = BENCH .. "/load_http client ", arguments = "64 %d",
-  count = 6400, rows = {
+  count = 25600, rows = {
     { key = "http client", title = "HTTP client, 64 connections kept: its CPU", unit = "us",
       scale = 1000, chart = true },
   } })
@@ -252,7 +252,7 @@ for _, row in ipairs {
   table.insert(parts.threads, entry)
 end
 for threads = 1, 2 do
-  table.insert(parts.threads, { kind = "service", prefix = LOAD .. " service 64:64:3000 ",
+  table.insert(parts.threads, { kind = "service", prefix = LOAD .. " service 64:64:10000 ",
     arguments = tostring(threads), rows = {
       false,
       { key = "service " .. threads, unit = "k/s", scale = 1000, more = true,
