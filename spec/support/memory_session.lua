@@ -19,6 +19,7 @@ local kind, first, step = arg[1], tonumber(arg[2]) or 1, tonumber(arg[3]) or 1
 
 -- Runs on the thread. Returns the errors of the first round and of the second.
 local function session(n)
+  local buffer = require "string.buffer"
   local ffi = require "ffi" -- luacheck: ignore 431
   local C = require("momo.internal.core").C
   ffi.cdef "void momo_fail_allocations(long n, long m);"
@@ -48,6 +49,12 @@ local function session(n)
     local writer = scope:spawn(stream.write, stream, { much, much })
     assert(assert(stream:read_exact(400000)) == much .. much)
     assert(writer:join())
+    local sent, came = buffer.new():put(much), buffer.new()
+    writer = scope:spawn(stream.write, stream, sent)
+    while #came < #much do
+      assert(stream:read_into(came))
+    end
+    assert(writer:join() and #sent == 0 and came:get() == much)
     stream:close()
     listener:close()
     assert(server:join())
