@@ -35,6 +35,8 @@ local contenders = {
     command = "env MOMO_POLLER=epoll " .. os.getenv "MOMO_BIN" .. " %s",
     needs = "a system where Momo does not use epoll anyhow",
     probe = os.getenv "MOMO_BIN" .. " --version -v | grep -qx 'poller: ring'" },
+  { name = "momo_buffer", title = "Momo, buffers", own = true, source = ".lua",
+    command = os.getenv "MOMO_BIN" .. " %s" },
   { name = "floor", title = "floor", program = "momo", source = ".lua", kinds = { tasks = true },
     command = PROGRAMS .. "/floor_bench %s", floor = true },
   { name = "epoll", title = "epoll in C", source = ".c", command = PROGRAMS .. "/%s_epoll", floor = true },
