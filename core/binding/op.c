@@ -87,7 +87,10 @@ int op_fail(lua_State *L, const op_kind *kind, task *t, io *o, int code) {
     return 1 + (kind->fail ? kind->fail(L, code) : push_failure(L, code));
 }
 
-int op_done(lua_State *L, const task *t) {
+int op_done(lua_State *L, const op_kind *kind, const task *t) {
+    if (kind->done) {
+        kind->done(L, t->done);
+    }
     lua_pushnil(L); /* not again */
     lua_pushnumber(L, (lua_Number)t->done);
     return 2;

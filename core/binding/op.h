@@ -54,6 +54,8 @@ typedef struct op_kind {
     bool (*settle)(op *);
     /* The operation ends without an answer: it gives back what it holds, such as its turn. */
     void (*leave)(lua_State *, op *);
+    /* Somebody else has ended the operation, with this answer (WAKE_DONE). NULL: there is nothing to do. */
+    void (*done)(lua_State *, size_t);
     /* Pushes what is returned in place of an answer: how many values. NULL: nil, err, code. */
     int (*fail)(lua_State *, int code);
 } op_kind;
@@ -121,7 +123,7 @@ static inline bool op_is_first(const op *o, int direction) {
 
 /* What is rare of op_run. */
 int op_fail(lua_State *, const op_kind *, task *, io *, int code);
-int op_done(lua_State *, const task *);
+int op_done(lua_State *, const op_kind *, const task *);
 int op_cancel(lua_State *, const op_kind *, task *, io *);
 int op_fail_later(lua_State *, task *);
 int op_give_way(lua_State *, task *, enum wake);
@@ -165,7 +167,7 @@ static inline __attribute__((always_inline)) int op_run_as(lua_State *L, const o
             return op_cancel(L, kind, t, o.io);
         }
     } else if (!o.woken || (kind->token && !o.io)) {
-        return wake == WAKE_DONE ? op_done(L, t)
+        return wake == WAKE_DONE ? op_done(L, kind, t)
                                  : op_fail(L, kind, t, o.io, wake == WAKE_TIMEOUT ? UV_ETIMEDOUT : UV_ECANCELED);
     }
     int n = UV_EAGAIN;

@@ -102,7 +102,9 @@ static int write_buffer(lua_State *L, op *o) {
             return OP_GIVE_WAY;
         }
         const struct iovec rest = {bytes, size};
-        ssize_t n = !size ? 0 : o->timeout != 0 ? stream_send(stream, &rest, 1, false) : stream_write(stream, &rest, 1);
+        /* What is left of it goes by system calls: whoever ends the write knows what is out, and so done_writer what to drop. */
+        bool later = o->timeout != 0 && stream->written == 0;
+        ssize_t n = !size ? 0 : later ? stream_send(stream, &rest, 1, true) : stream_write(stream, &rest, 1);
         if (n < 0) {
             return (int)n;
         }
@@ -285,6 +287,12 @@ static void leave_writer(lua_State *L, op *o) {
     }
 }
 
+static void done_writer(lua_State *L, size_t written) {
+    if (lua_type(L, 2) == LUA_TUSERDATA) {
+        buffer_skip(L, 2, written);
+    }
+}
+
 static int push_write_failure(lua_State *L, int code) {
     if (!is_data(L, lua_type(L, 2))) { /* also where the stream is closed */
         return throw(L, "write: data must be a string, a number, an array of these or a string.buffer, got %s",
@@ -307,6 +315,7 @@ static int stream_write_all(lua_State *L) {
                                  .settle = settle_writer,
                                  .park = park_writer,
                                  .leave = leave_writer,
+                                 .done = done_writer,
                                  .fail = push_write_failure};
     return op_run(L, &kind);
 }
