@@ -293,7 +293,7 @@ bool executor_run(executor *ex) {
     holder_enter(ex);
     snapshot_enter(ex);
     ex->window = FIRST_WINDOW;
-    for (;;) {
+    do {
         heavy_turn(ex);
         bool took_long = run_window(ex);
         after_window(ex);
@@ -309,9 +309,6 @@ bool executor_run(executor *ex) {
             io_release_closed(ex);
             break;
         }
-        if (ex->poller.failed && (!ex->stopping || list_empty(&ex->ready))) {
-            break;
-        }
         bool timers_done = expire_timers(ex, took_long);
         if (!list_empty(&ex->ready) || !timers_done || !list_empty(&ex->heavy.waiters)) {
             if (took_long || ex->ios.live || ex->keepalive || ++ex->skipped >= IDLE_WINDOWS) {
@@ -324,7 +321,7 @@ bool executor_run(executor *ex) {
         } else if (!wait_idle(ex)) {
             break;
         }
-    }
+    } while (!ex->poller.failed || (ex->stopping && !list_empty(&ex->ready)));
     snapshot_leave(ex);
     holder_leave(ex);
     if (outer) {
