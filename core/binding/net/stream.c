@@ -17,7 +17,7 @@ enum {
 };
 
 /* A positive whole number; optional where there is a standard. */
-static void check_count(lua_State *L, int index, const char *function, const char *what, size_t standard) {
+OP_HOT void check_count(lua_State *L, int index, const char *function, const char *what, size_t standard) {
     if (standard && lua_isnoneornil(L, index)) {
         return;
     }
