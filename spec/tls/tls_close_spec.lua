@@ -46,6 +46,29 @@ for kind, pair in pairs(pairs_of) do
         end)
       end
 
+      it("has nothing against a copy that has no bytes for it, while the close_notify of its shutdown waits", function()
+        tcp.run(function()
+          local ended, other_end = momo.net.UnixStream.pair()
+          other_end:close()
+          local records, full = 0, false
+          while not full do
+            local one, other = tls.pair { pair = pair, server = { max_version = version, tickets = 0 } }
+            for i = 1, records do
+              full = not one:write(RECORD, i < records and 10 or 0)
+            end
+            if not full then
+              assert(one:shutdown())
+              assert.are.equal(0, (assert(momo.io.copy(ended, one))))
+              assert.are.equal(0, (assert(momo.io.copy(ended, one))))
+            end
+            one:close()
+            other:close()
+            records = records + 1
+          end
+          ended:close()
+        end)
+      end)
+
       it("sends close_notify behind one write, of which a socket may take much more than it has room for", function()
         tcp.run(function()
           local taken = 0

@@ -84,9 +84,10 @@ static ssize_t step(copy *c, io *from, io *to) {
     return copy_take(c, from, to);
 }
 
-/* The bytes that lie in the layers of `to` go to its descriptor: they count as given. */
+/* The bytes that lie in the layers of `to` go to its descriptor: they count as given. Where none are of this copy, it is not told
+ * that `to` has been shut down. */
 static int finish(copy *c, const op *o, io *to) {
-    if (!to->pending) {
+    if (!to->pending || (to->broken && !c->done)) {
         return 0;
     }
     c->side = UV_WRITABLE;
