@@ -12,7 +12,7 @@ local M = {}
 
 local BUILTIN = {}
 for name in ("nil any unknown boolean true false string number integer function table thread userdata "
-  .. "lightuserdata self ffi.cdata* ffi.ctype*"):gmatch "%S+" do
+  .. "lightuserdata self ffi.cdata* ffi.ctype* string.buffer"):gmatch "%S+" do
   BUILTIN[name] = true
 end
 
