@@ -358,6 +358,23 @@ describe("a string.buffer", function()
     end)
   end
 
+  it("is LuaJIT's, and nothing that says it were one", function()
+    tcp.run(function()
+      local one, other = tcp.pair()
+      local forged = newproxy(true)
+      local metatable = getmetatable(forged)
+      metatable.__metatable = "buffer"
+      metatable.__index = { reserve = function() return 1, 1 end, ref = function() return 1, 1 end }
+      for _, name in ipairs { "read_into", "write" } do
+        local ok, err = pcall(one[name], one, forged)
+        assert.is_false(ok)
+        assert.is_truthy(err:find("got userdata", 1, true), err)
+      end
+      one:close()
+      other:close()
+    end)
+  end)
+
   it("may be changed by a finalizer in a read", function()
     interrupted("read_into", function(_, bytes) bytes:put ", and more" end, function(_, _, bytes)
       assert.equal("there before, and what comes, and more", tostring(bytes))

@@ -4,15 +4,41 @@
  */
 #include "binding/net/buffer.h"
 
+#include <stdint.h>
 #include <string.h>
+
+static const char metatable_key;
+
+/* Keeps what all buffers have as their metatable. Called protected. */
+static int learn(lua_State *L) {
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&metatable_key);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "string.buffer");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "new");
+    lua_call(L, 0, 1);
+    lua_getmetatable(L, -1);
+    lua_replace(L, 3);
+    lua_settop(L, 3);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+static void push_metatable(lua_State *L) {
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&metatable_key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+}
 
 bool is_buffer(lua_State *L, int index) {
     if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index)) {
         return false;
     }
-    lua_getfield(L, -1, "__metatable"); /* what getmetatable says of it */
-    const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-    bool is = strcmp(name, "buffer") == 0;
+    push_metatable(L);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1 + (lua_cpcall(L, learn, NULL) != 0));
+        push_metatable(L);
+    }
+    bool is = lua_rawequal(L, -1, -2);
     lua_pop(L, 2);
     return is;
 }
