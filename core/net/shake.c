@@ -42,6 +42,7 @@ int sealed_begin(io *o, task *t, sealed_shared *shared, tls_config *config, bool
         return UV_ENOMEM;
     }
     s->wants_input = server;
+    stream_settle_write(o);
     if (!stream_begin_write(o, t)) {
         sealed_free(s);
         return UV_EBUSY;

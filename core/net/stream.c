@@ -139,9 +139,7 @@ ssize_t stream_read_into(io *o, char *into, size_t room) {
     return (ssize_t)n;
 }
 
-/* The task that writes waits for the poller to send the rest: that is sent at once, as a system call would have sent it by now,
- * and the task will find its write over. Who comes next finds the stream as if it had returned. */
-static void settle_write(io *o) {
+void stream_settle_write(io *o) {
     task *t = o->driven && o->writer ? task_get(o->executor, o->writer) : NULL;
     const transfer *sent = &o->transfer;
     if (!t || t->state == TASK_RUNNING || !sent->rest || !(sent->block || sent->sent)) {
@@ -156,10 +154,7 @@ static void settle_write(io *o) {
 }
 
 static bool is_written(io *o) {
-    if (!o->writer) {
-        return false;
-    }
-    settle_write(o);
+    stream_settle_write(o);
     return o->writer && task_get(o->executor, o->writer);
 }
 
@@ -209,7 +204,7 @@ static void on_writable(io *o) {
 }
 
 static void on_closing(io *o) {
-    settle_write(o);
+    stream_settle_write(o);
     layer_close(o->layer, o);
 }
 
@@ -259,7 +254,7 @@ static void begin_write(io *o, task *t) {
 }
 
 bool stream_begin_write(io *o, task *t) {
-    if (is_written(o)) {
+    if (o->writer && task_get(o->executor, o->writer)) {
         return false;
     }
     begin_write(o, t);

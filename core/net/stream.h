@@ -59,6 +59,10 @@ int stream_spill(io *);
 /* Writing: one task's write at a time, the others queue.
  *   begin -> true: it's the task's turn, until stream_end_write or stream_cut_write; false: wait with stream_wait_turn */
 bool stream_begin_write(io *, task *);
+/* The task that writes waits for the poller to send the rest: that is sent at once, as a system call would have sent it by now,
+ * and the task will find its write over. For who comes next and can't wait; who can has its turn after that task, so that
+ * writes also return in the order in which they are sent. */
+void stream_settle_write(io *);
 void stream_end_write(io *);
 /* The write stops after io.written bytes, which its task counts. If there are any, nothing can be written after them: UV_EPIPE from now on. */
 void stream_cut_write(io *, task *);

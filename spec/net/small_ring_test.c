@@ -113,10 +113,11 @@ static void begin_write(struct sink *s) {
     attempt(s);
 }
 
-/* Another task wants to write. */
+/* Another task wants to write, and can't wait. */
 static void contend(struct sink *s) {
     task *other;
     CHECK(task_new(ex, &other) == 0);
+    stream_settle_write(s->stream);
     if (stream_begin_write(s->stream, other)) {
         CHECK(s->writer->wake == WAKE_DONE && s->writer->done == s->size);
         s->sent += s->size;

@@ -135,6 +135,39 @@ describe("what tasks write in a turn", function()
     end)
   end
 
+  it("by many tasks to one stream returns in the order in which it is out", function()
+    tcp.run(function()
+      local one, other = tcp.pair()
+      local sent = {}
+      local reader = momo.spawn(function()
+        local came = buffer.new()
+        while other:read_into(came) do end
+        return came:tostring()
+      end)
+      local tasks, close = in_one_turn(function(i)
+        local writers = {}
+        for j = 1, 100 do
+          local text = ("%d %03d\n"):format(i, j):rep(j % 25 == 0 and 4000 or 1)
+          writers[j] = momo.spawn(function()
+            assert.equal(#text, one:write(j % 3 == 0 and { text } or j % 3 == 1 and buffer.new():put(text) or text))
+            sent[#sent + 1] = text
+          end)
+        end
+        for j = 1, 100 do
+          assert(writers[j]:join())
+        end
+      end)
+      for i = 1, TASKS do
+        assert(tasks[i]:join())
+      end
+      one:close()
+      local _, came = reader:join()
+      assert.equal(table.concat(sent), came)
+      close()
+      other:close()
+    end)
+  end)
+
   it("by many tasks to one stream is out some turns later, each write whole", function()
     tcp.run(function()
       local one, other = tcp.pair()

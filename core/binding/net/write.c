@@ -238,6 +238,13 @@ static int write_pieces(lua_State *L, op *o) {
     return end_write(L, stream);
 }
 
+OP_HOT bool begins(const op *o) {
+    if (o->timeout == 0) {
+        stream_settle_write(o->io);
+    }
+    return stream_begin_write(o->io, o->task);
+}
+
 /* The pieces of an array are looked at when its turn has come. */
 static int attempt_write(lua_State *L, op *o) {
     int type = lua_type(L, 2);
@@ -247,7 +254,7 @@ static int attempt_write(lua_State *L, op *o) {
     if (o->io->broken) {
         return UV_EPIPE;
     }
-    if (!writes(o) && !stream_begin_write(o->io, o->task)) {
+    if (!writes(o) && !begins(o)) {
         return UV_EAGAIN;
     }
     size_t size;
@@ -344,7 +351,7 @@ static int attempt_write_some(lua_State *L, op *o) {
     if (o->io->broken) {
         return UV_EPIPE;
     }
-    if (!writes(o) && !stream_begin_write(o->io, o->task)) {
+    if (!writes(o) && !begins(o)) {
         return UV_EAGAIN;
     }
     size_t size, sent = first_of(L) - 1;
