@@ -153,8 +153,7 @@ void stream_settle_write(io *o) {
     }
 }
 
-static bool is_written(io *o) {
-    stream_settle_write(o);
+static bool is_written(const io *o) {
     return o->writer && task_get(o->executor, o->writer);
 }
 
@@ -166,6 +165,7 @@ int stream_give_away(io *o) {
     if (status < 0) {
         return status;
     }
+    stream_settle_write(o);
     bool used = is_written(o) || o->lent || stream_unread(o) || !list_empty(&o->readers) || !list_empty(&o->writers) ||
                 task_get(o->executor, o->reader);
     return used ? UV_EBUSY : io_give_away(o);
@@ -254,7 +254,7 @@ static void begin_write(io *o, task *t) {
 }
 
 bool stream_begin_write(io *o, task *t) {
-    if (o->writer && task_get(o->executor, o->writer)) {
+    if (is_written(o)) {
         return false;
     }
     begin_write(o, t);
@@ -341,6 +341,7 @@ int stream_flush_layers(io *o) {
 
 int stream_shutdown(io *o) {
     int status = UV_EBUSY;
+    stream_settle_write(o);
     if (!is_written(o)) {
         o->broken = true;
         status = layer_shutdown(o->layer, o);

@@ -38,18 +38,18 @@ local kinds = {
 }
 
 for name, connected in pairs(kinds) do
+  -- Calls fn(writer, reader).
+  local function with_pair(fn)
+    run(function()
+      local one, other = connected()
+      fn(one, other)
+      one:close()
+      other:close()
+    end)
+  end
+
   describe("read_into of " .. name, function()
     after_each(tcp.check_nothing_left)
-
-    -- Calls fn(writer, reader).
-    local function with_pair(fn)
-      run(function()
-        local one, other = connected()
-        fn(one, other)
-        one:close()
-        other:close()
-      end)
-    end
 
     it("appends what there is, and says how much", function()
       with_pair(function(one, other)
@@ -156,16 +156,6 @@ for name, connected in pairs(kinds) do
 
   describe("a write of a string.buffer to " .. name, function()
     after_each(tcp.check_nothing_left)
-
-    -- Calls fn(writer, reader).
-    local function with_pair(fn)
-      run(function()
-        local one, other = connected()
-        fn(one, other)
-        one:close()
-        other:close()
-      end)
-    end
 
     -- The reader gets what the buffer has no more, and the writer can't write any further.
     local function check_cut(one, other, bytes)

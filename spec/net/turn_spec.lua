@@ -30,6 +30,23 @@ local function in_one_turn(body)
   end
 end
 
+-- Each of the tasks spawns a hundred, all in one turn, and those run `body` with its number and their own.
+local function by_hundreds(body)
+  local tasks, close = in_one_turn(function(i)
+    local children = {}
+    for j = 1, 100 do
+      children[j] = momo.spawn(body, i, j)
+    end
+    for j = 1, 100 do
+      assert(children[j]:join())
+    end
+  end)
+  for i = 1, TASKS do
+    assert(tasks[i]:join())
+  end
+  return close
+end
+
 -- Writes seven bytes, each time as another kind of value. What it returns.
 local function write_seven(stream, i)
   local kind = math.floor(i / 2) % 3
@@ -144,22 +161,11 @@ describe("what tasks write in a turn", function()
         while other:read_into(came) do end
         return came:tostring()
       end)
-      local tasks, close = in_one_turn(function(i)
-        local writers = {}
-        for j = 1, 100 do
-          local text = ("%d %03d\n"):format(i, j):rep(j % 25 == 0 and 4000 or 1)
-          writers[j] = momo.spawn(function()
-            assert.equal(#text, one:write(j % 3 == 0 and { text } or j % 3 == 1 and buffer.new():put(text) or text))
-            sent[#sent + 1] = text
-          end)
-        end
-        for j = 1, 100 do
-          assert(writers[j]:join())
-        end
+      local close = by_hundreds(function(i, j)
+        local text = ("%d %03d\n"):format(i, j):rep(j % 25 == 0 and 4000 or 1)
+        assert.equal(#text, one:write(j % 3 == 0 and { text } or j % 3 == 1 and buffer.new():put(text) or text))
+        sent[#sent + 1] = text
       end)
-      for i = 1, TASKS do
-        assert(tasks[i]:join())
-      end
       one:close()
       local _, came = reader:join()
       assert.equal(table.concat(sent), came)
@@ -172,21 +178,10 @@ describe("what tasks write in a turn", function()
     tcp.run(function()
       local one, other = tcp.pair()
       local before
-      local tasks, close = in_one_turn(function(i)
+      local close = by_hundreds(function(i)
         before = before or momo.metrics().polls
-        local writers = {}
-        for j = 1, 100 do
-          writers[j] = momo.spawn(function()
-            assert.equal(3, one:write { tostring(i), "\0", "\n" })
-          end)
-        end
-        for j = 1, 100 do
-          assert(writers[j]:join())
-        end
+        assert.equal(3, one:write { tostring(i), "\0", "\n" })
       end)
-      for i = 1, TASKS do
-        assert(tasks[i]:join())
-      end
       assert.is_true(momo.metrics().polls - before < 10 * TASKS)
       local count = {}
       for _ = 1, 100 * TASKS do

@@ -16,32 +16,39 @@ local pairs_of = {
   Unix = function() return narrow(momo.net.UnixStream.pair()) end,
 }
 
+-- Calls fn(one, other, records) for pairs to which so many records were written without waiting, one more each time,
+-- for as long as the kernel takes them: in one of them it is just full.
+local function with_more_and_more(pair, version, fn)
+  local records, full = 0, false
+  while not full do
+    local one, other = tls.pair { pair = pair, server = { max_version = version, tickets = 0 } }
+    for i = 1, records do
+      full = not one:write(RECORD, i < records and 10 or 0)
+    end
+    if not full then
+      fn(one, other, records)
+    end
+    one:close()
+    other:close()
+    records = records + 1
+  end
+  assert.is_true(records > 4)
+end
+
 for kind, pair in pairs(pairs_of) do
   for _, version in ipairs { "1.2", "1.3" } do
     describe(("close of a full %s socket that speaks TLS %s"):format(kind, version), function()
       after_each(tcp.check_nothing_left)
 
-      -- As many records as the kernel takes without waiting, one more with each round: in one of them it is just full.
       for _, shuts in ipairs { false, true } do
         it("sends close_notify behind what was written" .. (shuts and ", also behind a shutdown" or ""), function()
           tcp.run(function()
-            local records, full = 0, false
-            while not full do
-              local one, other = tls.pair { pair = pair, server = { max_version = version, tickets = 0 } }
-              for i = 1, records do
-                full = not one:write(RECORD, i < records and 10 or 0)
-              end
-              if not full then
-                assert(not shuts or one:shutdown())
-                one:close()
-                assert.is_true(records == 0 or other:read_exact(records * #RECORD) == RECORD:rep(records))
-                tcp.assert_failed("EOF", other:read())
-              end
+            with_more_and_more(pair, version, function(one, other, records)
+              assert(not shuts or one:shutdown())
               one:close()
-              other:close()
-              records = records + 1
-            end
-            assert.is_true(records > 4)
+              assert.is_true(records == 0 or other:read_exact(records * #RECORD) == RECORD:rep(records))
+              tcp.assert_failed("EOF", other:read())
+            end)
           end)
         end)
       end
@@ -50,21 +57,11 @@ for kind, pair in pairs(pairs_of) do
         tcp.run(function()
           local ended, other_end = momo.net.UnixStream.pair()
           other_end:close()
-          local records, full = 0, false
-          while not full do
-            local one, other = tls.pair { pair = pair, server = { max_version = version, tickets = 0 } }
-            for i = 1, records do
-              full = not one:write(RECORD, i < records and 10 or 0)
-            end
-            if not full then
-              assert(one:shutdown())
-              assert.are.equal(0, (assert(momo.io.copy(ended, one))))
-              assert.are.equal(0, (assert(momo.io.copy(ended, one))))
-            end
-            one:close()
-            other:close()
-            records = records + 1
-          end
+          with_more_and_more(pair, version, function(one)
+            assert(one:shutdown())
+            assert.are.equal(0, (assert(momo.io.copy(ended, one))))
+            assert.are.equal(0, (assert(momo.io.copy(ended, one))))
+          end)
           ended:close()
         end)
       end)

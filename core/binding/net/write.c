@@ -66,6 +66,11 @@ static int end_write(lua_State *L, io *stream) {
     return 1;
 }
 
+/* Who can't wait for the poller to send them makes a system call. */
+OP_HOT ssize_t send_pieces(const op *o, const struct iovec *places, int count, bool rest) {
+    return o->timeout != 0 ? stream_send(o->io, places, count, rest) : stream_write(o->io, places, count);
+}
+
 OP_HOT int write_bytes(lua_State *L, op *o, const char *bytes, size_t size) {
     io *stream = o->io;
     size_t burst = stream->written + WRITE_BURST;
@@ -74,7 +79,7 @@ OP_HOT int write_bytes(lua_State *L, op *o, const char *bytes, size_t size) {
             return OP_GIVE_WAY;
         }
         const struct iovec rest = {(char *)(uintptr_t)bytes + stream->written, size - stream->written};
-        ssize_t n = o->timeout != 0 ? stream_send(stream, &rest, 1, true) : stream_write(stream, &rest, 1);
+        ssize_t n = send_pieces(o, &rest, 1, true);
         if (n < 0) {
             return (int)n;
         }
@@ -103,8 +108,7 @@ static int write_buffer(lua_State *L, op *o) {
         }
         const struct iovec rest = {bytes, size};
         /* What is left of it goes by system calls: whoever ends the write knows what is out, and so done_writer what to drop. */
-        bool later = o->timeout != 0 && stream->written == 0;
-        ssize_t n = !size ? 0 : later ? stream_send(stream, &rest, 1, true) : stream_write(stream, &rest, 1);
+        ssize_t n = !size ? 0 : stream->written ? stream_write(stream, &rest, 1) : send_pieces(o, &rest, 1, true);
         if (n < 0) {
             return (int)n;
         }
@@ -197,8 +201,7 @@ static int look_at_pieces(lua_State *L, op *o) {
 }
 
 static ssize_t write_batch(const op *o, const batch *b) {
-    bool rest = b->piece == o->io->pieces;
-    return o->timeout != 0 ? stream_send(o->io, b->places, b->count, rest) : stream_write(o->io, b->places, b->count);
+    return send_pieces(o, b->places, b->count, b->piece == o->io->pieces);
 }
 
 static int write_pieces(lua_State *L, op *o) {
